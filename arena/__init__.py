@@ -1,0 +1,1 @@
+"""The arena: people, battles, votes and pages."""
