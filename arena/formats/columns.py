@@ -1,0 +1,170 @@
+"""The vote log: its columns, their types, and what a row must hold to be a vote.
+
+A log comes as a data frame whose index still counts the rows of its file, so that a refusal can
+name the place. Which file it came from, and how that file spells an outcome, is not known here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import pandas as pd
+
+OUTCOMES: Final = ("model_a", "model_b", "tie", "both_bad")
+RATER_KINDS: Final = ("human", "simulated", "model")
+CONVERSATIONS: Final = ("conversation_a", "conversation_b")
+
+TEXT: Final = (
+    *("question_id", "model_a", "model_b", "winner", "judge", "language"),
+    *("battle_id", "item_id", "study", "aspect", "rater_kind", "display"),
+    *("quantization_a", "quantization_b", "finish_reason_a", "finish_reason_b", "flags"),
+)
+WHOLE: Final = ("turn", "seq", "dwell_ms", "length_a", "length_b")
+NUMBER: Final = ("tstamp", "propensity")
+TRUTH: Final = ("anony",)
+
+PUBLIC: Final = (  # as the public arena sets have them
+    *("question_id", "model_a", "model_b", "winner", "judge", "conversation_a", "conversation_b"),
+    *("turn", "anony", "language", "tstamp"),
+)
+OURS: Final = (
+    *("seq", "battle_id", "item_id", "study", "aspect", "rater_kind", "display", "dwell_ms"),
+    *("quantization_a", "quantization_b", "finish_reason_a", "finish_reason_b"),
+    *("length_a", "length_b", "propensity", "flags"),
+)
+COLUMNS: Final = (*PUBLIC, *OURS)
+# An export with `--all` says in two more columns which rows count, and if not, why.
+STANDING: Final = ("in_force", "set_aside")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why one row is no vote; `row` counts from 0 in the file, header and comments left out."""
+
+    row: int
+    says: str
+
+
+def conform(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return `frame` with exactly the columns of the log, and the rows that are no votes."""
+    problems: list[Problem] = []
+    columns: dict[str, Any] = {}
+    extra = [name for name in STANDING if name in frame]
+    for name in (*COLUMNS, *extra):
+        raw = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+        columns[name], bad = _typed(name, raw)
+        problems += [
+            Problem(int(row), f"{name} is {_quoted(raw[row])}, not {_wanted(name)}") for row in bad
+        ]
+    log = pd.DataFrame(columns, index=frame.index)
+    if log["seq"].isna().all():  # a foreign log: the order of the file is the order of the votes
+        log["seq"] = pd.array(range(1, len(log) + 1), dtype="Int64")
+    problems += _no_votes(log)
+    return log, sorted(problems, key=lambda problem: problem.row)
+
+
+def _typed(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
+    """Return a column in its type, and the index of the entries that do not fit it."""
+    if name in CONVERSATIONS:
+        turns = [value if isinstance(value, list) else None for value in raw]
+        return pd.Series(turns, index=raw.index, dtype=object), []
+    if name in WHOLE or name in NUMBER:
+        return _numbers(name, raw)
+    if name in TRUTH or name == "in_force":
+        return _truths(raw)
+    return as_text(raw), []
+
+
+def as_text(raw: "pd.Series[Any]") -> "pd.Series[str]":
+    """Return a column as text in which an empty entry is missing; 8.0 reads as 8."""
+    if isinstance(raw.dtype, pd.StringDtype):
+        text = raw.astype("str")
+    elif pd.api.types.is_float_dtype(raw.dtype) and (raw.dropna() % 1 == 0).all():
+        text = raw.astype("Int64").astype("str")
+    else:
+        text = raw.map(_spelled, na_action="ignore").astype("str")
+    blank = (text == "").fillna(value=False).astype(bool)
+    if blank.any():
+        text = text.mask(blank)
+    return text
+
+
+def _spelled(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _numbers(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
+    if name == "tstamp":
+        raw = _seconds(raw)
+    numbers = pd.to_numeric(raw, errors="coerce")
+    given = raw.notna() & (raw.astype("str") != "")
+    bad = numbers.isna() & given
+    if name in WHOLE:
+        bad |= (numbers.astype("float64") % 1 != 0) & numbers.notna()
+        return numbers.mask(bad).astype("float64").astype("Int64"), list(raw.index[bad])
+    return numbers.astype("float64"), list(raw.index[bad])
+
+
+def _seconds(raw: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return times as seconds since 1970, from numbers or from dates such as 2025-06-01 10:00."""
+    if pd.api.types.is_datetime64_any_dtype(raw.dtype):
+        moments = pd.to_datetime(raw, utc=True)
+    elif pd.to_numeric(raw, errors="coerce").notna().any() or raw.isna().all():
+        return raw
+    else:
+        moments = pd.to_datetime(raw, utc=True, errors="coerce", format="ISO8601")
+        if moments.isna().any():
+            return raw
+    seconds = (moments - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    return seconds.astype("float64")
+
+
+_TRUTHS: Final[dict[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _truths(raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
+    text = as_text(raw).str.lower()
+    known = text.map(_TRUTHS).astype("boolean")
+    return known, list(raw.index[known.isna() & text.notna()])
+
+
+def _no_votes(log: pd.DataFrame) -> list[Problem]:
+    """Return what keeps rows from being votes: names, outcomes and rater kinds."""
+    problems: list[Problem] = []
+
+    def refuse(bad: "pd.Series[bool]", says: Callable[[Any], str]) -> None:
+        problems.extend(Problem(int(row), says(log.loc[row])) for row in log.index[bad])
+
+    for seat in ("model_a", "model_b"):
+        empty = log[seat].isna() | (log[seat].str.strip() == "")
+        refuse(empty, partial(_says_empty, seat))
+    same = (log["model_a"] == log["model_b"]).fillna(value=False).astype(bool)
+    refuse(same, lambda row: f"model_a and model_b are both {_quoted(row['model_a'])}")
+    wrong = ~log["winner"].isin(OUTCOMES)
+    refuse(wrong, lambda row: _not_one_of("winner", row["winner"], OUTCOMES))
+    stranger = log["rater_kind"].notna() & ~log["rater_kind"].isin(RATER_KINDS)
+    refuse(stranger, lambda row: _not_one_of("rater_kind", row["rater_kind"], RATER_KINDS))
+    return problems
+
+
+def _says_empty(field: str, _: object) -> str:
+    return f"{field} is empty"
+
+
+def _not_one_of(field: str, value: object, known: tuple[str, ...]) -> str:
+    listed = f"{', '.join(known[:-1])} or {known[-1]}"
+    if pd.isna(value):  # type: ignore[call-overload]  # any scalar of a frame
+        return f"{field} is empty, not {listed}"
+    return f"{field} is {_quoted(value)}, not {listed}"
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")  # noqa: PLR2004  # fits a line
+
+
+def _wanted(name: str) -> str:
+    if name in WHOLE:
+        return "a whole number"
+    return "a number" if name in NUMBER else "true or false"

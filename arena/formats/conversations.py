@@ -1,0 +1,78 @@
+"""Conversations: a list of `{"role", "content"}`, however a format packs it.
+
+A conversation that cannot be understood is missing, never an error: the vote stands without it.
+"""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+Turns = list[dict[str, str]]
+
+
+def understood(value: Any) -> Turns | None:  # noqa: ANN401  # whatever a file holds there
+    """Return a conversation from a list of turns or from the JSON text of one."""
+    if isinstance(value, str):
+        value = _decoded(value)
+    if value is None or isinstance(value, float | str):
+        return None
+    turns = [turn for turn in value if isinstance(turn, dict)]
+    return [{"role": str(t.get("role")), "content": _content(t.get("content"))} for t in turns]
+
+
+def _decoded(text: str) -> Any:  # noqa: ANN401  # any JSON
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None
+
+
+def _content(content: Any) -> str:  # noqa: ANN401  # text, or the parts of the 140k set
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = [part.get("text") for part in content if isinstance(part, dict)]
+    return "\n".join(part for part in parts if part)
+
+
+def joined(prompts: Any, responses: Any) -> Turns | None:  # noqa: ANN401  # lists or JSON texts
+    """Return a conversation from a list of prompts and one of responses, as the 55k set has it."""
+    asked, said = _texts(prompts), _texts(responses)
+    if asked is None or said is None:
+        return None
+    turns: Turns = []
+    for prompt, response in zip(asked, said, strict=False):
+        turns.append({"role": "user", "content": prompt})
+        turns.append({"role": "assistant", "content": response})
+    return turns
+
+
+def _texts(value: Any) -> list[str] | None:  # noqa: ANN401  # a list or its JSON text
+    if isinstance(value, str):
+        decoded = _decoded(value)
+        value = decoded if isinstance(decoded, list) else [value]
+    if value is None or isinstance(value, float):
+        return None
+    return [str(text or "") for text in value]
+
+
+def said_by(turns: Turns | None, role: str) -> list[str]:
+    """Return what `role` said, turn by turn; nothing where the conversation is missing."""
+    if not isinstance(turns, list):  # a frame may hold NaN there
+        return []
+    return [turn["content"] for turn in turns if turn["role"] == role]
+
+
+def filled(log: pd.DataFrame) -> pd.DataFrame:
+    """Return a log with both conversations as lists of turns, from whatever its family left."""
+    log = log.copy()
+    for seat in ("a", "b"):
+        name, response = f"conversation_{seat}", f"response_{seat}"
+        if name in log:
+            turns = [understood(value) for value in log[name]]
+        elif {"prompt", response} <= set(log):
+            turns = [joined(p, r) for p, r in zip(log["prompt"], log[response], strict=True)]
+        else:
+            continue
+        log[name] = pd.Series(turns, index=log.index, dtype=object)
+    return log

@@ -1,0 +1,102 @@
+"""Votes in: any known format as one data frame, or a refusal that lists the rows at fault.
+
+Neither databases nor ratings are known here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from arena.errors import LogError
+from arena.formats.columns import COLUMNS, CONVERSATIONS, STANDING, Problem, conform
+from arena.formats.conversations import filled
+from arena.formats.families import FAMILIES, LONG, NEEDED, Family
+from arena.formats.files import place, read_table
+
+LISTED: Final = 20  # rows that a refusal names
+
+_KNOWN: Final = (
+    "model_a, model_b, winner (public sets and our own); model_a, model_b, winner_model_a, "
+    "winner_model_b, winner_tie (arena-55k); type, models, states (FastChat's log); "
+    "left, right, winner (crowd comparisons)"
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file that was read: its votes, the name of its format, and the rows left out."""
+
+    votes: pd.DataFrame
+    family: str
+    left_out: tuple[Problem, ...]
+
+
+def read_votes(path: str | Path, *, conversations: bool = True) -> pd.DataFrame:
+    """Return the votes of a file in any known format, under the columns of our log.
+
+    Raises
+    ------
+    LogError
+        If the format is unknown or any row is no vote; the message lists the first 20.
+    """
+    return read_log(path, conversations=conversations).votes
+
+
+def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = False) -> Reading:
+    """Return the votes of a file and what was met on the way; `skip_bad` leaves bad rows out.
+
+    Raises
+    ------
+    LogError
+        As `read_votes`; with `skip_bad`, only if no row is left or the file cannot be read.
+    """
+    path = Path(path)
+    raw = read_table(path, lambda names: _worth_reading(names, conversations=conversations))
+    family = _family_of(path, raw)
+    log = family.read(raw)
+    votes, problems = conform(filled(log) if conversations else log)
+    if problems and (not skip_bad or len({p.row for p in problems}) == len(votes)):
+        raise LogError(_refusal(path, problems, len(votes)))
+    votes = votes.drop(index=list({problem.row for problem in problems}))
+    if votes["seq"].notna().all():
+        votes = votes.sort_values("seq", kind="stable")  # clocks jump; seq is the order
+    if not conversations:
+        votes = votes.drop(columns=list(CONVERSATIONS))
+    return Reading(votes.reset_index(drop=True), family.name, tuple(problems))
+
+
+def _worth_reading(names: Sequence[str], *, conversations: bool) -> list[str]:
+    wanted = {*COLUMNS, *STANDING, *NEEDED}
+    if not conversations:
+        wanted -= {*LONG, *CONVERSATIONS}
+    if "type" not in names:
+        wanted -= {"states"}
+    return [name for name in names if name in wanted]
+
+
+def _family_of(path: Path, raw: pd.DataFrame) -> Family:
+    columns = frozenset(raw.columns)
+    for family in FAMILIES:
+        if family.marks <= columns:
+            return family
+    found = ", ".join(sorted(columns)) or "none of them"
+    raise LogError(
+        f"{path}: the columns fit no vote log that we know; needed are {_KNOWN}; found: {found}."
+    )
+
+
+def _refusal(path: Path, problems: Sequence[Problem], rows: int) -> str:
+    bad = len({problem.row for problem in problems})
+    first = [f"{place(path, problem.row)}: {problem.says}" for problem in problems[:LISTED]]
+    way_out = "Mend the file, or import it with --skip-bad to leave them out."
+    if len(problems) == 1:
+        return f"{path}: {first[0]}, so nothing was read. {way_out}"
+    more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
+    listed = "\n  ".join(first)
+    return (
+        f"{path}: {bad:,} of {rows:,} rows are no votes, so nothing was read. {way_out}"
+        f"\n  {listed}{more}"
+    )
