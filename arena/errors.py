@@ -30,6 +30,12 @@ class StoreError(ArenaError):
     """A database that cannot be opened: locked by another server, damaged, newer than the code."""
 
 
+class StoreConflict(StoreError):
+    """Another server holds the database: a matter of usage, so commands end with 2."""
+
+    exit_status = 2
+
+
 class NotAllowed(ArenaError):
     """A rater or a token without the right to do this."""
 

@@ -1,0 +1,174 @@
+"""What one configuration file says, checked as a whole before anything starts.
+
+Every mistake is answered with the file, the line, the field and the way out. Paths in a file are
+meant from the folder of that file. What the values do is known by those who use them.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from arena.errors import ConfigError
+from serving.spec import ModelSpec
+
+GIB: Final = 1024**3
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ArenaSettings(_Section):
+    """`[arena]`: the server and what it shows."""
+
+    title: str = "Evenhand"
+    host: str = "127.0.0.1"
+    port: int = Field(default=7860, ge=0, le=65535)
+    db: Path = Path("arena.db")
+    questions: Path | None = None
+    demo: bool = False
+    live: bool = True
+
+
+class Limits(_Section):
+    """`[limits]`: how much one rater may ask for."""
+
+    prompt_characters: int = Field(default=8_000, ge=1)
+    turns: int = Field(default=8, ge=1)
+    battles_per_minute: int = Field(default=30, ge=1)
+
+
+class PaceSettings(_Section):
+    """`[pace]`: how the two responses appear; one rate for the whole roster."""
+
+    mode: Literal["paced", "together"] = "paced"
+    characters_per_second: float = Field(default=160.0, gt=0)
+    tick_s: float = Field(default=0.15, ge=0.02, le=1.0)
+    deadline_s: float = Field(default=180.0, gt=0)
+
+
+class PoolSettings(_Section):
+    """`[pool]`: how much memory the loaded models may take together."""
+
+    memory_gib: float = Field(default=4.0, gt=0)
+
+    @property
+    def memory_bytes(self) -> int:
+        """The budget in bytes."""
+        return int(self.memory_gib * GIB)
+
+
+class Settings(_Section):
+    """One configuration file."""
+
+    arena: ArenaSettings = ArenaSettings()
+    limits: Limits = Limits()
+    pace: PaceSettings = PaceSettings()
+    pool: PoolSettings = PoolSettings()
+    models: tuple[ModelSpec, ...] = Field(min_length=2)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, is no TOML, or says something that cannot be; the message has one line a
+        mistake.
+    """
+    try:
+        written = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"There is no configuration {path}. Name another file, or try `arena demo` first."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    try:
+        said = tomllib.loads(written)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
+    _resolve_paths(said, path.parent)
+    try:
+        settings = Settings.model_validate(said)
+    except ValidationError as error:
+        mistakes = [_sentence(path, written, mistake) for mistake in error.errors()]
+        raise ConfigError("\n".join(mistakes)) from error
+    _check_models(settings, path, written)
+    return settings
+
+
+def _resolve_paths(said: dict[str, Any], folder: Path) -> None:
+    """Make paths absolute that are meant from the file's folder; hub names stay as they are."""
+    arena = said.get("arena")
+    if isinstance(arena, dict) and isinstance(arena.get("questions"), str):
+        arena["questions"] = str((folder / arena["questions"]).resolve())
+    models = said.get("models")
+    for model in models if isinstance(models, list) else []:
+        for field in ("checkpoint", "adapter"):
+            place = model.get(field) if isinstance(model, dict) else None
+            if isinstance(place, str) and _is_path(place, folder):
+                model[field] = str((folder / place).resolve())
+
+
+def _is_path(place: str, folder: Path) -> bool:
+    return place.startswith((".", "/", "~")) or (folder / place).is_dir()
+
+
+def _check_models(settings: Settings, path: Path, written: str) -> None:
+    seen: set[str] = set()
+    for number, model in enumerate(settings.models):
+        line = line_of(written, ("models", number, "name"))
+        if model.name in seen:
+            raise ConfigError(
+                f"{path}, line {line}, models[{number}].name: {model.name!r} stands twice. "
+                "Give every model a name of its own."
+            )
+        seen.add(model.name)
+        for field in ("checkpoint", "adapter"):
+            place = getattr(model, field, None)
+            if place and str(place).startswith("/") and not Path(place).is_dir():
+                line = line_of(written, ("models", number, field))
+                raise ConfigError(
+                    f"{path}, line {line}, models[{number}].{field}: there is no folder {place}. "
+                    "Correct the path, or name a model on the hub as OWNER/NAME."
+                )
+
+
+def _sentence(path: Path, written: str, mistake: Any) -> str:  # noqa: ANN401 - pydantic's own dict
+    place = tuple(mistake["loc"])
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    field = field.removeprefix(".")
+    what = mistake["msg"].removeprefix("Value error, ")
+    way_out = ""
+    if mistake["type"] == "extra_forbidden":
+        what, way_out = "unknown key", " Remove it, or correct its spelling."
+    elif mistake["type"] == "missing":
+        what, way_out = "this key is missing", " Add it."
+    elif field == "models":
+        way_out = " Describe at least two [[models]]."
+    return f"{path}, line {line_of(written, place)}, {field}: {what}.{way_out}".replace("..", ".")
+
+
+def line_of(written: str, place: tuple[str | int, ...]) -> int:
+    """Return the line of a TOML text on which a key stands, or the nearest table above it."""
+    lines = written.splitlines()
+    line, index = 0, 0
+    table = str(place[0]) if place else ""
+    wanted = next((part for part in place if isinstance(part, int)), 0)
+    for number, text in enumerate(lines):
+        if re.match(rf"\s*\[\[?\s*{re.escape(table)}\b", text):
+            if index <= wanted:
+                line = number
+            index += 1
+    keys = [part for part in place[1:] if isinstance(part, str)]
+    for number in range(line, len(lines)):
+        if number > line and re.match(r"\s*\[\[?\s*\w", lines[number]) and not keys[1:]:
+            break
+        if keys and re.match(rf"\s*(\[.*\.)?{re.escape(keys[-1])}\b\]?\s*=?", lines[number]):
+            return number + 1
+    return line + 1
