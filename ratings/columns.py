@@ -1,0 +1,127 @@
+"""Columns of names as integer codes, from pandas and from Arrow.
+
+Hashing strings costs ten times everything else a leaderboard does, so each column is encoded
+once and a categorical or dictionary column is taken as it is.
+
+This module does not know what the names mean.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """One name for each vote.
+
+    Attributes
+    ----------
+    names : Index
+        Distinct names, in order of first appearance where nothing else is known.
+    codes : ndarray of shape (n_votes,)
+        Place of each vote's name in ``names``; -1 where it is missing.
+    """
+
+    names: "pd.Index[str]"
+    codes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of votes."""
+        return len(self.codes)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Return the labels of some votes, with the same names."""
+        return type(self)(self.names, self.codes[rows])
+
+    def used_names(self) -> "pd.Index[str]":
+        """Return the names that stand on at least one vote."""
+        seen = np.zeros(len(self.names) + 1, dtype=bool)
+        seen[self.codes] = True
+        return self.names[seen[:-1]]
+
+    @classmethod
+    def of(cls, values: object) -> Self:
+        """Encode any sequence of names.
+
+        Examples
+        --------
+        >>> Labels.of(["ann", None, "ann", "ben"]).codes.tolist()
+        [0, -1, 0, 1]
+        """
+        labels = labels_of_series(pd.Series(values))
+        return cls(labels.names, labels.codes)
+
+
+def labels_of_series(column: pd.Series) -> Labels:
+    """Encode a column of a data frame; a categorical column keeps its codes.
+
+    Empty text is a missing name: "" and blanks in a log name nobody.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        names = pd.Index(column.cat.categories)
+    else:
+        codes, uniques = pd.factorize(column)
+        names = pd.Index(uniques)
+    return _without_blanks(names, codes.astype(np.int32, copy=False))
+
+
+def labels_of_arrow(column: "pa.ChunkedArray") -> Labels:
+    """Encode a column of an Arrow table; a dictionary column keeps its codes."""
+    if not hasattr(column.type, "index_type"):  # plain values, not yet a dictionary
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return Labels(pd.Index([], dtype="str"), np.empty(0, dtype=np.int32))
+    codes = np.concatenate(
+        [
+            chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+            for chunk in column.chunks
+        ]
+    )
+    return _without_blanks(pd.Index(column.chunk(0).dictionary.to_pandas()), codes)
+
+
+def response_hash(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
+    """Return a hash of the two responses of each vote, the same whichever sat on seat A.
+
+    Returns
+    -------
+    ndarray of shape (n_votes,) or None
+        0 where a vote says nothing about its responses; None where no vote does.
+    """
+    if "item_id" in frame:
+        item = frame["item_id"]
+        missing = item.isna().to_numpy() | (item.astype(str) == "").to_numpy()
+        hashed = pd.util.hash_array(item.astype(str).to_numpy(dtype=object))
+    elif {"conversation_a", "conversation_b"} <= set(frame.columns):
+        first, second = (frame[f"conversation_{seat}"] for seat in "ab")
+        missing = (first.isna() | second.isna()).to_numpy()
+        # each response goes with its model, so that the sum does not know the seats
+        hashed = _seat_hash(frame["model_a"], first) + _seat_hash(frame["model_b"], second)
+    else:
+        return None
+    known = np.where(missing, np.uint64(0), hashed | np.uint64(1)).astype(np.uint64)
+    return known if bool(known.any()) else None
+
+
+def _seat_hash(model: pd.Series, response: pd.Series) -> NDArray[np.uint64]:
+    spoken = model.astype(str) + "\x00" + response.map(repr)
+    hashed: NDArray[np.uint64] = pd.util.hash_array(spoken.to_numpy(dtype=object))
+    return hashed
+
+
+def _without_blanks(names: "pd.Index[str]", codes: NDArray[np.int32]) -> Labels:
+    text = names.astype(str)
+    blank = np.asarray(text.str.strip() == "", dtype=bool)
+    if bool(blank.any()):
+        blank_codes = np.append(blank, False)
+        codes = np.where(blank_codes[codes], np.int32(-1), codes)
+    return Labels(text, codes)

@@ -1,0 +1,214 @@
+"""How far ratings can be trusted: the covariance of Bradley-Terry ratings.
+
+Two questions, two answers. *Would other raters, asked other questions, agree?* is answered by
+clustering the votes both by question and by rater; it is the default where the log names at
+least 8 questions and 5 raters. *How much is luck in these very votes, on these questions by
+these raters?* is answered by the sandwich [1]_, which treats every vote as independent and is
+much narrower: with 50 questions and 20 raters it covers the truth about new ones in 73-88 % of
+cases, not 95 %.
+
+Neither uses the model's own variance: with ties as halves that is 30 % too wide. This module
+does not know which interval a board shows.
+
+References
+----------
+.. [1] H. White, "Maximum Likelihood Estimation of Misspecified Models", Econometrica, 50(1), 1982.
+.. [2] A. C. Cameron, J. B. Gelbach and D. L. Miller, "Robust Inference With Multiway Clustering",
+   Journal of Business & Economic Statistics, 29(2), 2011.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.special import stdtrit
+
+from ratings.bradley_terry import POINTS, BradleyTerry
+from ratings.columns import Labels
+from ratings.counts import vote_cells
+from ratings.groups import ALONE
+from ratings.votes import SCORES, Votes
+
+FEWEST_QUESTIONS: Final = 8  # below these, too few clusters for a clustered interval
+FEWEST_RATERS: Final = 5
+NORMAL: Final = float("inf")  # degrees of freedom of the normal distribution
+
+Kind = Literal["sandwich", "clustered"]
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Standard errors of ratings and of their differences.
+
+    Attributes
+    ----------
+    kind : {"sandwich", "clustered"}
+        These votes only, or new questions and raters.
+    covariance : ndarray of shape (n_models, n_models)
+        Of the ratings about their mean, in squared points; `nan` where two share no scale.
+        Positive semidefinite, for simulation.
+    error : ndarray of shape (n_models,)
+        Standard error of each rating about what fixes the level (the mean, or the anchor, whose
+        own error is 0), in points.
+    difference_error : ndarray of shape (n_models, n_models)
+        Standard error of the difference of two ratings, in points.
+    df : float
+        Degrees of freedom of the t quantile; infinite for the normal one.
+    """
+
+    kind: Kind
+    covariance: NDArray[np.float64]
+    error: NDArray[np.float64]
+    difference_error: NDArray[np.float64]
+    df: float
+
+    def quantile(self, level: float = 0.95) -> float:
+        """Return how many standard errors lie on either side of a two-sided interval."""
+        return float(stdtrit(self.df, 0.5 + level / 2.0))
+
+    def interval(
+        self, ratings: NDArray[np.float64], level: float = 0.95
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lower and upper end of each rating's interval, in points."""
+        half_width = self.quantile(level) * self.error
+        return ratings - half_width, ratings + half_width
+
+
+def sandwich(fit: BradleyTerry) -> Uncertainty:
+    """Return the uncertainty of ratings as to these votes only.
+
+    Parameters
+    ----------
+    fit : BradleyTerry
+        Ratings with the counts that made them.
+
+    Returns
+    -------
+    Uncertainty
+        From ``bread @ meat @ bread``, where the meat is the sum of squared residuals [1]_.
+    """
+    residual = _residuals(fit)
+    weight = (fit.counts.seats * residual**2).sum(axis=2)
+    both_ways = weight + weight.T
+    meat = np.diag(both_ways.sum(axis=1)) - both_ways
+    return _uncertainty("sandwich", fit, _between_bread(fit, meat), NORMAL)
+
+
+def clustered(fit: BradleyTerry, votes: Votes) -> Uncertainty:
+    """Return the uncertainty of ratings as to new questions and new raters.
+
+    Parameters
+    ----------
+    fit : BradleyTerry
+        Ratings of these votes.
+    votes : Votes
+        With questions and raters; a vote without one is a cluster of its own.
+
+    Returns
+    -------
+    Uncertainty
+        Clusters by question plus clusters by rater, less clusters by both [2]_, each sum of
+        clusters scaled by C / (C - 1), with a t quantile of min(questions, raters) - 1 degrees
+        of freedom. No standard error is smaller than that of these votes only: with few clusters
+        the estimate can fall below it, and new questions cannot be less uncertain than old ones.
+
+    Raises
+    ------
+    ValueError
+        If the votes name no questions or no raters.
+    """
+    if votes.question is None or votes.rater is None:
+        raise ValueError("the votes name no questions or no raters to cluster by")
+    questions, n_questions = _own_where_missing(votes.question)
+    raters, n_raters = _own_where_missing(votes.rater)
+    both = pd.factorize(questions.astype(np.int64) * n_raters + raters)[0]
+    residual = _residuals(fit).reshape(-1)[vote_cells(votes)]
+    meat = (
+        _cluster_sum(votes, residual, questions) * _few_clusters(n_questions)
+        + _cluster_sum(votes, residual, raters) * _few_clusters(n_raters)
+        - _cluster_sum(votes, residual, both)
+    )
+    df = min(n_questions, n_raters) - 1
+    raw = _uncertainty("clustered", fit, _between_bread(fit, meat), df)
+    floor = sandwich(fit)
+    return replace(
+        raw,
+        covariance=_nearest_semidefinite(raw.covariance),
+        error=np.maximum(raw.error, floor.error),
+        difference_error=np.maximum(raw.difference_error, floor.difference_error),
+    )
+
+
+def can_cluster(votes: Votes) -> bool:
+    """Return whether a log names enough questions and raters for `clustered`."""
+    if votes.question is None or votes.rater is None:
+        return False
+    questions = len(votes.question.used_names())
+    raters = len(votes.rater.used_names())
+    return questions >= FEWEST_QUESTIONS and raters >= FEWEST_RATERS
+
+
+def _residuals(fit: BradleyTerry) -> NDArray[np.float64]:
+    """Return score less expected score by pair and outcome; 0 where two share no scale."""
+    expected = np.nan_to_num(fit.expected, nan=0.5)
+    residual = SCORES - expected[:, :, None]
+    residual[~fit.groups.together] = 0.0
+    return residual
+
+
+def _between_bread(fit: BradleyTerry, meat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance of the ratings about the mean of their group, in squared points."""
+    expected = np.nan_to_num(fit.expected, nan=0.0)
+    met = fit.counts.votes + fit.prior * (1.0 - np.eye(len(fit.models)))
+    weight = met * expected * (1.0 - expected)
+    bread = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight, hermitian=True)
+    covariance = POINTS**2 * (bread @ meat @ bread)
+    return np.asarray((covariance + covariance.T) / 2.0)
+
+
+def _uncertainty(
+    kind: Kind, fit: BradleyTerry, covariance: NDArray[np.float64], df: float
+) -> Uncertainty:
+    variance = np.diag(covariance)
+    difference = np.sqrt(np.maximum(variance[:, None] + variance - 2.0 * covariance, 0.0))
+    error = np.sqrt(np.maximum(variance, 0.0))
+    if fit.anchor is not None:
+        anchored = fit.groups.of_model == fit.groups.of_model[fit.anchor]
+        error = np.where(anchored, difference[fit.anchor], error)
+    apart = ~fit.groups.together
+    error[fit.groups.of_model == ALONE] = np.nan
+    difference[apart] = np.nan
+    return Uncertainty(kind, np.where(apart, np.nan, covariance), error, difference, df)
+
+
+def _cluster_sum(
+    votes: Votes, residual: NDArray[np.float64], cluster: NDArray[np.intp] | NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return the sum over clusters of the outer product of their total gradient."""
+    rows = np.concatenate([cluster, cluster])
+    columns = np.concatenate([votes.a, votes.b])
+    values = np.concatenate([residual, -residual])
+    shape = (int(cluster.max(initial=-1)) + 1, len(votes.models))
+    gradients = csr_array((values, (rows, columns)), shape=shape)
+    return np.asarray((gradients.T @ gradients).todense())
+
+
+def _own_where_missing(labels: Labels) -> tuple[NDArray[np.int32], int]:
+    missing = labels.codes < 0
+    codes = labels.codes.copy()
+    codes[missing] = len(labels.names) + np.arange(int(missing.sum()), dtype=np.int32)
+    return codes, len(labels.used_names()) + int(missing.sum())
+
+
+def _few_clusters(n_clusters: int) -> float:
+    return n_clusters / (n_clusters - 1) if n_clusters > 1 else float("nan")
+
+
+def _nearest_semidefinite(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    unknown = np.isnan(covariance)
+    values, vectors = np.linalg.eigh(np.where(unknown, 0.0, covariance))
+    nearest = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return np.where(unknown, np.nan, nearest)

@@ -1,0 +1,243 @@
+"""The leaderboard: one row a model, from the votes alone, with the settings that made it.
+
+The default order is by Bradley-Terry rating; ``rank_by="elo"`` is the survey's own. Elo stands
+beside it either way, with the band that the order of the same votes alone would give.
+
+This module does not know where votes come from or how a table is shown. It stores nothing: any
+past table is this function of the votes up to that row.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ratings.bradley_terry import BradleyTerry, bradley_terry
+from ratings.counts import PairCounts
+from ratings.elo import INITIAL, SCALE, K, elo_ratings
+from ratings.intervals import Uncertainty, can_cluster, clustered, sandwich
+from ratings.orders import EloOrders, elo_orders, order_count
+from ratings.ranks import rank_ranges, ranks, told_apart
+from ratings.votes import Votes
+from ratings.winrate import overall_rates
+
+COLUMNS: Final = (
+    *("rank", "rank_low", "rank_high", "model"),
+    *("rating", "lower", "upper", "lower_these", "upper_these"),
+    *("votes", "wins", "losses", "ties", "both_bad", "win_rate", "failure_rate"),
+    *("elo", "elo_mean", "elo_low", "elo_high"),
+)
+LEVEL: Final = 0.95
+
+RankBy = Literal["rating", "elo"]
+
+
+@dataclass(frozen=True, eq=False)
+class Leaderboard:
+    """A table of models and how far to trust it.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        One row a model, best first, with the columns of `COLUMNS`. ``rank_low`` is the best place
+        a model may have, ``rank_high`` the worst. ``failure_rate`` is `nan`: votes do not tell it.
+    interval : str
+        What ``lower`` and ``upper`` mean.
+    notes : list of str
+        Why numbers are missing, in plain words.
+    warning : str or None
+        The neighbours that cannot be told apart, in one sentence.
+    settings : dict
+        Everything that, with the votes, makes this table again.
+    fit : BradleyTerry
+        The ratings with their counts, in the order of ``votes.models``.
+    uncertainty : Uncertainty
+        What ``lower`` and ``upper`` were made from.
+    """
+
+    rows: pd.DataFrame
+    interval: str
+    notes: list[str]
+    warning: str | None
+    settings: dict[str, Any]
+    fit: BradleyTerry
+    uncertainty: Uncertainty
+
+
+def leaderboard(
+    votes: Votes, *, rank_by: RankBy = "rating", orders: int | None = None, seed: int = 0
+) -> Leaderboard:
+    """Rate, rank and count the models of a vote log.
+
+    Parameters
+    ----------
+    votes : Votes
+        In log order, which only Elo looks at.
+    rank_by : {"rating", "elo"}, default "rating"
+        Bradley-Terry rating or Elo in log order.
+    orders : int, optional
+        How many orders of the votes give the Elo band; by default 200, fewer above 100,000
+        votes. 0 leaves the band out.
+    seed : int, default 0
+        The same seed gives the same orders.
+
+    Returns
+    -------
+    Leaderboard
+        Numbers that cannot be estimated are `nan`, with the reason in the notes.
+    """
+    counts = PairCounts.of(votes)
+    fit = bradley_terry(counts)
+    these = sandwich(fit)
+    new = clustered(fit, votes) if can_cluster(votes) else these
+    n_orders = order_count(len(votes)) if orders is None else orders
+    band = elo_orders(votes, orders=n_orders, seed=seed) if n_orders else None
+    elo = elo_ratings(votes)
+    columns = {
+        "model": np.array(votes.models, dtype=object),
+        **_places(rank_by, fit, new, elo, band),
+        **_rating_columns(fit, new, these),
+        **_count_columns(counts),
+        **_elo_columns(elo, band),
+    }
+    rows = pd.DataFrame(columns)[list(COLUMNS)]
+    groups = fit.groups.of_model if rank_by == "rating" else np.zeros(len(elo), dtype=np.intp)
+    order = _best_first(rows["rank"].to_numpy(), groups)
+    settings = {
+        "rank_by": rank_by,
+        "level": LEVEL,
+        "rating": {"method": "bradley_terry", "mean": 1000.0, "scale": 400.0},
+        "elo": {"k": K, "initial": INITIAL, "scale": SCALE, "orders": n_orders, "seed": seed},
+        "ties": "half",
+        "both_bad": "half",
+    }
+    return Leaderboard(
+        rows=rows.iloc[order].reset_index(drop=True),
+        interval=_interval_name(new),
+        notes=_notes(fit, n_votes=len(votes), n_orders=n_orders),
+        warning=_warning(votes.models, order, _doubt(rank_by, fit, new, elo, band)),
+        settings=settings,
+        fit=fit,
+        uncertainty=new,
+    )
+
+
+def _places(
+    rank_by: RankBy,
+    fit: BradleyTerry,
+    uncertainty: Uncertainty,
+    elo: NDArray[np.float64],
+    band: EloOrders | None,
+) -> dict[str, NDArray[Any]]:
+    if rank_by == "rating":
+        groups = fit.groups.of_model
+        place = ranks(fit.ratings, groups)
+        low, high = rank_ranges(fit.ratings, groups, told_apart(fit.ratings, uncertainty, LEVEL))
+    else:
+        place = ranks(elo, np.zeros(len(elo), dtype=np.intp))
+        low = high = np.full(len(elo), np.nan)
+        if band is not None:
+            best, worst = band.rank_ranges(LEVEL)
+            low, high = np.minimum(best, place), np.maximum(worst, place)
+    named = {"rank": place, "rank_low": low, "rank_high": high}
+    return {name: _whole(values) for name, values in named.items()}
+
+
+def _rating_columns(
+    fit: BradleyTerry, new: Uncertainty, these: Uncertainty
+) -> dict[str, NDArray[np.float64]]:
+    lower, upper = new.interval(fit.ratings, LEVEL)
+    lower_these, upper_these = these.interval(fit.ratings, LEVEL)
+    return {
+        "rating": fit.ratings,
+        "lower": lower,
+        "upper": upper,
+        "lower_these": lower_these,
+        "upper_these": upper_these,
+    }
+
+
+def _count_columns(counts: PairCounts) -> dict[str, NDArray[Any]]:
+    return {
+        "votes": _whole(counts.votes.sum(axis=1)),
+        "wins": _whole(counts.wins.sum(axis=1)),
+        "losses": _whole(counts.wins.sum(axis=0)),
+        "ties": _whole(counts.ties.sum(axis=1)),
+        "both_bad": _whole(counts.both_bad.sum(axis=1)),
+        "win_rate": overall_rates(counts),
+        "failure_rate": np.full(len(counts.models), np.nan),
+    }
+
+
+def _elo_columns(
+    elo: NDArray[np.float64], band: EloOrders | None
+) -> dict[str, NDArray[np.float64]]:
+    unknown = np.full(len(elo), np.nan)
+    mean, (low, high) = (unknown, (unknown, unknown)) if band is None else (band.mean, band.band)
+    return {"elo": elo, "elo_mean": mean, "elo_low": low, "elo_high": high}
+
+
+def _best_first(place: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Sort by place, the largest group first and models without a place last."""
+    last = np.where(groups < 0, len(groups), groups)
+    return np.lexsort((np.arange(len(place)), place, last))
+
+
+def _interval_name(uncertainty: Uncertainty) -> str:
+    if uncertainty.kind == "clustered":
+        return (
+            "clustered: new questions and new raters, 95 %, t quantile with "
+            f"{uncertainty.df:.0f} degrees of freedom"
+        )
+    return "sandwich: these votes only, 95 %"
+
+
+def _notes(fit: BradleyTerry, *, n_votes: int, n_orders: int) -> list[str]:
+    notes = [] if n_votes else ["There are no votes yet."]
+    groups = fit.groups
+    for model, reason in groups.reasons.items():
+        notes.append(f"{fit.models[model]} {reason}: its rating cannot be estimated.")
+    if groups.n_groups > 1:
+        for group in range(groups.n_groups):
+            names = [fit.models[m] for m in np.flatnonzero(groups.of_model == group)]
+            notes.append(f"{_listed(names)} are rated and ranked only among themselves.")
+    if n_votes and not n_orders:
+        notes.append("The band of Elo over orders of the votes was left out.")
+    return notes
+
+
+def _doubt(
+    rank_by: RankBy,
+    fit: BradleyTerry,
+    uncertainty: Uncertainty,
+    elo: NDArray[np.float64],
+    band: EloOrders | None,
+) -> tuple[str, NDArray[np.bool_]]:
+    """Return what could swap neighbours, and whether it could swap the row's and the column's."""
+    if rank_by == "rating":
+        apart = told_apart(fit.ratings, uncertainty, LEVEL)
+        return "these votes cannot tell these neighbours apart", ~apart & fit.groups.together
+    cause = "the order of the votes alone could swap these neighbours"
+    if band is None:
+        return cause, np.zeros((len(elo), len(elo)), dtype=bool)
+    return cause, ~band.told_apart(elo)
+
+
+def _warning(
+    models: tuple[str, ...], order: NDArray[np.intp], doubt: tuple[str, NDArray[np.bool_]]
+) -> str | None:
+    cause, doubtful = doubt
+    pairs = [f"{models[m]} and {models[n]}" for m, n in pairwise(order) if doubtful[m, n]]
+    return f"At 95 %, {cause}: {', '.join(pairs)}." if pairs else None
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers as integers, unless some are missing."""
+    return values if np.isnan(values).any() else values.astype(np.int64)

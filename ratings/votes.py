@@ -1,0 +1,291 @@
+"""The votes: one validated, frozen value that every estimator reads.
+
+A vote says which of two models gave the better response, as one rater saw it. Names become
+integer codes once, here, and a vote that cannot be read is refused with its row number: an
+unknown outcome is never a tie, a missing name is never a model.
+
+This module does not know where votes come from (files, databases) nor what any estimator makes
+of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ratings.columns import Labels, labels_of_arrow, labels_of_series, response_hash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Outcome(StrEnum):
+    """What a rater said about the responses on seat A and seat B."""
+
+    MODEL_A = "model_a"  # the response on seat A is better
+    MODEL_B = "model_b"  # the response on seat B is better
+    TIE = "tie"  # both are about equally good
+    BOTH_BAD = "both_bad"  # neither is usable; counts as a tie in ratings, shown on its own
+
+
+OUTCOMES: Final = tuple(Outcome)  # an outcome's code is its place here
+A_WINS, B_WINS, TIE, BOTH_BAD = range(len(OUTCOMES))
+SCORES: Final[NDArray[np.float64]] = np.array([1.0, 0.0, 0.5, 0.5])  # seat A's score, by code
+SPELLINGS: Final[Mapping[str, int]] = {
+    **{outcome.value: code for code, outcome in enumerate(OUTCOMES)},
+    "tie (bothbad)": BOTH_BAD,  # the public arena's spelling up to its 100k set
+}
+_SHOWN: Final = 20  # refused rows listed in a message
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Votes among named models, oldest first, as integer codes.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Model names, sorted; a model's code is its place here.
+    pairs : ndarray of shape (n_votes, 2)
+        Codes of the models on seat A and seat B.
+    outcome : ndarray of shape (n_votes,)
+        Place of each outcome in `OUTCOMES`.
+    question, rater, aspect : Labels or None
+        Who and what a vote was about, where the log says so.
+    responses : ndarray of shape (n_votes,) or None
+        A hash of the two responses, the same whichever sat on seat A; 0 where unknown.
+    """
+
+    models: tuple[str, ...]
+    pairs: NDArray[np.int32]
+    outcome: NDArray[np.int8]
+    question: Labels | None = None
+    rater: Labels | None = None
+    aspect: Labels | None = None
+    responses: NDArray[np.uint64] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse votes that are not between two of the models, or are no outcome."""
+        if len(self.pairs) != len(self.outcome):
+            raise ValueError(f"{len(self.pairs)} pairs but {len(self.outcome)} outcomes")
+        if len(self.pairs) == 0:
+            return
+        if int(self.pairs.min()) < 0 or int(self.pairs.max()) >= len(self.models):
+            wrong = ((self.pairs < 0) | (self.pairs >= len(self.models))).any(axis=1)
+            _refuse(wrong, lambda row: f"{self.pairs[row].tolist()} are not two known models")
+        same = np.asarray(self.a == self.b, dtype=np.bool_)
+        if bool(same.any()):
+            _refuse(same, lambda row: f"{self.models[self.pairs[row, 0]]!r} meets itself")
+        if int(self.outcome.min()) < 0 or int(self.outcome.max()) >= len(OUTCOMES):
+            wrong = (self.outcome < 0) | (self.outcome >= len(OUTCOMES))
+            _refuse(wrong, lambda row: f"{self.outcome[row]} is no outcome")
+
+    def __len__(self) -> int:
+        """Return the number of votes."""
+        return len(self.outcome)
+
+    @property
+    def a(self) -> NDArray[np.int32]:
+        """Codes of the models on seat A, of shape (n_votes,)."""
+        return self.pairs[:, 0]
+
+    @property
+    def b(self) -> NDArray[np.int32]:
+        """Codes of the models on seat B, of shape (n_votes,)."""
+        return self.pairs[:, 1]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """What seat A took from each vote: 1, 0.5 or 0, of shape (n_votes,)."""
+        return SCORES[self.outcome]
+
+    @cached_property
+    def items(self) -> NDArray[np.int64]:
+        """Code of each vote's item, -1 where the log does not say what was compared.
+
+        An item is equal question and equal unordered pair, and equal responses where the log has
+        them; several raters may judge one item.
+        """
+        question = _codes(self.question, len(self)).astype(np.int64)
+        low, high = np.sort(self.pairs, axis=1).astype(np.int64).T
+        key = (question * len(self.models) + low) * len(self.models) + high
+        known = question >= 0
+        if self.responses is not None:
+            known = known | (self.responses != 0)
+            key = pd.util.hash_array(key).astype(np.uint64) ^ self.responses
+        codes = np.full(len(self), -1, dtype=np.int64)
+        codes[known] = pd.factorize(key[known])[0]
+        return codes
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Return the votes of some rows, with the same models and labels."""
+        return type(self)(
+            self.models,
+            self.pairs[rows],
+            self.outcome[rows],
+            None if self.question is None else self.question.take(rows),
+            None if self.rater is None else self.rater.take(rows),
+            None if self.aspect is None else self.aspect.take(rows),
+            None if self.responses is None else self.responses[rows],
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        models: tuple[str, ...],
+        pairs: ArrayLike,
+        outcome: ArrayLike,
+        *,
+        question: Labels | None = None,
+        rater: Labels | None = None,
+        aspect: Labels | None = None,
+    ) -> Self:
+        """Read votes that are codes already.
+
+        Parameters
+        ----------
+        models : tuple of str
+            Model names; a model's code is its place here.
+        pairs : array_like of shape (n_votes, 2)
+            Codes of the models on seat A and seat B.
+        outcome : array_like of shape (n_votes,)
+            0 where seat A won, 1 where seat B won, 2 for a tie, 3 where both were bad.
+        question, rater, aspect : Labels, optional
+            One label for each vote.
+
+        Raises
+        ------
+        ValueError
+            If a vote is not between two of the models or has another outcome.
+
+        Examples
+        --------
+        >>> len(Votes.from_arrays(("Gemma", "Qwen"), [[0, 1], [1, 0]], [0, 2]))
+        2
+        """
+        # wide first: a cast straight to int8 would wrap 256 into a win
+        wide_pairs = np.asarray(pairs).reshape(-1, 2)
+        wide_outcome = np.asarray(outcome)
+        clipped = np.clip(wide_outcome, -1, len(OUTCOMES)).astype(np.int8)
+        if not np.array_equal(clipped, wide_outcome):
+            _refuse(clipped != wide_outcome, lambda row: f"{wide_outcome[row]} is no outcome")
+        codes = np.ascontiguousarray(np.clip(wide_pairs, -1, len(models)), dtype=np.int32)
+        return cls(models, codes, clipped, question, rater, aspect)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Self:
+        """Read votes from a data frame in the columns of the vote log.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns ``model_a``, ``model_b``, ``winner``; used where present: ``question_id``,
+            ``judge`` (the rater), ``aspect``, and ``item_id`` or ``conversation_a`` with
+            ``conversation_b`` to tell apart different responses to one question.
+
+        Returns
+        -------
+        Votes
+            In the order of the rows.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or naming the rows (the first vote is row 1) with a missing
+            model name, an unknown winner, or a model that meets itself.
+
+        Examples
+        --------
+        >>> log = pd.DataFrame({"model_a": ["Qwen"], "model_b": ["Gemma"], "winner": ["tie"]})
+        >>> Votes.from_frame(log).models
+        ('Gemma', 'Qwen')
+        """
+        return cls._from_columns(
+            {str(name): labels_of_series(frame[name]) for name in _wanted(frame.columns)},
+            response_hash(frame),
+        )
+
+    @classmethod
+    def from_arrow(cls, table: "pa.Table") -> Self:
+        """Read votes from an Arrow table; columns and errors as in `from_frame`.
+
+        Dictionary-encoded columns are read without touching their strings again.
+        """
+        kept = table.select([name for name in _RESPONSES if name in table.column_names])
+        return cls._from_columns(
+            {name: labels_of_arrow(table.column(name)) for name in _wanted(table.column_names)},
+            response_hash(kept.to_pandas()),
+        )
+
+    @classmethod
+    def _from_columns(
+        cls, columns: Mapping[str, Labels], responses: NDArray[np.uint64] | None
+    ) -> Self:
+        if missing := [name for name in _REQUIRED if name not in columns]:
+            raise ValueError(f"the vote log has no column {', '.join(missing)}")
+        models, pairs = _model_codes(columns["model_a"], columns["model_b"])
+        return cls(
+            models,
+            pairs,
+            _outcome_codes(columns["winner"]),
+            columns.get("question_id"),
+            columns.get("judge"),
+            columns.get("aspect"),
+            responses,
+        )
+
+
+_REQUIRED: Final = ("model_a", "model_b", "winner")
+_OPTIONAL: Final = ("question_id", "judge", "aspect")
+_RESPONSES: Final = ("model_a", "model_b", "item_id", "conversation_a", "conversation_b")
+
+
+def _wanted(columns: "pd.Index | list[str]") -> list[str]:
+    return [name for name in (*_REQUIRED, *_OPTIONAL) if name in columns]
+
+
+def _codes(labels: Labels | None, n_votes: int) -> NDArray[np.int32]:
+    return np.full(n_votes, -1, dtype=np.int32) if labels is None else labels.codes
+
+
+def _model_codes(model_a: Labels, model_b: Labels) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    missing = np.column_stack([model_a.codes, model_b.codes]) < 0
+    if bool(missing.any()):
+        seats = np.array(["model_a", "model_b"])
+        _refuse(missing.any(axis=1), lambda row: f"{' and '.join(seats[missing[row]])} is empty")
+    used = {str(name) for labels in (model_a, model_b) for name in labels.used_names()}
+    models = tuple(sorted(used))
+    place = {name: code for code, name in enumerate(models)}
+    pairs = np.empty((len(model_a.codes), 2), dtype=np.int32)
+    for seat_number, labels in enumerate((model_a, model_b)):
+        lookup = np.array([place.get(str(name), -1) for name in labels.names], dtype=np.int32)
+        pairs[:, seat_number] = lookup[labels.codes] if len(lookup) else -1
+    return models, pairs
+
+
+def _outcome_codes(winner: Labels) -> NDArray[np.int8]:
+    known = [SPELLINGS.get(str(name), -1) for name in winner.names]
+    codes = np.array([*known, -1], dtype=np.int8)[winner.codes]  # a missing winner is code -1
+    wrong = np.asarray(codes < 0, dtype=np.bool_)
+    if bool(wrong.any()):
+        spelled = ", ".join(SPELLINGS)
+
+        def reason(row: int) -> str:
+            place = int(winner.codes[row])
+            said = "empty" if place < 0 else repr(str(winner.names[place]))
+            return f"winner is {said}, not one of {spelled}"
+
+        _refuse(wrong, reason)
+    return codes
+
+
+def _refuse(wrong: NDArray[np.bool_], reason: Callable[[int], str]) -> None:
+    rows = np.flatnonzero(wrong)
+    listed = "; ".join(f"row {row + 1}: {reason(int(row))}" for row in rows[:_SHOWN])
+    more = f"; and {len(rows) - _SHOWN} more rows" if len(rows) > _SHOWN else ""
+    raise ValueError(listed + more)
