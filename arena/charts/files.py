@@ -1,0 +1,147 @@
+"""Heat maps in files: images by matplotlib, a page by plotly, numbers as CSV.
+
+Equal boards give equal bytes: no date, no program, no random ids. What a heat map shows is
+decided in `arena.charts.heat`.
+"""
+
+import csv
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from arena.board import Heat
+from arena.charts.heat import (
+    TITLES,
+    WRITTEN,
+    cell_texts,
+    drawing,
+    figure,
+    in_script,
+    limits,
+    plotly_script,
+)
+from arena.errors import LogError
+from arena.formats.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Green and grey-brown, not the seats' blue and orange: a heat map says nothing about seats.
+HIGH: Final = "#3b6f4f"
+LOW: Final = "#9a8f7a"
+PAPER: Final = "#ffffff"
+INK: Final = "#1b1f24"
+
+
+def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
+    """Write a heat map; the ending of `path` says as what.
+
+    Raises
+    ------
+    LogError
+        If we do not write such files, or this one cannot be written.
+    """
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        listed = ", ".join(_WRITERS)
+        raise LogError(f"{path}: the ending says no format that we draw; use one of {listed}.")
+    write_whole(path, lambda part: writer(heat, part, title or TITLES[heat.kind]))
+
+
+def _write_csv(heat: Heat, path: Path, _: str) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["model", *heat.models])
+        for model, row in zip(heat.models, heat.values, strict=True):
+            table.writerow(
+                [model, *("" if np.isnan(value) else repr(float(value)) for value in row)]
+            )
+
+
+def _write_image(kind: str, metadata: dict[str, None]) -> Callable[[Heat, Path, str], None]:
+    """Return a writer of one kind of image that notes neither the time nor the program."""
+
+    def write(heat: Heat, path: Path, title: str) -> None:
+        from matplotlib import rc_context  # noqa: PLC0415  # slow to import
+
+        with rc_context({"svg.hashsalt": "evenhand", "font.family": _fonts()}):
+            _drawn(heat, title).savefig(path, format=kind, dpi=150, metadata=metadata)
+
+    return write
+
+
+def _fonts() -> list[str]:
+    """Return fonts that this machine has, with one for Chinese model names if possible."""
+    from matplotlib.font_manager import fontManager  # noqa: PLC0415  # slow to import
+
+    wanted = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei")
+    have = set(fontManager.get_font_names())
+    return [name for name in wanted if name in have]
+
+
+def _drawn(heat: Heat, title: str) -> "Figure":
+    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  # slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415  # no window, no global state
+
+    size = len(heat.models)
+    side = max(4.2, 0.42 * size + 2.4)  # inches: a cell holds two digits
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axes = figure.add_subplot()
+    colours = LinearSegmentedColormap.from_list("evenhand", [LOW, PAPER, HIGH])
+    colours.set_bad("#f1efe9")
+    low, high = limits(heat.kind)
+    image = axes.imshow(heat.values, cmap=colours, vmin=low, vmax=high)
+    _label(axes, heat, title)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6)
+    bar.outline.set_visible(False)
+    ticks = np.linspace(low, high, 5)
+    sign = "+" if heat.kind == "residual" else ""
+    unit = "" if heat.kind == "residual" else " %"
+    bar.set_ticks(list(ticks), labels=[f"{100 * tick:{sign}.0f}{unit}" for tick in ticks])
+    return figure
+
+
+def _label(axes: "Axes", heat: Heat, title: str) -> None:
+    size = len(heat.models)
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
+    axes.set_xlabel("against")
+    small = 9 if size <= WRITTEN else 6
+    axes.set_xticks(range(size), heat.models, rotation=90, fontsize=small)
+    axes.set_yticks(range(size), heat.models, fontsize=small)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=PAPER, linewidth=2)
+    axes.tick_params(which="minor", length=0)
+    if size > WRITTEN:
+        return
+    for row, texts in enumerate(cell_texts(heat)):
+        for column, text in enumerate(texts):
+            axes.text(column, row, text, ha="center", va="center", fontsize=8, color=INK)
+
+
+def _write_page(heat: Heat, path: Path, title: str) -> None:
+    page = (Path(__file__).parent / "heat.html").read_text(encoding="utf-8")
+    parts = {
+        "title": escape(title),
+        "plotly": plotly_script().read_text(encoding="utf-8"),
+        "drawing": drawing(),
+        "figure": in_script(figure(heat)),
+    }
+    for name, part in parts.items():
+        page = page.replace("{{ " + name + " }}", part)
+    path.write_text(page, encoding="utf-8")
+
+
+_WRITERS: Final[dict[str, Callable[[Heat, Path, str], None]]] = {
+    ".html": _write_page,
+    ".png": _write_image("png", {"Software": None}),
+    ".svg": _write_image("svg", {"Date": None, "Creator": None}),
+    ".pdf": _write_image("pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
+    ".csv": _write_csv,
+}

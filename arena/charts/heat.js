@@ -1,0 +1,106 @@
+// Draws heat maps with plotly in the colours of the page, again when day turns to night.
+// Where the figures come from is not known here: each lies as JSON in its own element.
+(() => {
+  "use strict";
+  const night = matchMedia("(prefers-color-scheme: dark)");
+
+  const colour = (name, fallback) =>
+    getComputedStyle(document.documentElement).getPropertyValue(name).trim() || fallback;
+
+  function rgb(text) {
+    const probe = document.createElement("i");
+    probe.style.color = text;
+    document.body.append(probe);
+    const parts = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+    probe.remove();
+    return parts;
+  }
+
+  const clear = (text, alpha) => `rgba(${rgb(text).join(",")},${alpha})`;
+
+  function mixed(ends, share) {
+    const [from, to] = ends.map(rgb);
+    return `rgb(${from.map((part, i) => Math.round(part + (to[i] - part) * share)).join(",")})`;
+  }
+
+  function draw(box) {
+    const { kind, cells, pale } = JSON.parse(box.dataset.figure);
+    const card = colour("--card", "#fff");
+    const ink = colour("--ink", "#1b1f24");
+    const mute = colour("--mute", "#667085");
+    const high = colour("--hi", "#3b6f4f");
+    const low = colour("--lo", "#9a8f7a");
+    const strong = 0.86; // the strongest cell still carries its number
+    const models = cells.x.length;
+    const small = models > 24;
+    const longest = Math.max(...cells.y.map((name) => name.length));
+    const size = small ? 9 : 12.5;
+    const margin = Math.min(longest * size * 0.56 + 12, 190, box.clientWidth * 0.42);
+    const room = Math.floor(margin / (size * 0.56)) - 1;
+    const short = cells.y.map((n) => (n.length > room ? `${n.slice(0, room - 1)}…` : n));
+    const places = cells.x.map((_, i) => i);
+    const heat = {
+      ...cells,
+      x: places,
+      y: places,
+      text: cells.text,
+      customdata: cells.z.map((row, i) =>
+        row.map((_, j) => [cells.y[i], cells.x[j], cells.customdata[i][j], cells.text[i][j]])),
+      colorscale: [
+        [0, mixed([card, low], strong)],
+        [0.5, card],
+        [1, mixed([card, high], strong)],
+      ],
+      textfont: { color: ink, size: models > 14 ? 10 : 12 },
+      hoverlabel: { bgcolor: card, bordercolor: colour("--line", "#ddd"), font: { color: ink } },
+    };
+    const veil = {
+      ...heat,
+      z: pale,
+      zmin: 0,
+      zmax: 1,
+      colorscale: [[0, clear(card, 0)], [1, clear(card, 0.75)]],
+    };
+    const ground = {
+      type: "heatmap", x: places, y: places, z: cells.z.map((row) => row.map(() => 0)),
+      zmin: 0, zmax: 1, xgap: cells.xgap, ygap: cells.ygap, showscale: false, hoverinfo: "skip",
+      colorscale: [[0, colour("--soft", "#f1efe9")], [1, colour("--soft", "#f1efe9")]],
+    };
+    // numbers and hover texts belong to the upper layer alone
+    const under = { ...heat, texttemplate: "", hovertemplate: null, hoverinfo: "skip" };
+    const upper = { ...veil, z: pale.map((row, i) => row.map((v, j) => (cells.z[i][j] === null ? null : v))) };
+    const side = Math.max(box.clientWidth - margin - 6, 120);
+    const height = small ? side : Math.min(side, models * 54);
+    const foot = small ? Math.min(margin, 150) : 84;
+    const axis = {
+      tickvals: places, ticktext: short, showgrid: false, zeroline: false, fixedrange: true,
+      tickfont: { color: mute, size }, ticks: "", automargin: false,
+    };
+    Plotly.react(
+      box,
+      [ground, under, upper],
+      {
+        margin: { l: margin, r: 6, t: 4, b: foot },
+        height: height + foot + 4,
+        xaxis: { ...axis, tickangle: -40 },
+        yaxis: { ...axis, autorange: "reversed", ticksuffix: " " },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        font: { family: "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif" },
+        dragmode: false,
+      },
+      { displayModeBar: false, responsive: true, scrollZoom: false },
+    );
+    box.dataset.kind = kind;
+    box.dataset.drawn = "yes";
+  }
+
+  const all = () => document.querySelectorAll("[data-figure]").forEach(draw);
+  addEventListener("load", all);
+  night.addEventListener("change", all);
+  let later = 0;
+  addEventListener("resize", () => {
+    clearTimeout(later);
+    later = setTimeout(all, 150);
+  });
+})();

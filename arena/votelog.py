@@ -1,0 +1,161 @@
+"""The vote log: votes out of any source, and out into any file.
+
+A source is a database (a file or its URL) or a vote log in any format of `arena.formats`. Rows that
+do not count stay beside those that do, each with its reason, so that every table can say how many
+votes are stored, how many count, and why the rest does not. Ratings are not known here.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from arena.errors import LogError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlier one back
+_SQLITE: Final = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True, eq=False)
+class VoteLog:
+    """What a source holds: votes in force, votes that do not count, and failures where known.
+
+    `aside` has the columns of `votes` and `set_aside`, the reason. `failures` counts for each
+    model the responses that it failed to give and those it was shown with.
+    """
+
+    source: str
+    votes: "pd.DataFrame"
+    aside: "pd.DataFrame"
+    failures: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> int:
+        """How many votes were cast, whether they count or not."""
+        return len(self.votes) + len(self.aside)
+
+
+def load_votes(source: str | Path, conversations: bool = False) -> "pd.DataFrame":  # noqa: FBT001, FBT002  # the public face has it so
+    """Return the votes in force of any source, under the columns of the vote log.
+
+    Raises
+    ------
+    ArenaError
+        If the source is missing, or is neither a database nor a vote log that we know.
+    """
+    return read_source(source, conversations=conversations).votes
+
+
+def read_source(source: str | Path, *, conversations: bool = False) -> VoteLog:
+    """Return everything a source says about votes.
+
+    Raises
+    ------
+    ArenaError
+        As `load_votes`.
+    """
+    if is_database(source):
+        return _from_database(source, conversations=conversations)
+    return _from_file(Path(source), conversations=conversations)
+
+
+def is_database(source: str | Path) -> bool:
+    """Return whether a source is a database: by its URL or by what the file begins with."""
+    if "://" in str(source):
+        return True
+    path = Path(source)
+    if not path.is_file():
+        return path.suffix.lower() in (".db", ".sqlite", ".sqlite3")
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def _from_database(source: str | Path, *, conversations: bool) -> VoteLog:
+    from arena.logquery import log_counts, read_log  # noqa: PLC0415  # a file needs no SQL
+
+    votes = read_log(source, conversations=conversations)
+    counts = log_counts(source)
+    aside = votes.iloc[:0].assign(set_aside="")
+    if counts["set_aside"]:
+        every = read_log(source, conversations=conversations, in_force=False)
+        aside = _standing(every, votes["seq"])
+        aside = aside[aside["set_aside"].notna()].reset_index(drop=True)
+    return VoteLog(str(source), votes, aside, counts["failures"])
+
+
+def _standing(every: "pd.DataFrame", counting: "pd.Series[Any]") -> "pd.DataFrame":
+    """Return all votes but the rows that withdraw one, with the reason where one does not count."""
+    every = every.sort_values("seq", kind="stable")
+    later = every.groupby("battle_id")["winner"].shift(-1)
+    why = later.mask(later.notna(), "corrected by the rater")
+    why = why.mask(later == WITHDRAWN, "withdrawn by the rater")
+    reason = every["flags"].astype("str").str.extract(r"set_aside: ([^;]*)", expand=False)
+    why = why.fillna("set aside: " + reason.fillna("no reason given"))
+    log = every.assign(set_aside=why.mask(every["seq"].isin(counting)))
+    return log[log["winner"] != WITHDRAWN]
+
+
+def _from_file(path: Path, *, conversations: bool) -> VoteLog:
+    from arena.formats import read_votes  # noqa: PLC0415  # pandas takes its time
+
+    log = read_votes(path, conversations=conversations)
+    if "in_force" not in log:
+        return VoteLog(str(path), log, log.iloc[:0].assign(set_aside=""))
+    counts = log["in_force"].fillna(value=True).astype(bool)
+    aside = log[~counts].drop(columns="in_force").reset_index(drop=True)
+    aside = aside.assign(set_aside=aside["set_aside"].fillna("no reason given"))
+    votes = log[counts].drop(columns=["in_force", "set_aside"], errors="ignore")
+    return VoteLog(str(path), votes.reset_index(drop=True), aside)
+
+
+def every_vote(source: str | Path) -> "pd.DataFrame":
+    """Return all votes with two more columns: `in_force`, and in `set_aside` why a vote is not.
+
+    Raises
+    ------
+    ArenaError
+        As `load_votes`.
+    """
+    import pandas as pd  # noqa: PLC0415  # takes its time
+
+    log = read_source(source, conversations=True)
+    both = [log.votes.assign(in_force=True, set_aside=None), log.aside.assign(in_force=False)]
+    every = pd.concat([part for part in both if len(part)] or both[:1], ignore_index=True)
+    return every.sort_values("seq", kind="stable").reset_index(drop=True)
+
+
+def export_votes(
+    source: str | Path,
+    destination: str | Path,
+    *,
+    export: str = "evenhand",
+    every: bool = False,
+    excel: bool = False,
+    public: bool = False,
+) -> int:
+    """Write a source's votes into a file and return how many.
+
+    Raises
+    ------
+    ArenaError
+        If the source cannot be read, the format is unknown or the file cannot be written.
+    """
+    from arena.formats import write_votes  # noqa: PLC0415  # pandas takes its time
+    from arena.formats.masking import masked  # noqa: PLC0415
+
+    if every and export not in ("evenhand", "flat"):
+        raise LogError(
+            f"--all with --format {export}: that format cannot say which votes count; "
+            "leave out one of the two."
+        )
+    log = every_vote(source) if every else load_votes(source, conversations=True)
+    write_votes(masked(log) if public else log, destination, export=export, excel=excel)
+    return len(log)
+
+
+def listed(counts: dict[str, int]) -> str:
+    """Return counts by reason as words: `3 withdrawn by the rater, 1 not blind`."""
+    parts = [f"{number:,} {reason}" for reason, number in counts.items()]
+    return ", ".join(parts)
