@@ -1,0 +1,34 @@
+"""What every test may rely on: no hub, one thread, and a header that names what was tested."""
+
+import os
+import sqlite3
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+
+def pytest_report_header() -> list[str]:
+    packages = ("torch", "transformers", "gradio", "numpy", "pandas", "numba")
+    return [f"SQLite {sqlite3.sqlite_version}", ", ".join(_version(name) for name in packages)]
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"no {name}"
+
+
+@pytest.fixture(scope="session")
+def real_votes() -> Path:
+    """The file of real human votes; its folder is named by EVENHAND_REAL_VOTES."""
+    folder = os.environ.get("EVENHAND_REAL_VOTES")
+    if not folder:
+        pytest.skip("EVENHAND_REAL_VOTES does not name a folder of real votes")
+    return Path(folder) / "llmfao-crowd-comparisons.csv"
