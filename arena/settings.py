@@ -15,6 +15,7 @@ from arena.errors import ConfigError
 from serving.spec import ModelSpec
 
 GIB: Final = 1024**3
+TWO: Final = 2  # models in a battle
 
 
 class _Section(BaseModel):
@@ -68,7 +69,7 @@ class Settings(_Section):
     limits: Limits = Limits()
     pace: PaceSettings = PaceSettings()
     pool: PoolSettings = PoolSettings()
-    models: tuple[ModelSpec, ...] = Field(min_length=2)
+    models: tuple[ModelSpec, ...] = ()
 
 
 def load_settings(path: Path) -> Settings:
@@ -92,34 +93,30 @@ def load_settings(path: Path) -> Settings:
         said = tomllib.loads(written)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
-    _resolve_paths(said, path.parent)
     try:
         settings = Settings.model_validate(said)
     except ValidationError as error:
         mistakes = [_sentence(path, written, mistake) for mistake in error.errors()]
         raise ConfigError("\n".join(mistakes)) from error
     _check_models(settings, path, written)
-    return settings
+    return _located(settings, path.parent)
 
 
-def _resolve_paths(said: dict[str, Any], folder: Path) -> None:
-    """Make paths absolute that are meant from the file's folder; hub names stay as they are."""
-    arena = said.get("arena")
-    if isinstance(arena, dict) and isinstance(arena.get("questions"), str):
-        arena["questions"] = str((folder / arena["questions"]).resolve())
-    models = said.get("models")
-    for model in models if isinstance(models, list) else []:
-        for field in ("checkpoint", "adapter"):
-            place = model.get(field) if isinstance(model, dict) else None
-            if isinstance(place, str) and _is_path(place, folder):
-                model[field] = str((folder / place).resolve())
-
-
-def _is_path(place: str, folder: Path) -> bool:
-    return place.startswith((".", "/", "~")) or (folder / place).is_dir()
+def _located(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with every path made absolute."""
+    arena = settings.arena
+    if arena.questions is not None:
+        arena = arena.model_copy(update={"questions": (folder / arena.questions).resolve()})
+    models = tuple(model.located(folder) for model in settings.models)
+    return settings.model_copy(update={"arena": arena, "models": models})
 
 
 def _check_models(settings: Settings, path: Path, written: str) -> None:
+    if len(settings.models) < TWO:
+        raise ConfigError(
+            f"{path}: {len(settings.models)} models are described, and a battle needs two. "
+            "Add a [[models]] table for each model."
+        )
     seen: set[str] = set()
     for number, model in enumerate(settings.models):
         line = line_of(written, ("models", number, "name"))
@@ -130,11 +127,12 @@ def _check_models(settings: Settings, path: Path, written: str) -> None:
             )
         seen.add(model.name)
         for field in ("checkpoint", "adapter"):
-            place = getattr(model, field, None)
-            if place and str(place).startswith("/") and not Path(place).is_dir():
+            place = getattr(model, field)
+            if place and place.startswith((".", "/")) and not (path.parent / place).is_dir():
                 line = line_of(written, ("models", number, field))
                 raise ConfigError(
-                    f"{path}, line {line}, models[{number}].{field}: there is no folder {place}. "
+                    f"{path}, line {line}, models[{number}].{field}: there is no folder "
+                    f"{path.parent / place}. "
                     "Correct the path, or name a model on the hub as OWNER/NAME."
                 )
 
@@ -149,8 +147,6 @@ def _sentence(path: Path, written: str, mistake: Any) -> str:  # noqa: ANN401 - 
         what, way_out = "unknown key", " Remove it, or correct its spelling."
     elif mistake["type"] == "missing":
         what, way_out = "this key is missing", " Add it."
-    elif field == "models":
-        way_out = " Describe at least two [[models]]."
     return f"{path}, line {line_of(written, place)}, {field}: {what}.{way_out}".replace("..", ".")
 
 

@@ -54,6 +54,7 @@ class Showing:
     y: StoredModel
     turns: tuple[StoredTurn, ...]
     ending: EndingKind | None
+    cause: str
     voted: bool
     outcome: Outcome | None  # None with `voted`: the vote was withdrawn
 
@@ -67,7 +68,7 @@ _BATTLE = text("""
 SELECT battle.id, battle.item_id, battle.rater_id, battle.x_sits_at_a, battle.reveals,
        item.language, question.aspect, question.name,
        x.id, x.name, x.quantization, y.id, y.name, y.quantization,
-       ending.kind,
+       ending.kind, ending.cause,
        (SELECT outcome FROM vote WHERE vote.battle_id = battle.id
         AND NOT EXISTS (SELECT 1 FROM vote AS later WHERE later.supersedes = vote.seq))
 FROM battle
@@ -95,7 +96,7 @@ def read_showing(connection: Connection, battle_id: str) -> Showing | None:
     row = connection.execute(_BATTLE, {"battle": battle_id}).first()
     if row is None:
         return None
-    newest = row[15]
+    newest = row[16]
     return Showing(
         battle_id=row[0],
         item_id=row[1],
@@ -109,6 +110,7 @@ def read_showing(connection: Connection, battle_id: str) -> Showing | None:
         y=StoredModel(row[11], row[12], row[13]),
         turns=_read_turns(connection, row[1]),
         ending=None if row[14] is None else EndingKind(row[14]),
+        cause=row[15] or "",
         voted=newest is not None,
         outcome=None if newest in (None, WITHDRAWN) else Outcome(newest),
     )

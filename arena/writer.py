@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from arena.errors import StoreError
 
@@ -100,9 +101,12 @@ def _run_job(job: Job[Any], connection: Connection) -> tuple[Any, Exception | No
     try:
         result = job(connection)
     except Exception as error:  # noqa: BLE001 - the caller gets it through its future
-        # A full disk may have ended the whole transaction; then this fails, and so does the batch.
-        connection.exec_driver_sql("ROLLBACK TO job")
-        connection.exec_driver_sql("RELEASE job")
+        try:
+            connection.exec_driver_sql("ROLLBACK TO job")
+            connection.exec_driver_sql("RELEASE job")
+        except DBAPIError:
+            # A full disk ends the whole transaction, so the whole batch fails for that reason.
+            raise error from None
         return None, error
     connection.exec_driver_sql("RELEASE job")
     return result, None

@@ -1,0 +1,117 @@
+"""From a battle to its two streams: which model hears what, and what is stored of its response.
+
+Everything about seats ends here: the engines below know only messages.
+"""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from arena.showing import Showing, StoredModel
+from arena.store import NewResponse
+from serving.duet import Finished, Pace, Shown, duet
+from serving.engine import Done, EngineError, Failed, Message, Prompt
+from serving.pool import Pool
+
+SEED_BITS: Final = 31
+
+
+@dataclass(frozen=True)
+class Side:
+    """One seat of a turn: its model, its place in the item, and its conversation so far."""
+
+    place: str
+    model: str
+    messages: tuple[Message, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both seats of the newest turn of a battle."""
+
+    a: Side
+    b: Side
+
+    @classmethod
+    def of(cls, showing: Showing, random_source: random.Random) -> "Sides":
+        """Return the seats of a battle, each with a seed of its own."""
+        x = _side("x", showing.x, showing, random_source)
+        y = _side("y", showing.y, showing, random_source)
+        return cls(x, y) if showing.x_sits_at_a else cls(y, x)
+
+    def stored(self, finished: Finished, model_ids: Mapping[str, int]) -> list[NewResponse]:
+        """Return both responses as they are to be stored.
+
+        Raises
+        ------
+        TypeError
+            If a side failed: then there is nothing to store.
+        """
+        return [
+            _stored(self.a, finished.a, finished.text_a, model_ids),
+            _stored(self.b, finished.b, finished.text_b, model_ids),
+        ]
+
+
+class Responders(Protocol):
+    """Whoever makes responses: a pool of engines, or the stored responses of a study."""
+
+    def available(self) -> list[str]:
+        """Return the names of the models that can respond."""
+
+    def respond(self, sides: Sides) -> AsyncIterator[Shown | Finished]:
+        """Stream both responses at one pace."""
+
+
+class PoolResponders:
+    """Live responses from a pool of engines."""
+
+    def __init__(self, pool: Pool, pace: Pace, deadline_s: float) -> None:
+        self._pool = pool
+        self._pace = pace
+        self._deadline_s = deadline_s
+
+    def available(self) -> list[str]:
+        """Return the names of the models that are not quarantined."""
+        return list(self._pool.available())
+
+    async def respond(self, sides: Sides) -> AsyncIterator[Shown | Finished]:
+        """Stream both responses at one pace; an engine that cannot be had is a failure of ours."""
+        a, b = (
+            Prompt(side.messages, seed=side.seed, deadline_s=self._deadline_s)
+            for side in (sides.a, sides.b)
+        )
+        try:
+            async with self._pool.engines(sides.a.model, sides.b.model) as (engine_a, engine_b):
+                async for event in duet(engine_a.stream(a), engine_b.stream(b), self._pace):
+                    yield event
+        except EngineError as error:
+            failed = Failed(error.kind, error.cause)
+            yield Finished(failed, failed, "", "")
+
+
+def _side(place: str, model: StoredModel, showing: Showing, random_source: random.Random) -> Side:
+    messages: list[Message] = []
+    for turn in showing.turns:
+        messages.append(Message("user", turn.prompt))
+        response = turn.x if place == "x" else turn.y
+        if response is not None:
+            messages.append(Message("assistant", response.text))
+    return Side(place, model.name, tuple(messages), random_source.getrandbits(SEED_BITS))
+
+
+def _stored(side: Side, end: Done | Failed, text: str, model_ids: Mapping[str, int]) -> NewResponse:
+    if not isinstance(end, Done):
+        raise TypeError(f"{side.model} failed; there is no response to store.")
+    return NewResponse(
+        place=side.place,
+        model_id=model_ids[side.model],
+        text=text,
+        finish_reason=end.finish_reason,
+        tokens=end.tokens,
+        seconds=end.seconds,
+        first_token_seconds=end.first_token_seconds or 0.0,
+        seed=side.seed,
+    )

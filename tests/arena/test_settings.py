@@ -1,0 +1,97 @@
+"""Settings: a file is taken as a whole, or refused with file, line, field and way out."""
+
+from pathlib import Path
+
+import pytest
+
+from arena.errors import ConfigError
+from arena.settings import load_settings
+
+GOOD = """\
+[arena]
+title = "Tiny"
+questions = "bank.jsonl"
+
+[limits]
+prompt_characters = 400
+
+[[models]]
+name = "pine"
+checkpoint = "pine"
+quantization = "nf4"
+
+[[models]]
+name = "oak"
+kind = "scripted"
+responses = ["No."]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pine").mkdir()
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "lab.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_paths_are_meant_from_the_files_folder(folder: Path) -> None:
+    settings = load_settings(written(folder, GOOD))
+    assert settings.models[0].checkpoint == str(folder / "pine")
+    assert settings.arena.questions == folder / "bank.jsonl"
+    assert settings.limits.prompt_characters == 400
+
+
+def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
+    settings = load_settings(written(folder, GOOD.replace('"pine"\nquant', '"lab/pine"\nquant')))
+    assert settings.models[0].checkpoint == "lab/pine"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        pytest.param("title", "titel", "line 2, arena.titel: unknown key", id="unknown key"),
+        pytest.param("= 400", "= 0", "line 6, limits.prompt_characters: ", id="too small"),
+        pytest.param('"nf4"', '"nf5"', "line 11, models[0].quantization: ", id="unknown value"),
+        pytest.param('name = "oak"', "", "models[1].name: this key is missing. Add it", id="gap"),
+        pytest.param('"oak"', '"pine"', "line 14, models[1].name: 'pine' stands twice", id="twice"),
+        pytest.param('= "pine"\nqu', '= "./gone"\nqu', "line 10, models[0].checkpoint", id="gone"),
+        pytest.param("[limits]", "[limitz]", "line 5, limitz: unknown key", id="unknown table"),
+        pytest.param("[arena]", "[arena", "not valid TOML: ", id="broken TOML"),
+        pytest.param("= 400", '= "many"', "line 6, limits.prompt_characters", id="wrong type"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(folder: Path, old: str, new: str, told: str) -> None:
+    path = written(folder, GOOD.replace(old, new))
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    assert str(refusal.value).startswith(str(path))
+    assert told in str(refusal.value)
+
+
+def test_one_model_is_no_arena(folder: Path) -> None:
+    one = GOOD[: GOOD.index('[[models]]\nname = "oak"')]
+    with pytest.raises(ConfigError, match="1 models are described, and a battle needs two"):
+        load_settings(written(folder, one))
+
+
+def test_every_mistake_is_told_at_once(folder: Path) -> None:
+    path = written(folder, GOOD.replace("title", "titel").replace('"nf4"', '"nf5"'))
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    assert len(str(refusal.value).splitlines()) == 2
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"There is no configuration .*gone\.toml"):
+        load_settings(tmp_path / "gone.toml")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_settings(tmp_path / "lab.toml")
