@@ -170,9 +170,10 @@ def board_of(
     *,
     choice: Choice | None = None,
     rank_by: RankBy = "rating",
+    orders: int | None = None,
     seed: int = 0,
 ) -> Board:
-    """Return the board of a source.
+    """Return the board of a source; 0 orders leave out the band of Elo.
 
     Raises
     ------
@@ -187,7 +188,7 @@ def board_of(
     set_aside = {**{str(reason): int(n) for reason, n in reasons.items()}, **set_aside}
     if not len(counting):
         raise LogError(_nothing(log, choice, set_aside))
-    made = leaderboard(Votes.from_frame(counting), rank_by=rank_by, seed=seed)
+    made = leaderboard(Votes.from_frame(counting), rank_by=rank_by, orders=orders, seed=seed)
     rows = made.rows.assign(failure_rate=_failure_rates(made.rows["model"], log, choice, counting))
     notes = [*made.notes]
     if raters != "human":

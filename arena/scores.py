@@ -1,0 +1,58 @@
+"""Scores from elsewhere beside the ratings: one CSV with a column `model` and a column a score.
+
+What a score means, or whether it should agree with people's votes, is not known here.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from arena.errors import LogError
+
+if TYPE_CHECKING:
+    from arena.board import Board
+
+PREFIX: Final = "score: "  # so that a score named "votes" is not taken for ours
+_ENOUGH: Final = 3  # models that a rank correlation needs to say anything
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Return scores by model.
+
+    Raises
+    ------
+    LogError
+        If the file is missing, has no column `model`, names a model twice or has no number.
+    """
+    if not path.is_file():
+        raise LogError(f"{path}: there is no such file; check the path after --with.")
+    table = pd.read_csv(path, encoding="utf-8-sig", dtype={"model": str})
+    if "model" not in table:
+        raise LogError(f"{path}: there is no column model; it names the model of each row.")
+    twice = table["model"][table["model"].duplicated()]
+    if len(twice):
+        line = twice.index[0] + 2
+        raise LogError(f"{path}: line {line}: the model {twice.iloc[0]!r} stands there twice.")
+    scores = table.set_index("model").select_dtypes("number")
+    if scores.columns.empty:
+        raise LogError(f"{path}: there is no column of numbers beside model.")
+    return scores.add_prefix(PREFIX)
+
+
+def with_scores(board: "Board", scores: pd.DataFrame) -> "Board":
+    """Return a board with scores beside the ratings, and a note on how far the two agree."""
+    rows = board.rows.join(scores, on="model")
+    notes = [_agreement(rows, str(name)) for name in scores]
+    return replace(board, rows=rows, notes=(*board.notes, *notes))
+
+
+def _agreement(rows: pd.DataFrame, name: str) -> str:
+    both = rows[["rating", name]].dropna()
+    said = name.removeprefix(PREFIX)
+    if len(both) < _ENOUGH or both.nunique().min() < 2:  # noqa: PLR2004  # equal scores have no order
+        return f"{said}: too few models with a score to compare it with the ratings."
+    rho = float(spearmanr(both["rating"], both[name]).statistic)
+    return f"{said}: rank correlation with the rating {rho:.2f} (Spearman) over {len(both)} models."
