@@ -120,25 +120,24 @@ def _score(records: list[dict[Any, Any]], name: str) -> Column:
 
 def _table(columns: list[Column], width: int) -> Table:
     """Return as many columns as there is room for; a long name gives way before a column does."""
-    model = columns[1]
-    spare = width - sum(column.width for column in columns[:3]) + max(model.width - SHORT - 2, 0)
-    kept = columns[:3]
+    model, kept = columns[1], columns[:3]
+    give = max(model.widths[0] - SHORT, 0)
     for column in columns[3:]:
-        if column.width <= spare:
+        if sum(each.width for each in [*kept, column]) - give <= width:
             kept.append(column)
-            spare -= column.width
+    missing = max(sum(column.width for column in kept) - width, 0)
+    kept.sort(key=attrgetter("place"))
     table = Table(box=None, header_style="dim", padding=(0, 1))
-    for column in sorted(kept, key=attrgetter("place")):
+    for column in kept:
         for head, wide in zip(column.heads, column.widths, strict=True):
             table.add_column(
                 head,
                 justify="right" if column.right else "left",
                 no_wrap=True,
                 overflow="ellipsis",
-                min_width=min(wide, SHORT) if column is model else wide,
+                width=wide - min(missing, give) if column is model else wide,
             )
-    ordered = [column.cells for column in sorted(kept, key=attrgetter("place"))]
-    for cells in zip(*ordered, strict=True):
+    for cells in zip(*(column.cells for column in kept), strict=True):
         table.add_row(*(part for parts in cells for part in parts))
     return table
 
