@@ -1,0 +1,248 @@
+"""Continuous batching: one thread of the library continues all requests of a model together.
+
+Turns the library's silences into events: a request that a dying manager drops, a manager that is
+gone, a cancelled request. Knows neither text nor retries.
+"""
+
+import asyncio
+import itertools
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import ContinuousBatchingConfig, GenerationConfig
+
+from serving.engine import EngineError, FailureKind
+from serving.sampling import BatchSampler, Draw
+from serving.spec import Sampling
+from serving.tokens import SourceDiedError, TokenRequest
+
+LOOK_S = 0.5  # seconds between two looks at whether the thread still lives
+START_S = 120.0  # seconds that the first forward pass may take
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShape:
+    """How large the key-value cache is; the library's default would take the whole device."""
+
+    blocks: int
+    page_tokens: int
+    batch_tokens: int
+    requests: int
+
+    @classmethod
+    def of(cls, context_tokens: int, requests: int, *, cuda: bool) -> "CacheShape":
+        """Return a cache that holds ``requests`` responses of full length."""
+        page = 256 if cuda else 32
+        blocks = requests * (math.ceil(context_tokens / page) + 1)
+        return cls(blocks, page, 2048 if cuda else 256, requests)
+
+    @property
+    def tokens(self) -> int:
+        """The most tokens that one request may have: a block is left for the library."""
+        return (self.blocks - 1) * self.page_tokens
+
+    def blocks_for(self, request: TokenRequest) -> int:
+        """Return how many blocks a request may come to need."""
+        return math.ceil((len(request.ids) + request.limit) / self.page_tokens) + 1
+
+
+class Gate:
+    """Lets requests in while there are blocks for them, in the order they came."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def hold(self, need: int) -> AsyncIterator[None]:
+        """Wait for ``need`` blocks and give them back at the end."""
+        if self._waiting or self._free < need:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((need, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._give(need)
+                raise
+        else:
+            self._free -= need
+        try:
+            yield
+        finally:
+            self._give(need)
+
+    def _give(self, blocks: int) -> None:
+        self._free += blocks
+        while self._waiting:
+            need, turn = self._waiting[0]
+            if turn.done():  # its reader left
+                self._waiting.popleft()
+            elif need <= self._free:
+                self._waiting.popleft()
+                self._free -= need
+                turn.set_result(None)
+            else:
+                return
+
+
+class Batcher:
+    """A token source on the library's continuous batching.
+
+    Raises
+    ------
+    ValueError
+        If the library refuses the model (its attention is not one it can page).
+    """
+
+    def __init__(self, model: Any, shape: CacheShape, eos: frozenset[int]) -> None:  # noqa: ANN401
+        self._shape = shape
+        self._eos = sorted(eos) or [-1]
+        self._gate = Gate(shape.blocks)
+        self._names = itertools.count()
+        self._stopping = False
+        self._manager = model.init_continuous_batching(
+            generation_config=_greedy(self._eos),
+            continuous_batching_config=ContinuousBatchingConfig(
+                num_blocks=shape.blocks,
+                page_size=shape.page_tokens,
+                max_batch_tokens=shape.batch_tokens,
+                max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),
+                auto_switch_to_flash=model.device.type == "cuda",
+                # Samplers must see the logits of the batch they were told of.
+                use_async_batching=False,
+                use_cuda_graph=False,
+            ),
+        )
+        _install(self._manager.logit_processor, BatchSampler())
+
+    def start(self) -> None:
+        """Start the library's thread and run one short request through it; blocks.
+
+        Raises
+        ------
+        SourceDiedError
+            If the model cannot be run this way; the cause is chained.
+        """
+        # A thread inherits "daemon" from who starts it: an engine nobody closed may not keep
+        # the process alive.
+        starter = threading.Thread(target=self._manager.start, daemon=True)
+        starter.start()
+        starter.join()
+        first = TokenRequest((max(self._eos[0], 0),), 2, Sampling(temperature=0), seed=0)
+        name = self._add(first)
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            output = self._manager.get_result(name, timeout=0.05)
+            if output is not None and output.is_finished() and output.error is None:
+                return
+            if not self._lives():
+                raise self._death()
+        raise SourceDiedError(TimeoutError(f"no first token in {START_S:.0f} s"))
+
+    async def tokens(self, request: TokenRequest) -> AsyncGenerator[list[int]]:
+        """Yield new ids as they come; leaving early frees the request's place."""
+        async with self._gate.hold(self._shape.blocks_for(request)):
+            with self._inbox() as (name, inbox):
+                self._add(request, name)
+                seen = 0
+                while True:
+                    output = await self._next(inbox)
+                    if fresh := output.generated_tokens[seen:]:
+                        seen += len(fresh)
+                        yield fresh
+                    if output.error is not None:
+                        raise await self._verdict(output.error)
+                    if output.is_finished():
+                        return
+
+    @contextmanager
+    def _inbox(self) -> Iterator[tuple[str, "asyncio.Queue[Any]"]]:
+        name = f"request-{next(self._names)}"
+        inbox: asyncio.Queue[Any] = asyncio.Queue()
+        self._manager.register_result_handler(name, inbox.put_nowait)
+        try:
+            yield name, inbox
+        finally:
+            self._manager.cancel_request(name)
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Remove a handler, which the library keeps after a cancellation, and stray results."""
+        router = self._manager.output_router
+        router.result_handlers.pop(name, None)
+        while not router.output_queue.empty():
+            router.output_queue.get_nowait()
+
+    def _add(self, request: TokenRequest, name: str | None = None) -> str:
+        accepted = self._manager.add_request(
+            list(request.ids),
+            request_id=name,
+            max_new_tokens=request.limit,
+            streaming=True,
+            eos_token_id=self._eos,
+            draw=Draw(request),
+        )
+        if accepted is None:  # the library drops requests of a dying manager with a log line
+            raise self._death()
+        return str(accepted)
+
+    async def _next(self, inbox: "asyncio.Queue[Any]") -> Any:  # noqa: ANN401 -- the library's output
+        """Return the newest output: outputs are cumulative, so older ones tell nothing more."""
+        while True:
+            try:
+                output = await asyncio.wait_for(inbox.get(), LOOK_S)
+            except TimeoutError:
+                if inbox.empty() and not self._lives():
+                    raise self._death() from None
+            else:
+                while not inbox.empty():
+                    output = inbox.get_nowait()
+                return output
+
+    def _lives(self) -> bool:
+        status = self._manager.background_thread_status
+        return self._manager.is_running() and status.can_accept_new_requests() is None
+
+    async def _verdict(self, error: str) -> Exception:
+        """Return what a failed request means: its own fault, or the end of the source."""
+        if self._lives():
+            return EngineError(FailureKind.BACKEND, error)
+        thread = self._manager._generation_thread  # noqa: SLF001 -- there is no public way to wait
+        if thread is not None:
+            await asyncio.to_thread(thread.join, 5.0)
+        return self._death(error)
+
+    def _death(self, words: str | None = None) -> Exception:
+        if self._stopping:
+            return EngineError(FailureKind.CANCELLED, "the engine was closed")
+        fatal = self._manager.background_thread_status.fatal_error
+        died = SourceDiedError(fatal or (RuntimeError(words) if words else None))
+        died.__cause__ = fatal
+        return died
+
+    def stop(self) -> None:
+        """End the library's thread; requests still open fail as cancelled."""
+        self._stopping = True
+        self._manager.stop(block=True, timeout=10.0, hard_stop=True)
+        self._manager.destroy()
+
+
+def _greedy(eos: list[int]) -> GenerationConfig:
+    """Return settings without processors: the sampler leaves one token, the library takes it."""
+    return GenerationConfig(do_sample=False, eos_token_id=eos)  # type: ignore[no-untyped-call]
+
+
+def _install(processors: Any, sampler: BatchSampler) -> None:  # noqa: ANN401 -- the library's list
+    """Make our sampler the only processor of a manager that has not started yet."""
+    processors.clear()
+    processors.logits_processor.append(sampler)
+    processors.tensors_required = 1
+    processors.supported_keys = dict(sampler.supported_kwargs)
+    processors.do_processing = True

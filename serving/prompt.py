@@ -1,0 +1,145 @@
+"""From a conversation to token ids that fit the model.
+
+People's text can never become a turn of its own: whatever the tokenizer would read as a special
+token is broken up first. A prompt that does not fit is refused here, because engines do not
+refuse it: some answer rubbish, some die with every request beside it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving.engine import EngineError, FailureKind, Message, Prompt
+from serving.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids of a prompt and the most tokens its response may have."""
+
+    ids: list[int]
+    limit: int
+
+
+def neutralise(text: str, special: Iterable[str]) -> str:
+    """Return ``text`` with a space inside everything that reads as a special token."""
+    words = sorted((word for word in special if len(word) > 1), key=len, reverse=True)
+    found = True
+    while found:
+        found = False
+        for word in words:
+            if word in text:
+                text = text.replace(word, f"{word[0]} {word[1:]}")
+                found = True
+    return text
+
+
+def special_tokens(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401 -- a tokenizer of any kind
+    """Return the tokens of a tokenizer that text must not forge.
+
+    Tokens added for runs of white space are ordinary text and stay.
+    """
+    added = tokenizer.added_tokens_decoder.values()
+    words = {token.content for token in added if token.special or _looks_structural(token.content)}
+    return tuple(sorted(words | set(tokenizer.all_special_tokens)))
+
+
+def _looks_structural(word: str) -> bool:
+    return len(word) > 1 and word[0] in "<[{" and word[-1] in ">]}"
+
+
+def template_of(spec: ModelSpec) -> str | None:
+    """Return the chat template that a specification sets, read from its file if it names one."""
+    if spec.chat_template is None or not spec.chat_template.endswith(".jinja"):
+        return spec.chat_template
+    try:
+        return Path(spec.chat_template).read_text(encoding="utf-8")
+    except OSError as error:
+        raise EngineError(
+            FailureKind.TEMPLATE,
+            f"{spec.name}: cannot read chat_template {spec.chat_template}: {error.strerror}",
+        ) from error
+
+
+class Encoder:
+    """Write conversations the way one model was trained to read them.
+
+    Raises
+    ------
+    EngineError
+        ``template`` if the model has no chat template: better at loading than in a battle.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        tokenizer: Any,  # noqa: ANN401 -- a tokenizer of any kind
+        *,
+        context_tokens: int,
+        cache_tokens: int | None = None,
+    ) -> None:
+        self._spec = spec
+        self._tokenizer = tokenizer
+        self._template = template_of(spec)
+        self._context = context_tokens
+        self._cache = cache_tokens
+        self.special = special_tokens(tokenizer)
+        self._special_ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
+        if not (self._template or tokenizer.chat_template):
+            raise EngineError(
+                FailureKind.TEMPLATE,
+                f"{spec.name}: the checkpoint has no chat template; set chat_template",
+            )
+
+    def encode(self, prompt: Prompt) -> Encoded:
+        """Return the ids of a prompt.
+
+        Raises
+        ------
+        EngineError
+            ``context`` if prompt and response cannot fit, ``template`` if the template refuses.
+        """
+        limit = min(prompt.max_tokens or self._spec.output_tokens, self._spec.output_tokens)
+        turns = [{"role": turn.role, "content": self._safe(turn)} for turn in prompt.messages]
+        if self._spec.system_prompt:
+            turns.insert(0, {"role": "system", "content": self._spec.system_prompt})
+        ids = self._tokenizer(self._render(turns), add_special_tokens=False)["input_ids"]
+        self._check_room(len(ids), limit)
+        return Encoded(ids, limit)
+
+    def _safe(self, turn: Message) -> str:
+        text = neutralise(turn.content.replace("\x00", ""), self.special)
+        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        if not self._special_ids.isdisjoint(ids):
+            # A normalizer may fold other characters into a special token; nobody does by chance.
+            raise EngineError(
+                FailureKind.TEMPLATE,
+                f"{self._spec.name}: the tokenizer reads special tokens in a {turn.role}'s text",
+            )
+        return text
+
+    def _render(self, turns: list[dict[str, str]]) -> str:
+        try:
+            return str(
+                self._tokenizer.apply_chat_template(
+                    turns,
+                    chat_template=self._template,
+                    tokenize=False,
+                    add_generation_prompt=True,
+                )
+            )
+        except Exception as error:  # a template is code of the checkpoint: it may raise anything
+            raise EngineError(
+                FailureKind.TEMPLATE, f"{self._spec.name}: the chat template refused: {error}"
+            ) from error
+
+    def _check_room(self, size: int, limit: int) -> None:
+        rooms = {"context": self._context, "key-value cache": self._cache}
+        for room, tokens in rooms.items():
+            if tokens is not None and size + limit > tokens:
+                raise EngineError(
+                    FailureKind.CONTEXT,
+                    f"{self._spec.name}: {size} tokens of prompt and {limit} of response "
+                    f"do not fit the {room} of {tokens} tokens",
+                )

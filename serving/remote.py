@@ -1,0 +1,194 @@
+"""A model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, `transformers serve`.
+
+Whatever goes wrong over there ends in one `Failed` here, with what the server said for the log.
+Knows nothing of how the server runs its model, and restarts nothing.
+"""
+
+import os
+from collections.abc import AsyncGenerator
+from typing import Any, Literal
+
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
+
+from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
+from serving.spec import ModelSpec
+from serving.text import Trimmer
+from serving.tokens import kind_of
+from serving.watch import Watch
+
+CONNECT_S = 5.0  # seconds to reach a server
+DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
+MOST_CHARACTERS = 1 << 20  # of a response; more is cut as at the limit of tokens
+STRIKES = 3  # failures to reach a server before it is left alone
+REST_S = 15.0  # seconds that it is left alone
+
+
+class RemoteEngine:
+    """One model of one server."""
+
+    footprint = 0
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        key = os.environ.get(spec.api_key_env or "", "")
+        self._client = AsyncOpenAI(
+            base_url=spec.url,
+            api_key=key or "none",  # local servers ask for none, the client insists
+            max_retries=0,
+            timeout=DEADLINE_S,
+        )
+        self._strikes = 0
+        self._rests_until = 0.0
+
+    def health(self) -> str | None:
+        """Return None, or why the server is left alone for a while."""
+        if (left := self._rests_until - Watch().now) > 0:
+            return f"{self._spec.name}: not reached {self._strikes} times, rests for {left:.0f} s"
+        return None
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        """Respond to a prompt; leaving early closes the connection."""
+        watch = Watch(DEADLINE_S if prompt.deadline_s is None else prompt.deadline_s)
+        reply = _Reply(self._spec)
+        chunks = self._chunks(prompt)
+        try:
+            while (chunk := await watch.next(chunks, first_s=self._spec.first_token_s)) is not None:
+                text = reply.add(chunk)
+                if reply.tokens:
+                    watch.mark()
+                if text:
+                    yield Delta(text)
+                if reply.ended:
+                    break
+            if text := reply.finish():
+                yield Delta(text)
+        except TimeoutError:
+            cause = f"{self._spec.name}: too slow: {reply.tokens} tokens in {watch.seconds:.1f} s"
+            self._note(reached=reply.tokens > 0)
+            yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
+        except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
+            self._note(reached=not isinstance(error, APIConnectionError))
+            kind, cause = _read_error(error)
+            yield watch.failed(kind, f"{self._spec.name}: {cause}", reply.tokens)
+        else:
+            self._note(reached=True)
+            yield watch.done(reply.finish_reason, reply.tokens)
+        finally:
+            await chunks.aclose()
+
+    async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Any]:
+        if (reason := self.health()) is not None:
+            raise EngineError(FailureKind.BACKEND, reason)
+        async with await self._client.chat.completions.create(**self._ask(prompt)) as answer:
+            async for chunk in answer:
+                yield chunk
+
+    def _ask(self, prompt: Prompt) -> dict[str, Any]:
+        spec = self._spec
+        messages = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        if spec.system_prompt:
+            messages.insert(0, {"role": "system", "content": spec.system_prompt})
+        ask: dict[str, Any] = {
+            "model": spec.remote_name,
+            "messages": messages,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": min(prompt.max_tokens or spec.output_tokens, spec.output_tokens),
+            "temperature": spec.sampling.temperature,
+            "top_p": spec.sampling.top_p,
+            "seed": prompt.seed % (1 << 31),
+        }
+        if spec.stop:
+            ask["stop"] = list(spec.stop)[:4]  # the protocol's limit; the trimmer knows them all
+        if spec.sampling.top_k:
+            ask["extra_body"] = {"top_k": spec.sampling.top_k}  # not in the protocol, but common
+        return ask
+
+    def _note(self, *, reached: bool) -> None:
+        self._strikes = 0 if reached else self._strikes + 1
+        if self._strikes >= STRIKES:
+            self._rests_until = Watch().now + REST_S
+
+    async def close(self) -> None:
+        """Close the connections; streams still open fail."""
+        await self._client.close()
+
+
+class _Reply:
+    """One response as its chunks come."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._name = spec.name
+        self._trimmer = Trimmer(spec.stop)
+        self._characters = 0
+        self._reason: str | None = None
+        self._used: int | None = None
+        self._pieces = 0
+
+    @property
+    def tokens(self) -> int:
+        """What the server counted, or the number of pieces."""
+        return self._used if self._used is not None else self._pieces
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is wanted."""
+        return self._trimmer.stopped or self._characters >= MOST_CHARACTERS
+
+    @property
+    def finish_reason(self) -> Literal["stop", "length"]:
+        """Why the response ended."""
+        cut = self._characters >= MOST_CHARACTERS
+        return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
+
+    def add(self, chunk: Any) -> str:  # noqa: ANN401 -- the client's chunk, of any server
+        if chunk.usage is not None:
+            self._used = chunk.usage.completion_tokens
+        if not chunk.choices:
+            return ""
+        choice = chunk.choices[0]
+        self._reason = choice.finish_reason or self._reason
+        content = choice.delta.content if choice.delta else None
+        if not content:
+            return ""
+        self._pieces += 1
+        room = MOST_CHARACTERS - self._characters
+        text = self._trimmer.add(content[:room])
+        self._characters += len(content[:room])
+        return text
+
+    def finish(self) -> str:
+        """Return the last text.
+
+        Raises
+        ------
+        EngineError
+            If the server never said that the response is whole.
+        """
+        if self._reason is None and not self.ended:
+            raise EngineError(FailureKind.BACKEND, "the stream ended early")
+        return self._trimmer.finish()
+
+
+def _read_error(error: Exception) -> tuple[FailureKind, str]:
+    """Return kind and words of what the client raised."""
+    match error:
+        case EngineError():
+            return error.kind, error.cause
+        case APITimeoutError():
+            return FailureKind.DEADLINE, str(error)
+        case APIStatusError():
+            return _read_status(error)
+        case OpenAIError():
+            return FailureKind.BACKEND, f"{error}: {error.__cause__!r}"
+        case _:
+            return FailureKind.BACKEND, f"{type(error).__name__}: {error}"
+
+
+def _read_status(error: APIStatusError) -> tuple[FailureKind, str]:
+    cause = f"HTTP {error.status_code}: {error.message[:2000]}"
+    if error.status_code in (400, 413, 422) and "context" in error.message.lower():
+        return FailureKind.CONTEXT, cause
+    if kind_of(error) is FailureKind.OUT_OF_MEMORY:
+        return FailureKind.OUT_OF_MEMORY, cause
+    return FailureKind.BACKEND, cause

@@ -1,0 +1,164 @@
+"""What a model is: a checkpoint, how it is quantized and prompted, and where it runs.
+
+A `ModelSpec` is data: it loads nothing, checks no file and knows no engine.
+"""
+
+import hashlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from serving.engine import FailureKind
+
+Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
+
+
+class Quantization(StrEnum):
+    """How weights are held in memory."""
+
+    NONE = "none"
+    INT8 = "int8"
+    NF4 = "nf4"
+
+
+class Part(BaseModel):
+    """A piece of a specification: fixed once read, and no key is overlooked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Sampling(Part):
+    """How the next token is drawn."""
+
+    temperature: NonNegativeFloat = 0.7
+    """0 takes the likeliest token each time."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Share of probability that is kept."""
+    top_k: int = Field(default=0, ge=0)
+    """How many of the likeliest tokens are kept; 0 keeps all."""
+
+
+class Behaviour(Part):
+    """How a scripted engine behaves; every delay is in seconds."""
+
+    chunk_characters: PositiveInt = 4
+    first_chunk_s: NonNegativeFloat = 0.0
+    chunk_s: NonNegativeFloat = 0.0
+    fail_at: int | None = Field(default=None, ge=0)
+    """Number of chunks said before failing; unset never fails."""
+    fail_kind: FailureKind = FailureKind.BACKEND
+    hang_at: int | None = Field(default=None, ge=0)
+    """Number of chunks said before falling silent for ever."""
+    endless: bool = False
+    """Repeat the response until the limit of tokens (one chunk is one token)."""
+
+
+class ModelSpec(Part):
+    """One model of a roster: checkpoint, quantization and adapter under one name.
+
+    Raises
+    ------
+    ValueError
+        If fields contradict each other; the message names them.
+    """
+
+    name: Name
+    kind: Literal["local", "remote", "scripted"] = "local"
+    checkpoint: str | None = None
+    """Folder, or name on the hub."""
+    revision: str | None = None
+    quantization: Quantization = Quantization.NONE
+    adapter: str | None = None
+    """Folder or hub name of a LoRA adapter."""
+    url: str | None = None
+    """Base address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
+    remote_name: str | None = None
+    """What the server calls the model."""
+    api_key_env: str | None = None
+    """Environment variable that holds the server's key."""
+    first_token_s: PositiveFloat = 30.0
+    """Seconds that a server may take to its first token."""
+    chat_template: str | None = None
+    """Jinja text, or a path that ends with .jinja; overrides the tokenizer's own."""
+    system_prompt: str | None = None
+    sampling: Sampling = Sampling()
+    context_tokens: PositiveInt | None = None
+    """Most tokens of prompt and response together; unset takes the checkpoint's own."""
+    output_tokens: PositiveInt = 512
+    """Most tokens of a response."""
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    batch: PositiveInt = 8
+    """Responses of full length that the key-value cache holds at once."""
+    trust_remote_code: bool = False
+    responses: tuple[str, ...] = ()
+    """What a scripted model says; the prompt's seed and text choose one."""
+    behaviour: Behaviour = Behaviour()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _infer_kind(cls, data: object) -> object:
+        if isinstance(data, dict) and "kind" not in data and data.get("url"):
+            return {**data, "kind": "remote"}
+        return data
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        match self.kind:
+            case "local":
+                self._need(self.checkpoint, "checkpoint")
+            case "remote":
+                self._need(self.url, "url")
+                self._need(self.remote_name, "remote_name")
+            case "scripted":
+                pass  # saying nothing is a script too
+        if self.kind != "local" and (self.checkpoint or self.adapter):
+            raise ValueError(f"{self.name}: a {self.kind} model has no checkpoint and no adapter")
+        if self.trust_remote_code and not self.revision:
+            raise ValueError(
+                f"{self.name}: trust_remote_code runs code from the checkpoint; "
+                "pin it with revision, or leave trust_remote_code off"
+            )
+        if self.context_tokens is not None and self.output_tokens >= self.context_tokens:
+            raise ValueError(
+                f"{self.name}: output_tokens {self.output_tokens} leave no room for a prompt "
+                f"in context_tokens {self.context_tokens}"
+            )
+        return self
+
+    def _need(self, value: object, field: str) -> None:
+        if not value:
+            raise ValueError(f"{self.name}: a {self.kind} model needs {field}")
+
+    def located(self, base: Path) -> "ModelSpec":
+        """Return a copy whose paths, where they exist below ``base``, are absolute."""
+        found = {
+            field: str((base / value).resolve())
+            for field in ("checkpoint", "adapter", "chat_template")
+            if isinstance(value := getattr(self, field), str) and _exists(base, value)
+        }
+        return self.model_copy(update=found) if found else self
+
+    def fingerprint(self) -> str:
+        """Return a short hash of everything that shapes a response; the name is not part of it."""
+        settings = self.model_dump_json(exclude={"name", "device", "batch", "api_key_env"})
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def _exists(base: Path, value: str) -> bool:
+    """Tell whether ``value`` names a file; a template's text may be no path at all."""
+    try:
+        return (base / value).exists()
+    except (OSError, ValueError):
+        return False

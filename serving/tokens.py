@@ -1,0 +1,73 @@
+"""The seam inside a local engine: token ids in, token ids out.
+
+A `TokenSource` runs one loaded model. It knows no text, no templates and no deadlines, and it may
+die; `serving.supervisor` is who brings it back.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from serving.engine import FailureKind
+from serving.spec import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A prompt in token ids, how much to add to it and how to draw."""
+
+    ids: tuple[int, ...]
+    limit: int
+    sampling: Sampling
+    seed: int
+    drawn: int = 0
+    """Tokens of the response that are part of ``ids`` already."""
+
+    def continued(self, made: list[int]) -> "TokenRequest":
+        """Return the request for the rest of a response of which ``made`` exists."""
+        return replace(
+            self,
+            ids=(*self.ids, *made),
+            limit=self.limit - len(made),
+            drawn=self.drawn + len(made),
+        )
+
+
+class SourceDiedError(Exception):
+    """A token source ended under its requests; the cause is chained."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        super().__init__(f"{type(error).__name__}: {error}" if error else "it ended without a word")
+        self.kind = kind_of(error)
+
+
+class TokenSource(Protocol):
+    """One loaded model that continues token ids."""
+
+    def tokens(self, request: TokenRequest) -> AsyncGenerator[list[int]]:
+        """Yield new ids as they come, an end-of-turn id included.
+
+        Raises
+        ------
+        SourceDiedError
+            If the source can serve no further request.
+        """
+
+    def stop(self) -> None:
+        """End the source and its threads; blocks."""
+
+
+MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+NAN_SIGNS = ("contains either `inf`, `nan`", "not a number")
+
+
+def kind_of(error: BaseException | None) -> FailureKind:
+    """Return what kind of failure an exception of a running model is."""
+    words = f"{type(error).__name__} {error}".lower()
+    if "outofmemory" in words or isinstance(error, MemoryError):
+        return FailureKind.OUT_OF_MEMORY
+    if any(sign in words for sign in MEMORY_SIGNS):
+        return FailureKind.OUT_OF_MEMORY
+    if any(sign in words for sign in NAN_SIGNS):
+        return FailureKind.NAN
+    return FailureKind.ENGINE_DEAD

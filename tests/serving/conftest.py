@@ -1,0 +1,110 @@
+"""Throw-away models for the serving tests: random weights, real files, real libraries."""
+
+import asyncio
+import json
+import os
+import selectors
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any library reads it
+
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def _tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> int:
+    """Write a tokenizer of single bytes; return its number of tokens."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 -- heavy
+
+    words = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    bytes_only = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[]))
+    bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_only.decoder = decoders.ByteLevel()
+    bytes_only.add_special_tokens([AddedToken(word, special=True) for word in SPECIAL])
+    fast = PreTrainedTokenizerFast(tokenizer_object=bytes_only)  # type: ignore[no-untyped-call]
+    fast.pad_token, _, fast.eos_token = SPECIAL
+    fast.chat_template = template
+    fast.save_pretrained(folder)
+    return len(words)
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a maker of tiny random Llama checkpoints."""
+
+    def make(*, template: str | None = TEMPLATE, **changes: Any) -> Path:  # noqa: ANN401
+        import torch  # noqa: PLC0415 -- heavy
+        from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415 -- heavy
+
+        folder = tmp_path_factory.mktemp("checkpoint")
+        size = _tokenizer(folder, template=template)
+        shape: dict[str, Any] = {
+            "vocab_size": size,
+            "hidden_size": 64,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 512,
+            "eos_token_id": 2,
+            "bos_token_id": None,
+            "pad_token_id": 0,
+            "initializer_range": 0.5,
+        }
+        torch.manual_seed(0)
+        LlamaForCausalLM(LlamaConfig(**(shape | changes))).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
+    """One tiny random checkpoint."""
+    folder = make_checkpoint()
+    assert json.loads((folder / "config.json").read_text())["model_type"] == "llama"
+    return folder
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Instead of waiting for a timer, let the loop's clock jump to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jumped = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401 -- selectors' own type
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        ready = super().select(0)
+        if not ready:
+            self.jumped += timeout
+        return ready
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop in which sleeping takes no time and order is always the same."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        """Return the seconds jumped so far."""
+        return self._jumping.jumped
+
+
+class VirtualTimePolicy(asyncio.DefaultEventLoopPolicy):
+    """For a module's ``event_loop_policy`` fixture."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        """Return a loop whose clock jumps."""
+        return VirtualTimeLoop()
