@@ -28,7 +28,8 @@ MEAN: Final = 1000.0  # points: the mean rating of the models that share a scale
 POINTS: Final = 400.0 / np.log(10.0)  # points in one logit: a lead of 400 means odds of 10 to 1
 _TOLERANCE: Final = 1e-11  # logits: the last Newton step
 _MOST_STEPS: Final = 200
-_LONGEST_STEP: Final = 5.0  # logits: keeps a far start from overshooting into flat ground
+_CAREFUL: Final = 0.5  # logits: from here a Newton step can overshoot, so it is checked
+_LONGEST_STEP: Final = 5.0  # logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +169,15 @@ def newton(
     if n_models == 0:
         return start
     logits = start - start.mean()
-    taken = points.sum(axis=1)
     for _ in range(_MOST_STEPS):
         expected = expit(logits[:, None] - logits)
-        gradient = taken - (met * expected).sum(axis=1)
+        # expected.T is 1 - expected without its rounding: a million to one needs the digits
+        gradient = (points * expected.T - points.T * expected).sum(axis=1)
         step = np.linalg.solve(_curvature(met, expected), gradient)
         longest = float(np.abs(step).max())
-        logits = logits + step * min(1.0, _LONGEST_STEP / max(longest, _TOLERANCE))
+        if longest > _CAREFUL:
+            step = _uphill(points, logits, step * min(1.0, _LONGEST_STEP / longest))
+        logits = logits + step
         if longest < _TOLERANCE * max(1.0, float(np.abs(logits).max())):
             centred: NDArray[np.float64] = logits - logits.mean()
             return centred
@@ -183,13 +186,27 @@ def newton(
 
 def _curvature(met: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the negative Hessian, with the free level of all logits pinned down."""
-    weight = met * expected * (1.0 - expected)
+    weight = met * expected * expected.T
     total = weight.sum(axis=1)
     curvature = -weight
     np.fill_diagonal(curvature, total)
     # adding the same amount everywhere only acts on the mean of the logits
     curvature += total.mean() / len(met)
     return np.asarray(curvature)
+
+
+def _uphill(
+    points: NDArray[np.float64], logits: NDArray[np.float64], step: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the step, halved until it raises the likelihood."""
+    before = _log_likelihood(points, logits)
+    while _log_likelihood(points, logits + step) < before and np.abs(step).max() > _TOLERANCE:
+        step = step / 2.0
+    return step
+
+
+def _log_likelihood(points: NDArray[np.float64], logits: NDArray[np.float64]) -> float:
+    return float((points * log_expit(logits[:, None] - logits)).sum())
 
 
 def _with_prior(counts: PairCounts, prior: float) -> PairCounts:

@@ -8,10 +8,14 @@ below.
 This module does not know votes: it reads ratings and their uncertainty.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.intervals import Uncertainty
+
+_DECIMALS: Final = 6  # of a point
 
 
 def ranks(ratings: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -34,7 +38,9 @@ def ranks(ratings: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.
     >>> ranks(np.array([900.0, 1100.0, np.nan]), np.array([0, 0, -1])).tolist()
     [2.0, 1.0, nan]
     """
-    above = ratings > ratings[:, None]
+    # rounding in the last step of an estimate makes no difference of rank
+    rounded = ratings.round(_DECIMALS)
+    above = rounded > rounded[:, None]
     places = 1.0 + (above & (groups[:, None] == groups)).sum(axis=1)
     return np.where(np.isnan(ratings), np.nan, places)
 

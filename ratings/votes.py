@@ -73,17 +73,21 @@ class Votes:
         """Refuse votes that are not between two of the models, or are no outcome."""
         if len(self.pairs) != len(self.outcome):
             raise ValueError(f"{len(self.pairs)} pairs but {len(self.outcome)} outcomes")
-        if len(self.pairs) == 0:
+        for name in ("question", "rater", "aspect", "responses"):
+            column: Labels | NDArray[np.uint64] | None = getattr(self, name)
+            if column is not None and len(column) != len(self):
+                raise ValueError(f"{len(self)} votes but {len(column)} {name} labels")
+        if len(self) == 0:
             return
-        if int(self.pairs.min()) < 0 or int(self.pairs.max()) >= len(self.models):
-            wrong = ((self.pairs < 0) | (self.pairs >= len(self.models))).any(axis=1)
-            _refuse(wrong, lambda row: f"{self.pairs[row].tolist()} are not two known models")
-        same = np.asarray(self.a == self.b, dtype=np.bool_)
-        if bool(same.any()):
-            _refuse(same, lambda row: f"{self.models[self.pairs[row, 0]]!r} meets itself")
-        if int(self.outcome.min()) < 0 or int(self.outcome.max()) >= len(OUTCOMES):
-            wrong = (self.outcome < 0) | (self.outcome >= len(OUTCOMES))
-            _refuse(wrong, lambda row: f"{self.outcome[row]} is no outcome")
+        a, b = self.a, self.b
+        # smallest and largest first: on good votes, two cheap passes instead of masks
+        if self.pairs.min() < 0 or self.pairs.max() >= len(self.models):
+            unknown = (np.minimum(a, b) < 0) | (np.maximum(a, b) >= len(self.models))
+            _refuse([(unknown, lambda row: f"{self.pairs[row].tolist()} are not two known models")])
+        if self.outcome.min() < 0 or self.outcome.max() >= len(OUTCOMES):
+            unknown = (self.outcome < 0) | (self.outcome >= len(OUTCOMES))
+            _refuse([(unknown, lambda row: f"{self.outcome[row]} is no outcome")])
+        _refuse([(a == b, lambda row: f"{self.models[a[row]]!r} meets itself")])
 
     def __len__(self) -> int:
         """Return the number of votes."""
@@ -111,9 +115,9 @@ class Votes:
         An item is equal question and equal unordered pair, and equal responses where the log has
         them; several raters may judge one item.
         """
-        question = _codes(self.question, len(self)).astype(np.int64)
+        question = np.full(len(self), -1) if self.question is None else self.question.codes
         low, high = np.sort(self.pairs, axis=1).astype(np.int64).T
-        key = (question * len(self.models) + low) * len(self.models) + high
+        key = (question.astype(np.int64) * len(self.models) + low) * len(self.models) + high
         known = question >= 0
         if self.responses is not None:
             known = known | (self.responses != 0)
@@ -172,8 +176,7 @@ class Votes:
         wide_pairs = np.asarray(pairs).reshape(-1, 2)
         wide_outcome = np.asarray(outcome)
         clipped = np.clip(wide_outcome, -1, len(OUTCOMES)).astype(np.int8)
-        if not np.array_equal(clipped, wide_outcome):
-            _refuse(clipped != wide_outcome, lambda row: f"{wide_outcome[row]} is no outcome")
+        _refuse([(clipped != wide_outcome, lambda row: f"{wide_outcome[row]} is no outcome")])
         codes = np.ascontiguousarray(np.clip(wide_pairs, -1, len(models)), dtype=np.int32)
         return cls(models, codes, clipped, question, rater, aspect)
 
@@ -228,16 +231,22 @@ class Votes:
     ) -> Self:
         if missing := [name for name in _REQUIRED if name not in columns]:
             raise ValueError(f"the vote log has no column {', '.join(missing)}")
-        models, pairs = _model_codes(columns["model_a"], columns["model_b"])
-        return cls(
-            models,
-            pairs,
-            _outcome_codes(columns["winner"]),
-            columns.get("question_id"),
-            columns.get("judge"),
-            columns.get("aspect"),
-            responses,
+        model_a, model_b, winner = (columns[name] for name in _REQUIRED)
+        models, pairs = _model_codes(model_a, model_b)
+        outcome = _outcome_codes(winner)
+        _refuse(
+            [
+                (pairs[:, 0] < 0, lambda _: "model_a is empty"),
+                (pairs[:, 1] < 0, lambda _: "model_b is empty"),
+                (
+                    (pairs[:, 0] == pairs[:, 1]) & (pairs[:, 0] >= 0),
+                    lambda row: f"{models[pairs[row, 0]]!r} meets itself",
+                ),
+                (outcome < 0, lambda row: _not_an_outcome(winner, row)),
+            ]
         )
+        question, rater, aspect = (columns.get(name) for name in _OPTIONAL)
+        return cls(models, pairs, outcome, question, rater, aspect, responses)
 
 
 _REQUIRED: Final = ("model_a", "model_b", "winner")
@@ -249,43 +258,39 @@ def _wanted(columns: "pd.Index | list[str]") -> list[str]:
     return [name for name in (*_REQUIRED, *_OPTIONAL) if name in columns]
 
 
-def _codes(labels: Labels | None, n_votes: int) -> NDArray[np.int32]:
-    return np.full(n_votes, -1, dtype=np.int32) if labels is None else labels.codes
-
-
 def _model_codes(model_a: Labels, model_b: Labels) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    missing = np.column_stack([model_a.codes, model_b.codes]) < 0
-    if bool(missing.any()):
-        seats = np.array(["model_a", "model_b"])
-        _refuse(missing.any(axis=1), lambda row: f"{' and '.join(seats[missing[row]])} is empty")
-    used = {str(name) for labels in (model_a, model_b) for name in labels.used_names()}
-    models = tuple(sorted(used))
+    """Return the models' names and their codes by seat, -1 where a name is missing."""
+    models = tuple(sorted({*model_a.used_names(), *model_b.used_names()}))
     place = {name: code for code, name in enumerate(models)}
-    pairs = np.empty((len(model_a.codes), 2), dtype=np.int32)
-    for seat_number, labels in enumerate((model_a, model_b)):
-        lookup = np.array([place.get(str(name), -1) for name in labels.names], dtype=np.int32)
-        pairs[:, seat_number] = lookup[labels.codes] if len(lookup) else -1
+    pairs = np.empty((len(model_a), 2), dtype=np.int32)
+    for seat, labels in enumerate((model_a, model_b)):
+        lookup = [*(place.get(name, -1) for name in labels.names), -1]
+        pairs[:, seat] = np.array(lookup, dtype=np.int32)[labels.codes]
     return models, pairs
 
 
 def _outcome_codes(winner: Labels) -> NDArray[np.int8]:
-    known = [SPELLINGS.get(str(name), -1) for name in winner.names]
-    codes = np.array([*known, -1], dtype=np.int8)[winner.codes]  # a missing winner is code -1
-    wrong = np.asarray(codes < 0, dtype=np.bool_)
-    if bool(wrong.any()):
-        spelled = ", ".join(SPELLINGS)
-
-        def reason(row: int) -> str:
-            place = int(winner.codes[row])
-            said = "empty" if place < 0 else repr(str(winner.names[place]))
-            return f"winner is {said}, not one of {spelled}"
-
-        _refuse(wrong, reason)
-    return codes
+    """Return outcome codes, -1 where a winner is missing or unknown."""
+    lookup = [*(SPELLINGS.get(name, -1) for name in winner.names), -1]
+    return np.array(lookup, dtype=np.int8)[winner.codes]
 
 
-def _refuse(wrong: NDArray[np.bool_], reason: Callable[[int], str]) -> None:
+def _not_an_outcome(winner: Labels, row: int) -> str:
+    code = int(winner.codes[row])
+    said = "empty" if code < 0 else repr(winner.names[code])
+    return f"winner is {said}, not one of {', '.join(SPELLINGS)}"
+
+
+def _refuse(faults: list[tuple[NDArray[np.bool_], Callable[[int], str]]]) -> None:
+    """Raise one error that lists the first rows at fault, each with its reasons."""
+    wrong = np.logical_or.reduce([mask for mask, _ in faults])
     rows = np.flatnonzero(wrong)
-    listed = "; ".join(f"row {row + 1}: {reason(int(row))}" for row in rows[:_SHOWN])
-    more = f"; and {len(rows) - _SHOWN} more rows" if len(rows) > _SHOWN else ""
-    raise ValueError(listed + more)
+    if len(rows) == 0:
+        return
+    listed = [
+        f"row {row + 1}: {', '.join(reason(int(row)) for mask, reason in faults if mask[row])}"
+        for row in rows[:_SHOWN]
+    ]
+    if len(rows) > _SHOWN:
+        listed.append(f"and {len(rows) - _SHOWN} more rows")
+    raise ValueError("; ".join(listed))

@@ -1,0 +1,159 @@
+"""Agreement: worked figures, second routes, laws, and no data."""
+
+import math
+from itertools import combinations, product
+
+import evalica
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratings.agreement import CREDIT, agreement, credit_of_items, question_interval
+from ratings.overlap import shared_items, stances
+from ratings.votes import Votes
+
+
+def judged(winners: dict[str, list[str]], aspect: list[str] | None = None) -> Votes:
+    """Return votes of several raters on one pair, one question after the other."""
+    rows = [
+        {"question_id": f"q{number}", "judge": rater, "winner": winner}
+        for rater, given in winners.items()
+        for number, winner in enumerate(given)
+        if winner
+    ]
+    frame = pd.DataFrame(rows).assign(model_a="Gemma", model_b="Qwen")
+    return Votes.from_frame(frame if aspect is None else frame.assign(aspect=aspect))
+
+
+def test_credit_is_one_less_half_the_distance_in_all_nine_cells() -> None:
+    for (row, y), (column, other) in product(enumerate((1, 0, -1)), repeat=2):
+        assert CREDIT[row, column] == 1 - abs(y - other) / 2
+
+
+def test_agrees_with_the_reference_on_real_votes(real_votes: Votes) -> None:
+    """0.697850, and 0.661-0.743 over 13 prompts: the project's facts, by another program."""
+    found = agreement(real_votes)
+    assert found.tie_discounted == pytest.approx(0.697850, abs=1e-6)
+    assert (found.items, found.rater_pairs) == (2124, 15112)
+    assert found.exact == pytest.approx(0.529, abs=5e-4)
+    assert found.tie_rate == pytest.approx(0.39, abs=2e-3)
+    assert found.lower == pytest.approx(0.661, abs=3e-3)
+    assert found.upper == pytest.approx(0.743, abs=3e-3)
+
+
+def test_alpha_agrees_with_evalica_on_real_votes(real_votes: Votes) -> None:
+    """Evalica's alpha with our distance, over the items in both orientations."""
+    assert real_votes.rater is not None
+    columns = {"item": real_votes.items, "rater": real_votes.rater.codes, "y": stances(real_votes)}
+    table = pd.DataFrame(columns).pivot_table(index="rater", columns="item", values="y")
+    both_ways = pd.concat([table, -table], axis=1).astype(object)
+    both_ways = both_ways.where(both_ways.notna(), None)
+    theirs = evalica.alpha(both_ways, distance=lambda y, other: abs(y - other) / 2)
+    assert agreement(real_votes).alpha == pytest.approx(theirs.alpha, abs=1e-6)
+
+
+def test_one_tie_is_half_and_the_opposite_is_nothing() -> None:
+    found = agreement(
+        judged(
+            {
+                "ann": ["model_a", "model_a", "model_a", "tie"],
+                "ben": ["model_a", "tie", "model_b", "both_bad"],
+            }
+        )
+    )
+    assert found.tie_discounted == pytest.approx((1 + 0.5 + 0 + 1) / 4)
+    assert found.exact == 0.5
+    assert found.exact_four == 0.25
+    assert found.tie_rate == pytest.approx(3 / 8)
+
+
+def test_1920_and_a_half_of_2400_is_the_surveys_figure() -> None:
+    tallies = np.repeat([[2.0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]], [1700, 441, 259], axis=0)
+    assert credit_of_items(tallies).sum() == 1920.5
+    assert credit_of_items(tallies).mean() == pytest.approx(0.8002, abs=5e-5)
+
+
+def test_chance_at_30_percent_ties_is_545() -> None:
+    """The table of chance levels in the project's facts; 0.80 is then a kappa of 0.56."""
+    winners = ["model_a"] * 7 + ["tie"] * 6 + ["model_b"] * 7
+    found = agreement(judged({"ann": winners, "ben": winners}))
+    assert found.chance == pytest.approx(0.545)
+    assert (0.8 - found.chance) / (1 - found.chance) == pytest.approx(0.56, abs=1e-3)
+    assert found.kappa == pytest.approx(1)
+    assert found.alpha == pytest.approx(1)
+
+
+def test_by_rater_pair_names_each_two_raters_once() -> None:
+    found = agreement(
+        judged({"ann": ["tie", "tie"], "ben": ["tie", "model_a"], "cat": ["model_a", ""]})
+    )
+    rows = found.by_rater_pair.set_index(["rater_1", "rater_2"])["tie_discounted"].to_dict()
+    assert rows == {("ann", "ben"): 0.75, ("ann", "cat"): 0.5, ("ben", "cat"): 0.5}
+    assert found.by_rater_pair["items"].tolist() == [2, 1, 1]
+
+
+def test_by_aspect_has_a_row_for_each_aspect_with_shared_items() -> None:
+    aspects = ["writing", "writing", "physics"] * 2 + ["law"]
+    votes = judged({"ann": ["tie", "model_a", "tie"], "ben": ["tie"] * 3 + ["tie"]}, aspect=aspects)
+    by_aspect = agreement(votes).by_aspect.set_index("aspect")
+    assert by_aspect["tie_discounted"].to_dict() == {"writing": 0.75, "physics": 1.0}
+    assert by_aspect["items"].tolist() == [2, 1]
+
+
+def test_items_of_one_question_widen_the_interval() -> None:
+    values = np.repeat(np.random.default_rng(0).normal(size=10), 30)
+    shared = question_interval(values, np.repeat(np.arange(10), 30))
+    alone = question_interval(values, np.arange(300))
+    assert np.ptp(shared) > 3 * np.ptp(alone)
+
+
+def test_one_question_has_no_interval() -> None:
+    found = agreement(judged({"ann": ["tie"], "ben": ["model_a"]}))
+    assert found.tie_discounted == 0.5
+    assert math.isnan(found.lower)
+    assert math.isnan(found.upper)
+
+
+@pytest.mark.parametrize(
+    "votes",
+    [
+        pytest.param(Votes.from_arrays((), [], []), id="no votes"),
+        pytest.param(Votes.from_arrays(("A", "B"), [[0, 1]] * 2, [0, 0]), id="no raters"),
+        pytest.param(judged({"ann": ["tie", "tie"], "ben": ["", "", "tie"]}), id="nothing shared"),
+    ],
+)
+def test_no_shared_items_are_no_figures(votes: Votes) -> None:
+    found = agreement(votes)
+    assert (found.items, found.rater_pairs, len(found.by_rater_pair)) == (0, 0, 0)
+    for figure in (found.tie_discounted, found.lower, found.exact, found.chance, found.kappa):
+        assert math.isnan(figure)
+    assert math.isnan(found.alpha)
+    assert math.isnan(found.tie_rate)
+
+
+@given(st.from_type(Votes))
+def test_agreement_is_the_mean_over_items_of_the_mean_over_pairs(votes: Votes) -> None:
+    shared = shared_items(votes)
+    each = []
+    for item in np.unique(shared.item):
+        said = shared.stance[shared.item == item].astype(float)
+        each.append(np.mean([1 - abs(y - other) / 2 for y, other in combinations(said, 2)]))
+    found = agreement(votes, rounds=10)
+    assert found.items == len(each)
+    if each:
+        assert found.tie_discounted == pytest.approx(np.mean(each))
+        assert 0 <= found.exact_four <= found.exact <= found.tie_discounted <= 1
+
+
+@given(st.from_type(Votes))
+def test_other_names_change_no_figure(votes: Votes) -> None:
+    code = np.arange(len(votes.models))[::-1]
+    renamed = Votes.from_arrays(
+        votes.models, code[votes.pairs], votes.outcome, question=votes.question, rater=votes.rater
+    )
+    found, again = agreement(votes, rounds=10), agreement(renamed, rounds=10)
+    assert found.alpha == pytest.approx(again.alpha, nan_ok=True)
+    assert found.kappa == pytest.approx(again.kappa, nan_ok=True)
+    assert found.tie_discounted == pytest.approx(again.tie_discounted, nan_ok=True)

@@ -1,0 +1,42 @@
+"""Columns: codes of names, and hashes that do not know the seats."""
+
+import numpy as np
+import pandas as pd
+
+from ratings.columns import Labels, response_hash
+
+
+def test_missing_and_blank_names_have_no_code() -> None:
+    labels = Labels.of(["ann", "", None, float("nan"), " ", "ben", "ann"])
+    named = [None if code < 0 else labels.names[code] for code in labels.codes]
+    assert named == ["ann", None, None, None, None, "ben", "ann"]
+
+
+def test_numbers_are_names_too() -> None:
+    assert Labels.of([7, 3, 7]).used_names().tolist() == ["7", "3"]
+
+
+def test_names_of_no_vote_are_not_used() -> None:
+    labels = Labels.of(["ann", "ben", "ann"]).take(np.array([0, 2]))
+    assert (labels.names.tolist(), labels.used_names().tolist()) == (["ann", "ben"], ["ann"])
+
+
+def test_a_log_without_responses_has_no_hash() -> None:
+    models = pd.DataFrame({"model_a": ["Gemma"], "model_b": ["Qwen"]})
+    assert response_hash(models) is None
+    assert response_hash(models.assign(item_id=None)) is None
+    assert response_hash(models.assign(conversation_a=None, conversation_b="hi")) is None
+
+
+def test_the_hash_knows_which_model_said_what() -> None:
+    frame = pd.DataFrame(
+        {
+            "model_a": ["Gemma", "Qwen", "Gemma"],
+            "model_b": ["Qwen", "Gemma", "Qwen"],
+            "conversation_a": ["hi", "ho", "ho"],
+            "conversation_b": ["ho", "hi", "hi"],
+        }
+    )
+    hashes = response_hash(frame)
+    assert hashes is not None
+    assert hashes[0] == hashes[1] != hashes[2]

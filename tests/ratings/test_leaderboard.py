@@ -1,0 +1,160 @@
+"""The leaderboard: the contract's columns, real votes, and every thin log."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from ratings.columns import Labels
+from ratings.leaderboard import COLUMNS, leaderboard
+from ratings.votes import Votes
+
+CONTRACT = (
+    "rank rank_low rank_high model rating lower upper lower_these upper_these votes wins losses "
+    "ties both_bad win_rate failure_rate elo elo_mean elo_low elo_high"
+)
+
+
+def table(*rows: tuple[int, int, int]) -> Votes:
+    """Return votes of models A to E from (winner, loser, times)."""
+    pairs = [(winner, loser) for winner, loser, times in rows for _ in range(times)]
+    used = max((code for pair in pairs for code in pair), default=-1)
+    return Votes.from_arrays(tuple("ABCDE"[: used + 1]), pairs, [0] * len(pairs))
+
+
+def test_columns_are_those_of_the_contract(real_votes: Votes) -> None:
+    board = leaderboard(real_votes, orders=2)
+    assert list(board.rows.columns) == CONTRACT.split() == list(COLUMNS)
+
+
+def test_real_votes_give_the_published_figures(real_votes: Votes) -> None:
+    """GPT 4 of 59 models: the project's facts, made by other programs."""
+    board = leaderboard(real_votes)
+    top = board.rows.iloc[0]
+    assert top["model"] == "GPT 4"
+    assert top["elo"] == pytest.approx(1161.026, abs=5e-4)
+    assert top["rating"] == pytest.approx(1172.133, abs=5e-4)
+    assert top["lower_these"] == pytest.approx(1117.5, abs=0.05)
+    assert top["upper_these"] == pytest.approx(1226.7, abs=0.05)
+    assert top["upper"] - top["rating"] == pytest.approx(94.48, abs=0.01)
+    assert board.interval.startswith("clustered")
+    assert board.settings["elo"]["orders"] == 200
+    assert board.notes == []
+    assert board.warning is not None
+    assert "GPT 4 and Platypus-2 Instruct (70B)" in board.warning
+
+
+def test_counts_add_up_on_real_votes(real_votes: Votes) -> None:
+    rows = leaderboard(real_votes, orders=0).rows
+    assert rows["votes"].sum() == 2 * 8931
+    assert (rows["wins"] + rows["losses"] + rows["ties"] + rows["both_bad"]).equals(rows["votes"])
+    assert rows["wins"].sum() == rows["losses"].sum()
+    assert_allclose(rows["win_rate"], (rows["wins"] + rows["ties"] / 2) / rows["votes"])
+
+
+def test_the_elo_column_does_not_depend_on_what_ranks(real_votes: Votes) -> None:
+    by_rating = leaderboard(real_votes, orders=2).rows.set_index("model")
+    by_elo = leaderboard(real_votes, orders=2, rank_by="elo").rows
+    assert by_elo["elo"].is_monotonic_decreasing
+    assert by_elo["rank"].tolist() == list(range(1, 60))
+    again = by_elo.set_index("model").loc[by_rating.index]
+    assert again["elo"].equals(by_rating["elo"])
+    assert again["rating"].equals(by_rating["rating"])
+
+
+def test_elo_ranks_warn_of_what_another_order_could_swap(real_votes: Votes) -> None:
+    board = leaderboard(real_votes, rank_by="elo")
+    assert board.warning is not None
+    assert "the order of the votes alone could swap" in board.warning
+    assert leaderboard(real_votes, rank_by="elo", orders=0).warning is None
+
+
+def test_the_band_can_be_left_out() -> None:
+    board = leaderboard(table((0, 1, 2), (1, 0, 1)), orders=0)
+    assert board.rows[["elo_mean", "elo_low", "elo_high"]].isna().all(axis=None)
+    assert "band of Elo over orders of the votes was left out" in board.notes[0]
+    assert board.rows["elo"].notna().all()
+
+
+def test_few_questions_give_the_interval_of_these_votes() -> None:
+    board = leaderboard(table((0, 1, 2), (1, 0, 1)))
+    assert board.interval.startswith("sandwich")
+    assert board.rows["lower"].equals(board.rows["lower_these"])
+    assert board.rows["upper"].equals(board.rows["upper_these"])
+
+
+def test_clear_neighbours_raise_no_warning() -> None:
+    assert leaderboard(table((0, 1, 90), (1, 0, 10))).warning is None
+
+
+def test_no_votes_are_an_empty_table_with_a_note() -> None:
+    board = leaderboard(Votes.from_arrays((), [], []))
+    assert board.rows.shape == (0, len(COLUMNS))
+    assert board.notes == ["There are no votes yet."]
+    assert board.warning is None
+
+
+def test_a_single_vote_gives_elo_but_no_rating() -> None:
+    board = leaderboard(table((0, 1, 1)))
+    assert board.rows["rating"].isna().all()
+    assert board.rows["rank"].isna().all()
+    assert board.rows["elo"].tolist() == [1008, 992]
+    assert board.notes == [
+        "A won every vote: its rating cannot be estimated.",
+        "B lost every vote: its rating cannot be estimated.",
+    ]
+
+
+def test_a_model_that_won_all_comes_last_without_a_number() -> None:
+    board = leaderboard(table((0, 1, 3), (0, 2, 3), (1, 2, 2), (2, 1, 1)))
+    assert board.rows["model"].tolist() == ["B", "C", "A"]
+    assert board.rows["rank"].tolist()[:2] == [1, 2]
+    assert np.isnan(board.rows["rating"].iloc[2])
+    assert board.rows["win_rate"].iloc[2] == 1
+    assert board.notes == ["A won every vote: its rating cannot be estimated."]
+
+
+def test_groups_that_never_met_stand_one_after_the_other() -> None:
+    votes = table((0, 3, 2), (3, 0, 1), (1, 2, 2), (2, 1, 3), (2, 4, 2), (4, 2, 1))
+    board = leaderboard(votes)
+    assert board.rows["model"].tolist() == ["C", "E", "B", "A", "D"]
+    assert board.rows["rank"].tolist() == [1, 2, 3, 1, 2]
+    assert board.notes == [
+        "B, C and E are rated and ranked only among themselves.",
+        "A and D are rated and ranked only among themselves.",
+    ]
+    assert "B and A" not in (board.warning or "")
+
+
+def test_only_ties_share_the_first_place() -> None:
+    board = leaderboard(Votes.from_arrays(tuple("ABC"), [[0, 1], [1, 2], [0, 2]], [2, 2, 3]))
+    assert board.rows["rank"].tolist() == [1, 1, 1]
+    assert board.rows["rank_high"].tolist() == [3, 3, 3]
+    assert board.rows["both_bad"].tolist() == [1, 0, 1]
+
+
+def test_enough_questions_and_raters_give_the_clustered_interval() -> None:
+    rows = np.arange(80)
+    votes = Votes.from_arrays(
+        ("A", "B"),
+        [[0, 1]] * 80,
+        rows % 3,
+        question=Labels.of(rows % 10),
+        rater=Labels.of(rows % 8),
+    )
+    board = leaderboard(votes)
+    assert board.interval.endswith("t quantile with 7 degrees of freedom")
+    assert np.all(board.rows["lower"] <= board.rows["lower_these"])
+
+
+@given(st.from_type(Votes))
+def test_any_log_makes_a_table_in_order(votes: Votes) -> None:
+    rows = leaderboard(votes, orders=3).rows
+    assert sorted(rows["model"]) == list(votes.models)
+    rated = rows[rows["rank"].notna()]
+    assert (rated["rank_low"] <= rated["rank"]).all()
+    assert (rated["rank"] <= rated["rank_high"]).all()
+    assert rated["rating"].notna().all()
+    assert (rated["lower"] <= rated["rating"]).all()
+    assert_allclose(rows["elo"].mean(), 1000)
