@@ -118,7 +118,7 @@ def test_a_model_that_won_all_comes_last_without_a_number() -> None:
 def test_groups_that_never_met_stand_one_after_the_other() -> None:
     votes = table((0, 3, 2), (3, 0, 1), (1, 2, 2), (2, 1, 3), (2, 4, 2), (4, 2, 1))
     board = leaderboard(votes)
-    assert board.rows["model"].tolist() == ["C", "E", "B", "A", "D"]
+    assert board.rows["model"].tolist() == ["C", "B", "E", "A", "D"]
     assert board.rows["rank"].tolist() == [1, 2, 3, 1, 2]
     assert board.notes == [
         "B, C and E are rated and ranked only among themselves.",
