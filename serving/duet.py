@@ -15,6 +15,9 @@ from typing import Literal
 from serving.engine import Delta, Done, Event, Failed, FailureKind, Terminal
 
 
+ROUNDING = 1e-6  # characters: sums of ticks fall short of whole numbers by less
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How text is shown; one pace for all models."""
@@ -133,7 +136,7 @@ async def _show(
 def _may_start(sides: tuple[_Side, _Side], pace: Pace, waited: float) -> bool:
     if pace.mode == "together":
         return all(side.end for side in sides)
-    return waited >= pace.start_s and all(side.text or side.end for side in sides)
+    return waited > pace.start_s - pace.tick_s / 2 and all(side.text or side.end for side in sides)
 
 
 def _common_room(sides: tuple[_Side, _Side]) -> float:
@@ -142,7 +145,7 @@ def _common_room(sides: tuple[_Side, _Side]) -> float:
 
 
 def _first(text: str, place: float) -> str:
-    return text if place >= len(text) else text[: int(place)]
+    return text if place >= len(text) else text[: int(place + ROUNDING)]
 
 
 def _all_shown(sides: tuple[_Side, _Side], place: float) -> bool:

@@ -49,14 +49,11 @@ class RemoteEngine:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early closes the connection."""
         watch = Watch(DEADLINE_S if prompt.deadline_s is None else prompt.deadline_s)
-        reply = _Reply(self._spec)
+        reply = _Reply(self._spec, watch)
         chunks = self._chunks(prompt)
         try:
             while (chunk := await watch.next(chunks, first_s=self._spec.first_token_s)) is not None:
-                text = reply.add(chunk)
-                if reply.tokens:
-                    watch.mark()
-                if text:
+                if text := reply.add(chunk):
                     yield Delta(text)
                 if reply.ended:
                     break
@@ -117,8 +114,8 @@ class RemoteEngine:
 class _Reply:
     """One response as its chunks come."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self._name = spec.name
+    def __init__(self, spec: ModelSpec, watch: Watch) -> None:
+        self._watch = watch
         self._trimmer = Trimmer(spec.stop)
         self._characters = 0
         self._reason: str | None = None
@@ -152,6 +149,7 @@ class _Reply:
         if not content:
             return ""
         self._pieces += 1
+        self._watch.mark()
         room = MOST_CHARACTERS - self._characters
         text = self._trimmer.add(content[:room])
         self._characters += len(content[:room])

@@ -1,9 +1,7 @@
 """Throw-away models for the serving tests: random weights, real files, real libraries."""
 
-import asyncio
 import json
 import os
-import selectors
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,39 +70,3 @@ def checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
     folder = make_checkpoint()
     assert json.loads((folder / "config.json").read_text())["model_type"] == "llama"
     return folder
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Instead of waiting for a timer, let the loop's clock jump to it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jumped = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401 -- selectors' own type
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
-        ready = super().select(0)
-        if not ready:
-            self.jumped += timeout
-        return ready
-
-
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop in which sleeping takes no time and order is always the same."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        """Return the seconds jumped so far."""
-        return self._jumping.jumped
-
-
-class VirtualTimePolicy(asyncio.DefaultEventLoopPolicy):
-    """For a module's ``event_loop_policy`` fixture."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        """Return a loop whose clock jumps."""
-        return VirtualTimeLoop()

@@ -1,0 +1,83 @@
+"""A roster's entry: what is inferred, what is refused, what makes two models the same."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from serving.spec import ModelSpec, Quantization
+
+
+def test_an_entry_of_a_toml_roster_is_read() -> None:
+    entry = tomllib.loads("""
+        name = "small nf4"
+        checkpoint = "models/small"
+        quantization = "nf4"
+        sampling = {temperature = 0.2}
+        stop = ["User:"]
+    """)
+    spec = ModelSpec(**entry)
+    assert (spec.kind, spec.quantization) == ("local", Quantization.NF4)
+    assert (spec.sampling.temperature, spec.stop) == (0.2, ("User:",))
+
+
+def test_an_address_makes_a_model_remote() -> None:
+    assert ModelSpec(name="m", url="http://127.0.0.1:1/v1", remote_name="x").kind == "remote"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        pytest.param({}, "needs checkpoint", id="local without checkpoint"),
+        pytest.param({"url": "http://h/v1"}, "needs remote_name", id="remote without name"),
+        pytest.param({"kind": "remote", "remote_name": "x"}, "needs url", id="remote without url"),
+        pytest.param(
+            {"url": "http://h", "remote_name": "x", "checkpoint": "c"},
+            "has no checkpoint",
+            id="remote with checkpoint",
+        ),
+        pytest.param(
+            {"checkpoint": "c", "trust_remote_code": True}, "pin it with revision", id="loose code"
+        ),
+        pytest.param(
+            {"checkpoint": "c", "context_tokens": 64, "output_tokens": 64},
+            "leave no room",
+            id="no room for a prompt",
+        ),
+        pytest.param({"checkpoint": "c", "quantisation": "nf4"}, "quantisation", id="typing error"),
+        pytest.param({"checkpoint": "c", "quantization": "int4"}, "int8", id="unknown width"),
+        pytest.param({"checkpoint": "c", "stop": [""]}, "stop", id="empty stop string"),
+        pytest.param({"checkpoint": "c", "sampling": {"top_p": 0}}, "top_p", id="nothing kept"),
+        pytest.param({"checkpoint": "c", "name": " m"}, "name", id="name with outer space"),
+    ],
+)
+def test_refuses(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ModelSpec.model_validate({"name": "m", **fields})
+
+
+def test_a_pinned_revision_may_run_its_code() -> None:
+    spec = ModelSpec(name="m", checkpoint="hub/model", trust_remote_code=True, revision="abc123")
+    assert spec.trust_remote_code
+
+
+def test_fingerprint_follows_what_shapes_a_response() -> None:
+    spec = ModelSpec(name="m", checkpoint="c")
+    renamed = spec.model_copy(update={"name": "other", "device": "cpu", "batch": 2})
+    assert renamed.fingerprint() == spec.fingerprint()
+    for change in ({"quantization": Quantization.INT8}, {"output_tokens": 9}, {"revision": "r"}):
+        assert spec.model_copy(update=change).fingerprint() != spec.fingerprint()
+
+
+def test_paths_are_found_beside_the_roster(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    spec = ModelSpec(name="m", checkpoint="weights", chat_template="{{ messages }}")
+    located = spec.located(tmp_path)
+    assert located.checkpoint == str(tmp_path / "weights")
+    assert located.chat_template == "{{ messages }}"
+
+
+def test_a_name_on_the_hub_stays_as_it_is(tmp_path: Path) -> None:
+    spec = ModelSpec(name="m", checkpoint="owner/model")
+    assert spec.located(tmp_path) is spec
