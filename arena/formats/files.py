@@ -50,23 +50,32 @@ def _csv(path: Path, keep: Keep) -> pd.DataFrame:
     if not header:
         raise LogError(f"{path}: the file is empty; a vote log begins with a line of column names.")
     try:
-        # every entry as text, or a model named "null" or "NA" would vanish
         frame = pd.read_csv(
             path,
             sep=separator,
+            header=0,
+            names=[*header, _SURPLUS],  # pandas would drop an entry too many without a word
+            usecols=[*keep(header), _SURPLUS],
             dtype=str,
-            keep_default_na=False,
+            keep_default_na=False,  # or a model named "null" or "NA" would vanish
             encoding="utf-8-sig",
             index_col=False,
-            usecols=keep(header),
             on_bad_lines="error",
         )
     except pd.errors.ParserError as error:
         said = str(error).split("C error: ")[-1].strip()
+        raise LogError(f"{path}: {said}; {_QUOTE}.") from error
+    surplus = frame.pop(_SURPLUS)
+    if (surplus.notna() & (surplus != "")).any():
+        row = int((surplus.notna() & (surplus != "")).to_numpy().argmax())
         raise LogError(
-            f"{path}: {said}; mend that line, or quote the entry that holds a separator."
-        ) from error
+            f"{path}: {place(path, row)} has more entries than the header has names; {_QUOTE}."
+        )
     return frame
+
+
+_SURPLUS: Final = "\0more"
+_QUOTE: Final = "mend that line, or quote the entry that holds a separator"
 
 
 def _separator(path: Path) -> str:
@@ -153,14 +162,13 @@ def _csv_line(path: Path, row: int) -> int:
     """Return the line on which a row begins; quoted entries may span several."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=_separator(path))
-        seen, begins = -1, 1
+        next(reader)  # the header
+        seen, begins = 0, reader.line_num + 1
         for fields in reader:
             if fields:  # pandas passes over blank lines
                 if seen == row:
                     break
                 seen += 1
-            if seen == row and fields:
-                return begins
             begins = reader.line_num + 1
     return begins
 

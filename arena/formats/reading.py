@@ -54,8 +54,13 @@ def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = F
         As `read_votes`; with `skip_bad`, only if no row is left or the file cannot be read.
     """
     path = Path(path)
-    raw = read_table(path, lambda names: _worth_reading(names, conversations=conversations))
-    family = _family_of(path, raw)
+
+    def keep(names: Sequence[str]) -> list[str]:
+        _family_of(path, names)  # refuses a file of something else before it is read
+        return _worth_reading(names, conversations=conversations)
+
+    raw = read_table(path, keep)
+    family = _family_of(path, list(raw))
     log = family.read(raw)
     votes, problems = conform(filled(log) if conversations else log)
     if problems and (not skip_bad or len({p.row for p in problems}) == len(votes)):
@@ -77,12 +82,11 @@ def _worth_reading(names: Sequence[str], *, conversations: bool) -> list[str]:
     return [name for name in names if name in wanted]
 
 
-def _family_of(path: Path, raw: pd.DataFrame) -> Family:
-    columns = frozenset(raw.columns)
+def _family_of(path: Path, columns: Sequence[str]) -> Family:
     for family in FAMILIES:
-        if family.marks <= columns:
+        if family.marks <= set(columns):
             return family
-    found = ", ".join(sorted(columns)) or "none of them"
+    found = ", ".join(columns) or "none"
     raise LogError(
         f"{path}: the columns fit no vote log that we know; needed are {_KNOWN}; found: {found}."
     )
