@@ -2,7 +2,7 @@
 
 import sys
 
-from arena.cli import app
+from arena.cli.commands import app
 from arena.errors import ArenaError
 
 

@@ -166,6 +166,19 @@ class Battles:
             async for frame in turn.frames():
                 yield frame
 
+    async def finished(self, battle_id: str, rater: str) -> None:
+        """Return when the newest turn is complete or lost.
+
+        Raises
+        ------
+        NotAllowed
+            If the battle is not this rater's.
+        """
+        self._showing(battle_id, rater)
+        turn = self._running.get(battle_id)
+        if turn is not None:
+            await turn.wait()
+
     async def view(self, battle_id: str, rater: str) -> BattleView:
         """Return a battle as its rater may see it.
 
@@ -346,6 +359,8 @@ def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str |
     if not failures:
         return "cancelled", None
     failed, name = failures[0]
+    if a is b:  # neither engine could be had, so neither is to blame
+        return f"{failed.kind}: {failed.cause}", None
     cause = f"{failed.kind}: {failed.cause}"
     if failed.kind is FailureKind.CONTEXT:
         return TOO_LONG + failed.cause, None

@@ -4,7 +4,7 @@ Everything about seats ends here: the engines below know only messages.
 """
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -66,16 +66,18 @@ class Responders(Protocol):
 
 
 class PoolResponders:
-    """Live responses from a pool of engines."""
+    """Live responses from a pool of engines; `models` are the names it serves."""
 
-    def __init__(self, pool: Pool, pace: Pace, deadline_s: float) -> None:
+    def __init__(self, pool: Pool, models: Iterable[str], pace: Pace, deadline_s: float) -> None:
         self._pool = pool
+        self._models = tuple(models)
         self._pace = pace
         self._deadline_s = deadline_s
 
     def available(self) -> list[str]:
-        """Return the names of the models that are not quarantined."""
-        return list(self._pool.available())
+        """Return the names of the models that can serve now."""
+        out = self._pool.unavailable()
+        return [model for model in self._models if model not in out]
 
     async def respond(self, sides: Sides) -> AsyncIterator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours."""
@@ -85,7 +87,8 @@ class PoolResponders:
         )
         try:
             async with self._pool.engines(sides.a.model, sides.b.model) as (engine_a, engine_b):
-                async for event in duet(engine_a.stream(a), engine_b.stream(b), self._pace):
+                streams = engine_a.stream(a), engine_b.stream(b)
+                async for event in duet(*streams, self._pace, deadline_s=self._deadline_s):
                     yield event
         except EngineError as error:
             failed = Failed(error.kind, error.cause)

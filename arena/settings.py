@@ -48,6 +48,7 @@ class PaceSettings(_Section):
     mode: Literal["paced", "together"] = "paced"
     characters_per_second: float = Field(default=160.0, gt=0)
     tick_s: float = Field(default=0.15, ge=0.02, le=1.0)
+    start_s: float = Field(default=0.3, ge=0)
     deadline_s: float = Field(default=180.0, gt=0)
 
 

@@ -1,0 +1,50 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+#
+# Everything goes into .venv, in exact versions (constraints.txt). A stamp file remembers that it is
+# done, so that a second call starts at once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: install demo test check bench bench-long browser clean
+
+install: $(STAMP)
+
+# torch comes first and alone: with this pin pip takes a build that runs anywhere, and everything
+# installed after it finds its need met.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Evenhand needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[fast,lora,bench,dev]"
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/arena demo
+
+# A browser from the PATH is used as it is; else Debian's, where we may install it; else Playwright's.
+browser: $(STAMP)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
+	|| $(BIN)/playwright install chromium
+
+test: browser
+	$(RUN) $(BIN)/pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(RUN) $(BIN)/python benchmarks/run.py
+
+bench-long: $(STAMP)
+	$(RUN) $(BIN)/python benchmarks/run.py --long
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,121 @@
+"""`arena demo` and `arena serve`: one process with pages, battles, models and the database."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from arena.errors import ConfigError
+
+if TYPE_CHECKING:
+    from arena.running import Arena
+    from arena.settings import Settings
+
+LOOPBACK: Final = "127.0.0.1"
+GRACE_S: Final = 3  # how long open streams may hold up the end
+
+Port = Annotated[int | None, typer.Option(help="Port of the page.", min=0, max=65535)]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Db = Annotated[Path | None, typer.Option(help="Database file; made if it is not there.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(demo)
+    app.command()(serve)
+
+
+def demo(port: Port = None, host: Host = None, db: Db = None) -> None:
+    """Open the arena on the embedded tiny models: no network, no GPU, nothing to set up.
+
+    Example: `arena demo --port 7861 --db try.db`
+    """
+    from arena.settings import load_settings  # noqa: PLC0415 - heavy
+    from arena.shipped import shipped  # noqa: PLC0415 - with it
+
+    _run(load_settings(shipped("rosters/demo.toml")), port, host, db)
+
+
+def serve(
+    config: Annotated[Path, typer.Argument(help="One TOML file: models, limits, pace.")] = Path(
+        "arena.toml"
+    ),
+    port: Port = None,
+    host: Host = None,
+    db: Db = None,
+) -> None:
+    """Open the arena on a roster of your own.
+
+    Example: `arena serve lab.toml --host 0.0.0.0`
+    """
+    from arena.settings import load_settings  # noqa: PLC0415 - heavy
+
+    _run(load_settings(config), port, host, db)
+
+
+def _run(settings: "Settings", port: int | None, host: str | None, db: Path | None) -> None:
+    asked = {"port": port, "host": host, "db": db}
+    said = {key: value for key, value in asked.items() if value is not None}
+    settings = settings.model_copy(update={"arena": settings.arena.model_copy(update=said)})
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with _listening(settings.arena.host, settings.arena.port) as listener:
+        from arena.running import open_store, put_together  # noqa: PLC0415 - heavy
+
+        arena = put_together(settings, *open_store(settings))
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(arena, listener))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Take the port before anything is loaded, so that a busy one is told at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"Port {port} on {host} is in use. Stop the program that uses it, or choose "
+                f"another port: --port {port + 1}"
+            ) from None
+        raise ConfigError(f"The address {host}:{port} cannot be used: {error}.") from None
+    return listener
+
+
+async def _serve(arena: "Arena", listener: socket.socket) -> None:
+    import uvicorn  # noqa: PLC0415 - heavy
+
+    from arena.running import running  # noqa: PLC0415 - heavy
+    from arena.web.site import site  # noqa: PLC0415 - heavy
+
+    class Announcing(uvicorn.Server):
+        """Says where it is once it listens, and not before."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            _announce(arena, listener)
+
+    typer.echo(f"Loading {len(arena.settings.models)} models ...", err=True)
+    async with running(arena):
+        config = uvicorn.Config(
+            site(arena),
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+        )
+        await Announcing(config).serve(sockets=[listener])
+
+
+def _announce(arena: "Arena", listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"{arena.settings.arena.title} is open at http://{shown}:{port}")
+    typer.echo(f"Votes go to {arena.store.path.resolve()}. Stop with Ctrl+C.", err=True)

@@ -1,0 +1,83 @@
+"""Puts a server together from its settings: store, pool, battles, and what they share.
+
+What stands here is construction and nothing else; pages and commands decide when.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.battles import Battles
+from arena.questions import QuestionBank, load_bank
+from arena.responding import PoolResponders
+from arena.settings import Settings
+from arena.signing import Signer, load_key
+from arena.store import Store
+from serving.duet import Pace
+from serving.pool import Pool
+
+
+@dataclass(frozen=True)
+class Arena:
+    """What a running server consists of."""
+
+    settings: Settings
+    bank: QuestionBank | None
+    store: Store
+    signer: Signer
+    pool: Pool
+    battles: Battles
+
+
+def open_store(settings: Settings) -> tuple[Store, Signer]:
+    """Open the database of some settings, and its key.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be opened.
+    """
+    path = Path(settings.arena.db)
+    store = Store(path)
+    return store, Signer(load_key(path))
+
+
+def bank_of(settings: Settings) -> QuestionBank | None:
+    """Return the question bank of some settings, if they name one.
+
+    Raises
+    ------
+    QuestionBankError
+        If the bank cannot be used.
+    """
+    return None if settings.arena.questions is None else load_bank(settings.arena.questions)
+
+
+def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
+    """Return the parts of a server; nothing runs yet."""
+    bank = bank_of(settings)
+    pool = Pool(settings.models, settings.pool.memory_bytes)
+    pace = settings.pace
+    responders = PoolResponders(
+        pool,
+        [model.name for model in settings.models],
+        Pace(pace.mode, pace.characters_per_second, pace.tick_s, pace.start_s),
+        pace.deadline_s,
+    )
+    battles = Battles(store, responders, settings, signer, questions=bank or ())
+    return Arena(settings, bank, store, signer, pool, battles)
+
+
+@asynccontextmanager
+async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
+    """Load what fits, serve, and on the way out stop streams before the store is closed."""
+    await arena.battles.start()
+    try:
+        if warm:
+            await arena.pool.warm(model.name for model in arena.settings.models)
+        yield
+    finally:
+        await arena.battles.close()
+        await arena.pool.close()
+        arena.store.close()
