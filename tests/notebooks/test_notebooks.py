@@ -1,0 +1,57 @@
+"""Every notebook is committed without output and runs from top to bottom."""
+
+import re
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def said(notebook: nbformat.NotebookNode) -> str:
+    """Return what the cells of a notebook printed or showed as text."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return "\n".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # theirs
+    assert isinstance(notebook, nbformat.NotebookNode)
+    return notebook
+
+
+def test_there_is_a_notebook_to_begin_with() -> None:
+    assert "first-look.ipynb" in [path.name for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_output(path: Path) -> None:
+    for cell in read(path).cells:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_files_a_notebook_points_to_are_there(path: Path) -> None:
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\(([^)#]+)", text)
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.slow
+def test_the_first_look_runs_from_top_to_bottom_within_a_minute() -> None:
+    notebook = read(ROOT / "notebooks" / "first-look.ipynb")
+    place = {"metadata": {"path": str(ROOT)}}  # `arena` is found there, installed or not
+    nbclient.NotebookClient(notebook, timeout=60, resources=place).execute()
+    images = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(images) == 2
+    assert "1,008 votes by 12 raters on 50 questions, 8 models" in said(notebook)
+    assert "0.83 tie-discounted agreement (95 % 0.79 to 0.87) on 168 items" in said(notebook)
