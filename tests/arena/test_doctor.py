@@ -1,0 +1,94 @@
+"""The doctor: each fault is found and comes with its way out, and a healthy house is called so."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arena.casting import NewVote
+from arena.doctor import Finding, Level, _sqlite, examine
+from arena.settings import PoolSettings, Settings
+from arena.store import Store
+from arena.tables import FlagKind
+from ratings.votes import Outcome
+from serving.spec import ModelSpec
+from tests.arena.conftest import open_battle
+
+SCRIPTED = (ModelSpec(name="oak", kind="scripted"), ModelSpec(name="pine", kind="scripted"))
+
+
+def about(what: str, db: Path, settings: Settings | None = None) -> Finding:
+    return next(finding for finding in examine(db, settings) if finding.what == what)
+
+
+def test_a_healthy_house_has_nothing_bad(store: Store) -> None:
+    findings = list(examine(store.path, Settings(models=SCRIPTED)))
+    assert [finding for finding in findings if finding.level is Level.BAD] == []
+    assert about("database", store.path).found.endswith("0 votes stored, 0 counted")
+
+
+def test_a_database_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
+    assert about("database", tmp_path / "none.db").level is Level.NOTE
+
+
+def test_a_damaged_database_is_found(tmp_path: Path) -> None:
+    (tmp_path / "arena.db").write_bytes(b"nonsense " * 1000)
+    assert about("database", tmp_path / "arena.db").level is Level.BAD
+
+
+async def test_many_votes_left_out_are_told_with_the_reason(store: Store) -> None:
+    await open_battle(store)
+    await store.vote(NewVote("key-0001", "b1", "ada", Outcome.TIE))
+    await store.flag(1, FlagKind.SET_ASIDE, "a test", "admin")
+    finding = about("database", store.path)
+    assert (finding.level, finding.way_out) == (Level.NOTE, "1 set aside: a test")
+
+
+def test_a_key_that_others_can_read_is_found(store: Store) -> None:
+    key = store.path.with_name("arena.db.key")
+    key.write_bytes(b"k" * 32)
+    key.chmod(0o644)
+    assert about("signing key", store.path).way_out == f"chmod 600 {key}"
+    key.chmod(0o600)
+    assert about("signing key", store.path).level is Level.GOOD
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_found(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert about("disk", tmp_path / "arena.db").level is Level.BAD
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [
+        ((3, 40, 1), Level.NOTE),
+        ((3, 44, 5), Level.NOTE),
+        ((3, 44, 6), Level.GOOD),
+        ((3, 50, 6), Level.NOTE),
+        ((3, 50, 7), Level.GOOD),
+        ((3, 51, 2), Level.NOTE),
+        ((3, 51, 3), Level.GOOD),
+        ((3, 54, 0), Level.GOOD),
+    ],
+)
+def test_sqlite_with_the_wal_fault_is_named(version: tuple[int, ...], level: Level) -> None:
+    assert _sqlite(version).level is level
+
+
+def test_a_model_whose_checkpoint_is_gone_is_named(tmp_path: Path) -> None:
+    gone = ModelSpec(name="elm", checkpoint=str(tmp_path / "gone"))
+    finding = about("elm", tmp_path / "a.db", Settings(models=(*SCRIPTED, gone)))
+    assert finding.level is Level.BAD
+
+
+def test_a_model_larger_than_the_budget_is_named(tmp_path: Path) -> None:
+    from arena.shipped import shipped  # noqa: PLC0415 - only here
+
+    folder = next(path for path in shipped("models").iterdir() if (path / "config.json").exists())
+    settings = Settings(
+        models=(*SCRIPTED, ModelSpec(name="elm", checkpoint=str(folder))),
+        pool=PoolSettings(memory_gib=1e-6),
+    )
+    finding = about("elm", tmp_path / "a.db", settings)
+    assert (finding.level, "Raise [pool]" in finding.way_out) == (Level.BAD, True)
