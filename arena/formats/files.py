@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -49,33 +50,27 @@ def _csv(path: Path, keep: Keep) -> pd.DataFrame:
         header = next(csv.reader(file, delimiter=separator), [])
     if not header:
         raise LogError(f"{path}: the file is empty; a vote log begins with a line of column names.")
+    wanted = keep(header)
     try:
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            header=0,
-            names=[*header, _SURPLUS],  # pandas would drop an entry too many without a word
-            usecols=[*keep(header), _SURPLUS],
-            dtype=str,
-            keep_default_na=False,  # or a model named "null" or "NA" would vanish
-            encoding="utf-8-sig",
-            index_col=False,
-            on_bad_lines="error",
-        )
-    except pd.errors.ParserError as error:
+        with warnings.catch_warnings():
+            # pandas drops surplus entries with a warning, and without one where it may skip columns
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=separator,
+                dtype=str,
+                keep_default_na=False,  # or a model named "null" or "NA" would vanish
+                encoding="utf-8-sig",
+                index_col=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         said = str(error).split("C error: ")[-1].strip()
-        raise LogError(f"{path}: {said}; {_QUOTE}.") from error
-    surplus = frame.pop(_SURPLUS)
-    if (surplus.notna() & (surplus != "")).any():
-        row = int((surplus.notna() & (surplus != "")).to_numpy().argmax())
+        if isinstance(error, pd.errors.ParserWarning):
+            said = f"line 2 has more entries than the {len(header)} names of the header"
         raise LogError(
-            f"{path}: {place(path, row)} has more entries than the header has names; {_QUOTE}."
-        )
-    return frame
-
-
-_SURPLUS: Final = "\0more"
-_QUOTE: Final = "mend that line, or quote the entry that holds a separator"
+            f"{path}: {said}; mend that line, or quote the entry that holds a separator."
+        ) from error
+    return frame[wanted]
 
 
 def _separator(path: Path) -> str:

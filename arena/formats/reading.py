@@ -60,7 +60,7 @@ def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = F
         return _worth_reading(names, conversations=conversations)
 
     raw = read_table(path, keep)
-    family = _family_of(path, list(raw))
+    family = _family_of(path, [str(name) for name in raw])
     log = family.read(raw)
     votes, problems = conform(filled(log) if conversations else log)
     if problems and (not skip_bad or len({p.row for p in problems}) == len(votes)):
