@@ -203,8 +203,12 @@ class Battles:
         view = await self.view(battle_id, rater)
         return view if view.state in (State.STREAMING, State.READY, State.VOTED) else None
 
-    async def vote(self, token: str, outcome: str, key: str, rater: str) -> Receipt:
+    async def vote(
+        self, token: str, outcome: str, key: str, rater: str, dwell_ms: int | None = None
+    ) -> Receipt:
         """Take a vote; when this returns, it is on the disk.
+
+        `dwell_ms` is what the page measured; it is stored only where we did not measure ourselves.
 
         Raises
         ------
@@ -227,8 +231,9 @@ class Battles:
         showing = self._showing(battle_id, rater)
         if len(showing.turns) != turns:
             raise BattleNotReady(f"Battle {battle_id} has another turn since.")
-        vote = NewVote(key, battle_id, rater, chosen, self._dwell_ms(battle_id))
+        vote = NewVote(key, battle_id, rater, chosen, self._dwell_ms(battle_id, dwell_ms))
         seq, in_force = await self._store.vote(vote, may_correct=not showing.reveals)
+        self._ready_since.pop(battle_id, None)
         return self._receipt(battle_id, rater, seq, in_force)
 
     async def withdraw(self, battle_id: str, rater: str, key: str) -> Receipt:
@@ -258,6 +263,7 @@ class Battles:
         if (turn := self._running.pop(battle_id, None)) is not None:
             await turn.cancel()
         await self._store.end_battle(battle_id, EndingKind.SKIPPED, reason)
+        self._ready_since.pop(battle_id, None)
 
     def _checked(self, prompt: str) -> str:
         # Halves of a character come from broken clients, and no database takes them.
@@ -331,9 +337,9 @@ class Battles:
         showing = self._showing(battle_id, rater)
         return Receipt(seq, outcome, self._store.votes_by(rater), reveal_of(showing))
 
-    def _dwell_ms(self, battle_id: str) -> int | None:
+    def _dwell_ms(self, battle_id: str, told: int | None) -> int | None:
         ready = self._ready_since.get(battle_id)
-        return None if ready is None else round((self._clock() - ready) * 1_000)
+        return told if ready is None else round((self._clock() - ready) * 1_000)
 
 
 def _outcome(outcome: str) -> Outcome:

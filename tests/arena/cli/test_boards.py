@@ -1,0 +1,163 @@
+"""The commands over votes: their output, their exit status, their sentences."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from arena.__main__ import main
+from arena.shipped import shipped
+from tests.arena.logs import vote, written
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command said and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Arena = Callable[..., Run]
+
+
+@pytest.fixture
+def arena(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Arena:
+    """Run a command as the shell does, in this process."""
+
+    def run(*arguments: str | Path, columns: int | None = None) -> Run:
+        monkeypatch.setattr("sys.argv", ["arena", *map(str, arguments)])
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if columns is not None:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return Run(end.value.code if isinstance(end.value.code, int) else 0, said.out, said.err)
+
+    return run
+
+
+SIMULATED = shipped("votes/simulated.csv")
+
+
+def test_a_piped_table_has_every_column_and_every_name_in_full(
+    arena: Arena, real_votes: Path
+) -> None:
+    said = arena("leaderboard", real_votes).stdout
+    for figure in ("GPT 4", "1172.133", "1161.026", "1117.5 to 1226.7", "0.69785", "8,931"):
+        assert figure in said
+    assert "Open-Assistant Pythia SFT-4 (12B)" in said
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_table_fits_its_terminal(arena: Arena, columns: int) -> None:
+    lines = arena("leaderboard", SIMULATED, columns=columns).stdout.splitlines()
+    assert max(len(line) for line in lines) <= columns
+    assert any("alder-13b-nf4" in line and "1118.663" in line for line in lines)
+
+
+def test_a_table_says_what_cannot_be_told_apart_and_whose_votes_they_are(arena: Arena) -> None:
+    said = " ".join(arena("leaderboard", SIMULATED).stdout.split())
+    assert "neighbouring pairs cannot be told apart yet: alder-13b-nf4 and birch-7b," in said
+    assert "cast by simulated raters" in said
+
+
+def test_json_is_one_object(arena: Arena) -> None:
+    board = json.loads(arena("leaderboard", SIMULATED, "--format", "json").stdout)
+    assert (board["votes"], board["counted"], board["set_aside"]) == (1008, 1008, {})
+
+
+def test_json_by_aspect_is_one_object_with_a_board_each(arena: Arena) -> None:
+    run = arena("leaderboard", SIMULATED, "--by", "aspect", "--format", "json")
+    assert len(json.loads(run.stdout)["by"]) == 9
+
+
+def test_csv_has_the_rows_and_the_scores(arena: Arena, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("model,mmlu\nbirch-7b,0.4\n", encoding="utf-8")
+    run = arena("leaderboard", SIMULATED, "--with", tmp_path / "s.csv", "-f", "csv")
+    rows = {row["model"]: row for row in csv.DictReader(run.stdout.splitlines())}
+    assert (rows["birch-7b"]["mmlu"], rows["cedar-7b"]["mmlu"]) == ("0.4", "")
+
+
+def test_csv_by_aspect_names_the_aspect_first(arena: Arena) -> None:
+    run = arena("leaderboard", SIMULATED, "--by", "aspect", "-f", "csv")
+    assert run.stdout.startswith("aspect,rank,rank_low,rank_high,model,")
+
+
+def test_latex_escapes_names(arena: Arena, tmp_path: Path) -> None:
+    rows = [vote("a_b & 50%", "pine", w) for w in ("model_a", "model_a", "model_b")]
+    run = arena("leaderboard", written(tmp_path, *rows), "-f", "latex")
+    assert r"a\_b \& 50\% & " in run.stdout
+    assert run.stdout.count(r"\\") == 3
+
+
+def test_ranking_by_elo_orders_by_elo(arena: Arena) -> None:
+    run = arena("leaderboard", SIMULATED, "--rank-by", "elo", "-f", "json")
+    elo = [row["elo"] for row in json.loads(run.stdout)["rows"]]
+    assert elo == sorted(elo, reverse=True)
+
+
+def test_agreement_of_real_raters(arena: Arena, real_votes: Path) -> None:
+    run = arena("agreement", real_votes, "--format", "json")
+    found = json.loads(run.stdout)
+    assert found["tie_discounted"] == pytest.approx(0.69785, abs=5e-6)
+    assert {"kappa", "alpha", "chance", "by_rater_pair", "by_aspect"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [("table", "tie discounted"), ("csv", "tie_discounted,lower"), ("latex", r"\begin{tabular}")],
+)
+def test_agreement_in_other_formats(arena: Arena, form: str, says: str) -> None:
+    assert says in arena("agreement", SIMULATED, "-f", form).stdout
+
+
+def test_agreement_without_shared_items_says_so(arena: Arena, tmp_path: Path) -> None:
+    run = arena("agreement", written(tmp_path, vote("oak", "pine", "tie")))
+    assert "No item was judged by two raters" in run.stdout
+
+
+def test_a_heat_map_is_written(arena: Arena, tmp_path: Path) -> None:
+    run = arena(
+        *("heatmap", SIMULATED, "--kind", "predicted", "--from", "elo"),
+        *("-o", tmp_path / "heat.csv"),
+    )
+    assert (run.returncode, run.stdout) == (0, "")
+    assert (tmp_path / "heat.csv").read_text(encoding="utf-8").startswith("model,birch-7b,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["leaderboard", "none.csv"], 1, "there is no such file"),
+        (["leaderboard", "none.db"], 1, "There is no database"),
+        (["leaderboard", str(SIMULATED), "--by", "rater"], 2, "rater"),
+        (["leaderboard", str(SIMULATED), "--aspect", "art"], 1, "choose something the log has"),
+        (["heatmap", str(SIMULATED), "-o", "heat.gif"], 1, "no format that we draw"),
+        (["export", "none.csv", "out.csv"], 1, "there is no such file"),
+    ],
+)
+def test_what_went_wrong_is_a_sentence_and_a_status(
+    arena: Arena, arguments: list[str], status: int, says: str
+) -> None:
+    run = arena(*arguments)
+    assert (run.returncode, run.stdout) == (status, "")
+    assert says in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_export_is_a_log_again(arena: Arena, tmp_path: Path) -> None:
+    run = arena("export", SIMULATED, tmp_path / "out.parquet")
+    assert "1,008 votes" in run.stderr
+    again = arena("leaderboard", tmp_path / "out.parquet", "-f", "csv").stdout
+    assert again == arena("leaderboard", SIMULATED, "-f", "csv").stdout
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "agreement", "heatmap", "export"])
+def test_help_shows_an_example(arena: Arena, command: str) -> None:
+    assert f"Example: arena {command}" in " ".join(arena(command, "--help").stdout.split())

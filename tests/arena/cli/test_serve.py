@@ -1,0 +1,133 @@
+"""A server as its people start it: a process of its own, reached through HTTP."""
+
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROSTER = """\
+[arena]
+title = "Rehearsed"
+
+[[models]]
+name = "oak"
+kind = "scripted"
+responses = ["It is."]
+
+[[models]]
+name = "pine"
+kind = "scripted"
+responses = ["It is not."]
+"""
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> Path:
+    path = tmp_path / "lab.toml"
+    path.write_text(ROSTER, encoding="utf-8")
+    return path
+
+
+def arena(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "arena", *(str(word) for word in words)]
+
+
+@contextmanager
+def served(roster: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server on a free port until the block ends; give its process and address."""
+    command = arena("serve", roster, "--port", "0", "--db", roster.with_name("arena.db"))
+    process = subprocess.Popen(  # noqa: S603 - our own code
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        address = re.search(r"http://[\d.]+:\d+", said)
+        assert address, (said, process.stderr.read() if process.stderr else "")
+        yield process, address[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ready_battle(client: httpx.Client) -> dict[str, object]:
+    client.get("/")
+    battle = client.post("/api/battles", json={"prompt": "Is a bat a mammal?"}).json()
+    deadline = time.monotonic() + 30
+    while battle["state"] == "streaming" and time.monotonic() < deadline:
+        time.sleep(0.05)
+        battle = client.get(f"/api/battles/{battle['battle_id']}").json()
+    assert battle["state"] == "ready"
+    return dict(battle)
+
+
+def test_a_kill_right_after_saved_loses_nothing(roster: Path) -> None:
+    with served(roster) as (process, address), httpx.Client(base_url=address) as client:
+        battle = ready_battle(client)
+        vote = {"token": battle["token"], "outcome": "model_b", "key": "press-0001"}
+        saved = client.post("/api/votes", json=vote)
+        process.kill()
+        assert saved.json()["saved"] is True
+        cookies = dict(client.cookies)
+    with served(roster) as (_, address), httpx.Client(base_url=address, cookies=cookies) as client:
+        again = client.get(f"/api/battles/{battle['battle_id']}").json()
+        assert (again["state"], again["reveal"]["outcome"]) == ("voted", "model_b")
+        assert client.post("/api/votes", json=vote).json()["seq"] == saved.json()["seq"]
+    with sqlite3.connect(roster.with_name("arena.db")) as connection:
+        assert connection.execute("SELECT outcome FROM vote").fetchall() == [("model_b",)]
+
+
+def test_a_server_that_is_asked_to_stop_stops_in_order(roster: Path) -> None:
+    with served(roster) as (process, address):
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in (0, 130, -signal.SIGINT)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def refused(*words: str | Path) -> tuple[int, str]:
+    done = subprocess.run(  # noqa: S603 - our own code
+        arena(*words), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_two_servers_on_one_database_are_refused(roster: Path) -> None:
+    with served(roster):
+        db = roster.with_name("arena.db")
+        status, said = refused("serve", roster, "--port", "0", "--db", db)
+    assert status == 2
+    assert "in use by another Evenhand server" in said
+
+
+def test_a_busy_port_is_told_with_another_one(roster: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        status, said = refused("serve", roster, "--port", str(port))
+    assert status == 2
+    assert f"Port {port} on 127.0.0.1 is in use" in said
+    assert f"--port {port + 1}" in said
+
+
+def test_a_missing_roster_is_named(tmp_path: Path) -> None:
+    status, said = refused("serve", tmp_path / "gone.toml")
+    assert (status, "There is no configuration" in said) == (2, True)
+
+
+def test_a_mistake_in_the_roster_is_told_with_its_line(roster: Path) -> None:
+    roster.write_text(ROSTER.replace("title", "titel"), encoding="utf-8")
+    status, said = refused("serve", roster, "--port", "0")
+    assert (status, "line 2, arena.titel: unknown key" in said) == (2, True)
