@@ -75,7 +75,7 @@ class Heat:
 
     kind: Kind
     models: tuple[str, ...]
-    values: "NDArray[np.float64]"
+    cells: "NDArray[np.float64]"
     votes: "NDArray[np.float64]"
 
 

@@ -35,6 +35,7 @@ HIGH: Final = "#3b6f4f"
 LOW: Final = "#9a8f7a"
 PAPER: Final = "#ffffff"
 INK: Final = "#1b1f24"
+EMPTY: Final = "#f1efe9"  # a pair that never met
 
 
 def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
@@ -56,7 +57,7 @@ def _write_csv(heat: Heat, path: Path, _: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["model", *heat.models])
-        for model, row in zip(heat.models, heat.values, strict=True):
+        for model, row in zip(heat.models, heat.cells, strict=True):
             table.writerow(
                 [model, *("" if np.isnan(value) else repr(float(value)) for value in row)]
             )
@@ -91,10 +92,9 @@ def _drawn(heat: Heat, title: str) -> "Figure":
     side = max(4.2, 0.42 * size + 2.4)  # inches: a cell holds two digits
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axes = figure.add_subplot()
-    colours = LinearSegmentedColormap.from_list("evenhand", [LOW, PAPER, HIGH])
-    colours.set_bad("#f1efe9")
+    colours = LinearSegmentedColormap.from_list("evenhand", [LOW, PAPER, HIGH], bad=EMPTY)
     low, high = limits(heat.kind)
-    image = axes.imshow(heat.values, cmap=colours, vmin=low, vmax=high)
+    image = axes.imshow(heat.cells, cmap=colours, vmin=low, vmax=high)
     _label(axes, heat, title)
     bar = figure.colorbar(image, ax=axes, shrink=0.6)
     bar.outline.set_visible(False)

@@ -35,14 +35,14 @@ def cell_texts(heat: Heat) -> list[list[str]]:
     sign = "+" if heat.kind == "residual" else ""
     return [
         ["" if np.isnan(value) else f"{100 * value:{sign}.0f}" for value in row]
-        for row in heat.values
+        for row in heat.cells
     ]
 
 
 def paleness(heat: Heat) -> "NDArray[np.float64]":
     """Return how far each cell fades, from 0 with enough votes to 1 without any."""
     if heat.kind == "predicted":  # a prediction needs no votes of its own
-        return np.zeros(heat.values.shape)
+        return np.zeros(heat.cells.shape)
     return np.asarray(1.0 - np.minimum(heat.votes / FEW_VOTES, 1.0))
 
 
@@ -52,7 +52,7 @@ def figure(heat: Heat, *, hover: str | None = None) -> dict[str, Any]:
     `hover` is plotly's template for the text at the pointer.
     """
     low, high = limits(heat.kind)
-    values = [[None if np.isnan(value) else float(value) for value in row] for row in heat.values]
+    values = [[None if np.isnan(value) else float(value) for value in row] for row in heat.cells]
     small = len(heat.models) > WRITTEN
     cells: dict[str, Any] = {
         "type": "heatmap",

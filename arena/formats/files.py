@@ -18,6 +18,7 @@ import pandas as pd
 from arena.errors import LogError
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+NO_ROWS: Final = ("model_a", "model_b", "winner")
 Keep = Callable[[list[str]], list[str]]  # from the columns of a file, those worth reading
 
 
@@ -88,7 +89,8 @@ def _json(path: Path, keep: Keep) -> pd.DataFrame:
             where = f"line {line}" if line else f"entry {number + 1}"
             raise LogError(f"{path}: {where} is not an object with the columns of a vote.")
         rows.append(entry)
-    names = keep(list(dict.fromkeys(name for row in rows for name in row)))
+    found = dict.fromkeys(name for row in rows for name in row)
+    names = keep(list(found) or list(NO_ROWS))  # a log without votes names no columns
     # objects, or a missing number would turn the whole column into floats
     columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))

@@ -1,0 +1,75 @@
+"""Heat maps in files: every kind of file, equal bytes, nothing fetched, numbers as they are."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena.board import Heat
+from arena.charts.files import write_heat
+from arena.errors import LogError
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def heat() -> Heat:
+    values = np.array([[NAN, 0.75, 1 / 3], [0.25, NAN, NAN], [2 / 3, NAN, NAN]])
+    votes = np.array([[0, 4, 30], [4, 0, 0], [30, 0, 0]])
+    return Heat("actual", ("oak", "</script>", "松树"), values, votes.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"),
+    [
+        (".png", b"\x89PNG"),
+        (".svg", b"<?xml"),
+        (".pdf", b"%PDF"),
+        (".html", b"<!doctype html>"),
+        (".csv", b"model,oak"),
+    ],
+)
+def test_equal_boards_give_equal_files(
+    heat: Heat, tmp_path: Path, ending: str, begins: bytes
+) -> None:
+    for name in ("first", "second"):
+        write_heat(heat, tmp_path / f"{name}{ending}")
+    first = (tmp_path / f"first{ending}").read_bytes()
+    assert first.startswith(begins)
+    assert first == (tmp_path / f"second{ending}").read_bytes()
+
+
+def test_the_csv_holds_the_numbers_to_the_last_digit(heat: Heat, tmp_path: Path) -> None:
+    write_heat(heat, tmp_path / "heat.csv")
+    with (tmp_path / "heat.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.reader(file))
+    assert table[0] == ["model", *heat.models]
+    assert table[1] == ["oak", "", "0.75", repr(1 / 3)]
+
+
+def test_the_page_stands_alone_and_no_name_breaks_out(heat: Heat, tmp_path: Path) -> None:
+    write_heat(heat, tmp_path / "heat.html")
+    page = (tmp_path / "heat.html").read_text(encoding="utf-8")
+    assert page.count("</script>") == 3
+    assert not re.search(r"<(?:script|link|img)[^>]+(?:src|href)=", page)
+
+
+def test_an_image_says_the_numbers(heat: Heat, tmp_path: Path) -> None:
+    write_heat(heat, tmp_path / "heat.svg", title="What happened")
+    drawing = (tmp_path / "heat.svg").read_text(encoding="utf-8")
+    for said in ("What happened", "<!-- 75 -->", "<!-- 33 -->", "<!-- against -->"):
+        assert said in drawing
+
+
+def test_many_models_are_drawn_without_numbers(tmp_path: Path) -> None:
+    models = tuple(f"model {n}" for n in range(30))
+    values = np.full((30, 30), 0.25)
+    write_heat(Heat("residual", models, values, values), tmp_path / "heat.svg")
+    assert "<!-- +25 -->" not in (tmp_path / "heat.svg").read_text(encoding="utf-8")
+
+
+def test_another_kind_of_file_is_refused(heat: Heat, tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"use one of \.html, \.png, \.svg, \.pdf, \.csv"):
+        write_heat(heat, tmp_path / "heat.gif")

@@ -1,0 +1,53 @@
+"""What a heat map shows: whole numbers in the cells, pale where votes are few."""
+
+import json
+
+import numpy as np
+import pytest
+
+from arena.board import Heat
+from arena.charts.heat import cell_texts, drawing, figure, in_script, paleness, plotly_script
+
+NAN = float("nan")
+VALUES = np.array([[NAN, 0.254], [-0.05, NAN]])
+VOTES = np.array([[0.0, 5.0], [40.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("actual", [["", "25"], ["-5", ""]]),
+        ("residual", [["", "+25"], ["-5", ""]]),
+    ],
+)
+def test_cells_show_whole_points(kind: str, texts: list[list[str]]) -> None:
+    heat = Heat(kind, ("oak", "pine"), VALUES, VOTES)  # type: ignore[arg-type]  # one of the kinds
+    assert cell_texts(heat) == texts
+
+
+def test_cells_fade_with_few_votes() -> None:
+    faded = paleness(Heat("actual", ("oak", "pine"), VALUES, VOTES))
+    assert faded.tolist() == [[1.0, 0.75], [0.0, 1.0]]
+
+
+def test_a_prediction_fades_nowhere() -> None:
+    assert not paleness(Heat("predicted", ("oak", "pine"), VALUES, VOTES)).any()
+
+
+def test_a_figure_is_json_without_nan() -> None:
+    made = figure(Heat("actual", ("oak", "pine"), VALUES, VOTES))
+    assert json.loads(json.dumps(made, allow_nan=False))["cells"]["z"] == [
+        [None, 0.254],
+        [-0.05, None],
+    ]
+
+
+def test_json_in_a_script_cannot_end_it() -> None:
+    said = in_script({"name": "</script><!--\u2028"})
+    assert "<" not in said
+    assert json.loads(said) == {"name": "</script><!--\u2028"}
+
+
+def test_the_scripts_are_there() -> None:
+    assert plotly_script().stat().st_size > 10**6
+    assert "Plotly.react" in drawing()

@@ -1,0 +1,110 @@
+"""The vote log: a database and its export say the same, and every vote left out has its reason."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from arena.casting import NewVote
+from arena.errors import ArenaError, LogError
+from arena.formats import COLUMNS
+from arena.store import Store
+from arena.tables import FlagKind
+from arena.votelog import every_vote, export_votes, is_database, listed, load_votes, read_source
+from ratings.votes import Outcome
+from tests.arena.conftest import open_battle
+
+
+@pytest.fixture
+async def database(store: Store) -> Path:
+    """Four votes: one counts, one is withdrawn, one corrected (and counts), one set aside."""
+    for name in ("b1", "b2", "b3", "b4"):
+        await open_battle(store, name, reveals=False)
+        await store.vote(NewVote(f"key-{name}", name, "ada", Outcome.MODEL_A))
+    await store.withdraw("b2", "ada", "key-w")
+    await store.vote(NewVote("key-c", "b3", "ada", Outcome.TIE), may_correct=True)
+    await store.flag(4, FlagKind.SET_ASIDE, "tested the buttons", "admin")
+    return store.path
+
+
+REASONS = {
+    "b2": "withdrawn by the rater",
+    "b3": "corrected by the rater",
+    "b4": "set aside: tested the buttons",
+}
+
+
+def test_only_votes_in_force_are_loaded(database: Path) -> None:
+    log = load_votes(database)
+    assert log[["battle_id", "winner"]].to_numpy().tolist() == [["b1", "model_a"], ["b3", "tie"]]
+
+
+def test_every_vote_left_out_has_its_reason(database: Path) -> None:
+    source = read_source(database)
+    reasons = dict(source.aside[["battle_id", "set_aside"]].to_numpy().tolist())
+    assert (source.stored, reasons) == (5, REASONS)
+
+
+def test_a_response_cut_at_the_cap_is_a_failure_of_its_model(database: Path) -> None:
+    assert read_source(database).failures == {"oak": (4, 4), "pine": (0, 4)}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_an_export_loads_as_the_database_does(database: Path, tmp_path: Path, ending: str) -> None:
+    export_votes(database, tmp_path / f"out{ending}")
+    for name in ("question_id", "model_a", "winner", "judge", "tstamp", "seq", "length_b"):
+        assert (
+            load_votes(tmp_path / f"out{ending}")[name].tolist()
+            == load_votes(database)[name].tolist()
+        )
+
+
+def test_an_export_of_all_keeps_the_reasons(database: Path, tmp_path: Path) -> None:
+    assert export_votes(database, tmp_path / "all.csv", every=True) == 5
+    source = read_source(tmp_path / "all.csv")
+    assert source.votes["battle_id"].tolist() == ["b1", "b3"]
+    reasons = dict(source.aside[["battle_id", "set_aside"]].to_numpy().tolist())
+    assert reasons == REASONS
+
+
+def test_all_votes_stand_in_their_order(database: Path) -> None:
+    assert every_vote(database)["seq"].tolist() == [1, 2, 3, 4, 6]
+
+
+def test_a_public_format_cannot_say_which_votes_count(database: Path, tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="leave out one of the two"):
+        export_votes(database, tmp_path / "all.csv", export="lmsys", every=True)
+
+
+def test_conversations_come_when_asked_for(database: Path) -> None:
+    log = load_votes(database, conversations=True)
+    assert list(log.columns) == list(COLUMNS)
+    assert log["conversation_a"][0][1]["content"] == "Yes."
+
+
+def test_a_public_export_masks_what_was_said(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "ann@example.org"}]
+    row = {"model_a": "oak", "model_b": "pine", "winner": "tie", "conversation_a": turns}
+    pd.DataFrame([row]).to_json(tmp_path / "v.jsonl", orient="records", lines=True)
+    export_votes(tmp_path / "v.jsonl", tmp_path / "out.jsonl", public=True)
+    assert "[e-mail]" in (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_database_is_known_by_its_first_bytes_and_not_by_its_name(
+    database: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "log.db").write_text("model_a,model_b,winner\n", encoding="utf-8")
+    assert is_database(database.rename(tmp_path / "votes.csv"))
+    assert not is_database(tmp_path / "log.db")
+    assert is_database("sqlite:///votes.csv")
+    assert is_database("none.db")
+
+
+@pytest.mark.parametrize("name", ["none.db", "none.csv"])
+def test_a_missing_source_is_a_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArenaError, match=name):
+        load_votes(tmp_path / name)
+
+
+def test_reasons_are_told_with_their_numbers() -> None:
+    assert listed({"withdrawn": 1200, "blind": 1}) == "1,200 withdrawn, 1 blind"
