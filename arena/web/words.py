@@ -57,6 +57,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "vote": ("Your vote", "您的投票"),
     "skip": ("Skip", "跳过"),
     "keys": ("Keys", "按键"),
+    "keys_pill": ("keys", "按键"),
     "criteria": ("Criteria", "标准"),
     "withdraw": ("Withdraw", "撤回"),
     "next": ("Next battle", "下一场"),
@@ -136,6 +137,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The server cannot be reached. Nothing you wrote is lost; try again.",
         "无法连接服务器。您写的内容没有丢失，请重试。",
     ),
+    "noscript": ("This page needs JavaScript.", "本页需要 JavaScript。"),
     "not_found": ("There is nothing at this address.", "此地址没有内容。"),
     # the sheets
     "close": ("Close", "关闭"),
@@ -146,6 +148,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "key_withdraw": ("withdraw the vote", "撤回投票"),
     "key_skip": ("skip this battle", "跳过这场对战"),
     "key_criteria": ("what to look for", "评判标准"),
+    "key_escape": ("leave the text box, so that the keys vote", "离开输入框，按键即可投票"),
     "key_help": ("this sheet", "本说明"),
     "or": ("or", "或"),
     "criteria_title": ("What to look for", "评判标准"),

@@ -1,0 +1,376 @@
+// The battle page: ask, follow two responses, vote, see the names, ask again.
+//
+// The server decides; this file shows what it said. A battle is what /api/battles tells of it, and
+// `phase` is where the page stands with it: ask, opening, streaming, ready, saving, voted, withdrawn.
+
+import { box, chips, questionOf } from "./ask.js";
+import { listen } from "./keys.js";
+import * as panes from "./panes.js";
+import { ask, newKey, Refused } from "./talk.js";
+import { aspect, language, nth, say, switchLanguage } from "./words.js";
+
+const VOIDS_IN_A_ROW = 3;
+const QUIET_MS = 4000; // no new text for so long: ask the server how things stand
+const SEEN = "battle"; // sessionStorage: the battle this tab showed last
+
+const by = (id) => document.getElementById(id);
+const first = box("first");
+const follow = box("follow");
+const offer = chips((prompt) => open(prompt));
+
+let phase = "ask";
+let battle = null;
+let key = null; // of the vote that is being made: kept until it is saved
+let readyAt = 0;
+let voids = 0;
+let unanswered = 0; // how often in a row the panes did not follow
+let status = () => "";
+
+// ---- what is seen
+
+function tell(sentence) {
+  status = sentence;
+  by("status").textContent = sentence();
+}
+
+function render() {
+  const asking = phase === "ask" || (phase === "opening" && !battle);
+  const revealed = phase === "voted" || phase === "withdrawn";
+  document.body.dataset.phase = phase;
+  by("ask").hidden = !asking;
+  by("battle").hidden = asking;
+  by("bar").hidden = asking;
+  first.busy = phase === "opening";
+  follow.form.hidden = revealed;
+  follow.busy = phase !== "ready";
+  by("vote").hidden = revealed;
+  for (const button of by("vote").children) button.disabled = phase !== "ready";
+  by("reveal").hidden = !revealed;
+  by("withdraw").hidden = phase !== "voted";
+  by("skip").hidden = !(phase === "ready" || phase === "streaming");
+  if (battle) renderBattle();
+}
+
+function renderBattle() {
+  const { prompts, reveal } = battle;
+  by("question").textContent = prompts[0];
+  by("kind").textContent = battle.aspect
+    ? `${say("prompt")} · ${aspect(battle.aspect)}`
+    : say("prompt");
+  panes.nameSeats(reveal);
+  if (!reveal) return;
+  for (const seat of ["a", "b"]) {
+    const notes = [say(`quantization_${reveal[`quantization_${seat}`]}`)];
+    if (phase === "withdrawn") notes.push(say("taken_back"));
+    else if (reveal.outcome === `model_${seat}`) notes.push(say("you_preferred"));
+    else if (reveal.outcome === "tie") notes.push(say("you_tied"));
+    else if (reveal.outcome === "both_bad") notes.push(say("you_both_bad"));
+    by(`name-${seat}`).textContent = reveal[`model_${seat}`];
+    by(`note-${seat}`).textContent = notes.filter(Boolean).join(" · ");
+  }
+}
+
+function focus(el) {
+  el.focus({ preventScroll: true });
+}
+
+// ---- from the server to the page
+
+function take(view) {
+  if (!battle || battle.battle_id !== view.battle_id) key = null;
+  battle = view;
+  sessionStorage.setItem(SEEN, view.battle_id);
+}
+
+function follows(view) {
+  take(view);
+  phase = "streaming";
+  tell(() => say("writing"));
+  render();
+  panes.show(view.battle_id, settle);
+}
+
+// The panes show all there is, or have been quiet: what does the server say?
+async function settle() {
+  if (phase !== "streaming") return;
+  const id = battle.battle_id;
+  let view;
+  try {
+    view = await ask(`/api/battles/${id}`);
+  } catch (refused) {
+    if (refused.status === 403) return start();
+    return tell(() => say("lost_line"));
+  }
+  if (phase !== "streaming" || battle.battle_id !== id) return;
+  unanswered = 0;
+  arrive(view);
+}
+
+function arrive(view) {
+  if (view.state === "streaming") return;
+  if (view.state === "void") return again(view);
+  take(view);
+  if (view.state === "ready") beReady();
+  else if (view.reveal) reveal(view.state);
+  else start();
+}
+
+function beReady() {
+  phase = "ready";
+  key ??= newKey();
+  readyAt = performance.now();
+  voids = 0;
+  tell(() => say("ready"));
+  render();
+  if (!/^(TEXTAREA|INPUT)$/.test(document.activeElement?.tagName)) focus(by("bar"));
+}
+
+function reveal(state, receipt) {
+  phase = state;
+  key = null;
+  if (receipt) Object.assign(battle, { reveal: receipt.reveal, state: "voted" });
+  const votes = receipt?.votes_by_rater ?? battle.votes_by_rater;
+  if (state === "withdrawn") tell(() => say("withdrawn"));
+  else tell(() => (votes ? say("saved_nth", { nth: nth(votes) }) : say("saved")));
+  render();
+  focus(by("next"));
+}
+
+// We failed: one neutral sentence, and the same prompt in a new battle.
+async function again(view) {
+  const [prompt, ...later] = view.prompts;
+  voids += 1;
+  if (view.too_long || voids >= VOIDS_IN_A_ROW) {
+    voids = 0;
+    start();
+    first.area.value = prompt;
+    return first.say(say(view.too_long ? "prompt_long" : "void_again"));
+  }
+  tell(() => say("void"));
+  if (later.length) follow.area.value = later.at(-1);
+  await open(prompt);
+}
+
+// ---- from the person to the server
+
+async function open(prompt) {
+  const before = { phase, battle };
+  if (phase !== "ask" && phase !== "streaming") return;
+  if (prompt.trim() === "") {
+    first.say(say("prompt_empty"));
+    return focus(first.area);
+  }
+  phase = "opening";
+  first.area.value = prompt;
+  first.say("");
+  render();
+  try {
+    const view = await ask("/api/battles", { prompt, ...questionOf(prompt) });
+    first.area.value = "";
+    window.scrollTo(0, 0);
+    follows(view);
+    focus(by("main"));
+  } catch (refused) {
+    if (before.phase === "streaming") start();
+    else phase = "ask";
+    render();
+    first.area.value = prompt;
+    first.say(sentenceOf(refused));
+    focus(first.area);
+  }
+}
+
+async function askOn(prompt) {
+  if (phase !== "ready") return;
+  if (prompt.trim() === "") return follow.say(say("prompt_empty"));
+  follow.say("");
+  phase = "opening";
+  render();
+  try {
+    const view = await ask(`/api/battles/${battle.battle_id}/turns`, { prompt });
+    follow.area.value = "";
+    key = null;
+    follows(view);
+    focus(by("main"));
+  } catch (refused) {
+    phase = "ready";
+    render();
+    follow.say(sentenceOf(refused));
+    focus(follow.area);
+  }
+}
+
+function vote(outcome) {
+  if (phase !== "ready") return false;
+  cast(outcome);
+  return true;
+}
+
+async function cast(outcome) {
+  const id = battle.battle_id;
+  const body = { token: battle.token, outcome, key, dwell_ms: Math.round(performance.now() - readyAt) };
+  phase = "saving";
+  tell(() => say("saving"));
+  render();
+  try {
+    const receipt = await ask("/api/votes", body, "not_saved");
+    if (battle.battle_id === id) reveal("voted", receipt);
+  } catch (refused) {
+    phase = "ready";
+    render();
+    by("bar").classList.add("alarm");
+    tell(() => (refused.code === "offline" ? say("not_saved") : sentenceOf(refused)));
+    by("vote").querySelector(`[data-outcome=${outcome}]`).focus({ preventScroll: true });
+    if (refused.status === 409) await look(id, refused);
+  }
+}
+
+// Another outcome is in force, or the battle is closed: show what the server holds.
+async function look(id, refused) {
+  try {
+    const view = await ask(`/api/battles/${id}`);
+    if (view.state !== "ready") arrive(view);
+    tell(() => sentenceOf(refused));
+  } catch {
+    // the sentence of the refusal stands already
+  }
+}
+
+function withdraw() {
+  if (phase !== "voted") return false;
+  takeBack();
+  return true;
+}
+
+async function takeBack() {
+  by("withdraw").disabled = true;
+  key ??= newKey();
+  try {
+    await ask("/api/withdraw", { battle_id: battle.battle_id, key }, "not_withdrawn");
+    reveal("withdrawn");
+  } catch (refused) {
+    by("bar").classList.add("alarm");
+    tell(() => (refused.code === "offline" ? say("not_withdrawn") : sentenceOf(refused)));
+  } finally {
+    by("withdraw").disabled = false;
+  }
+}
+
+function skip() {
+  if (phase !== "ready" && phase !== "streaming") return false;
+  passOver();
+  return true;
+}
+
+async function passOver() {
+  try {
+    await ask("/api/skip", { battle_id: battle.battle_id });
+    start(() => say("skipped"));
+  } catch (refused) {
+    tell(() => sentenceOf(refused));
+  }
+}
+
+function next() {
+  if (phase !== "voted" && phase !== "withdrawn") return false;
+  start();
+  return true;
+}
+
+function start(sentence = () => "") {
+  sessionStorage.removeItem(SEEN);
+  phase = "ask";
+  battle = null;
+  key = null;
+  unanswered = 0;
+  follow.area.value = "";
+  follow.say("");
+  first.say("");
+  offer.again();
+  tell(() => "");
+  by("ask-status").textContent = sentence();
+  render();
+  window.scrollTo(0, 0);
+  focus(first.area);
+}
+
+function sentenceOf(refused) {
+  return refused instanceof Refused ? refused.message : say("unexpected");
+}
+
+// ---- what happens besides
+
+async function resume() {
+  let view = null;
+  try {
+    view = (await ask("/api/battles/current")).battle;
+  } catch {
+    return; // the first page works without
+  }
+  if (!view || phase !== "ask" || first.area.value) return;
+  const isOver = view.state !== "streaming" && view.state !== "ready";
+  if (isOver && sessionStorage.getItem(SEEN) !== view.battle_id) return;
+  if (isOver && !view.reveal) return;
+  take(view);
+  if (view.state === "ready") beReady();
+  else if (!isOver) return follows(view);
+  else reveal(view.state);
+  panes.show(view.battle_id, () => {});
+}
+
+// A phone that slept, a server that was restarted: the stream may have ended without a word.
+async function watch() {
+  if (phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
+  const id = battle.battle_id;
+  const view = await ask(`/api/battles/${id}`).catch(() => null);
+  if (!view || phase !== "streaming" || battle.battle_id !== id) return;
+  if (view.state === "streaming") return panes.rest(); // slow, but alive
+  unanswered += 1;
+  if (unanswered > 2) return location.reload();
+  panes.show(id, settle);
+}
+
+function openSheet(id) {
+  by(id).showModal();
+  return true;
+}
+
+function wire() {
+  first.onSend(open);
+  follow.onSend(askOn);
+  for (const button of by("vote").children)
+    button.addEventListener("click", () => vote(button.dataset.outcome));
+  by("next").addEventListener("click", next);
+  by("withdraw").addEventListener("click", withdraw);
+  by("skip").addEventListener("click", skip);
+  for (const button of document.querySelectorAll("[data-open]"))
+    button.addEventListener("click", () => openSheet(button.dataset.open));
+  for (const sheet of document.querySelectorAll("dialog"))
+    sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+  for (const link of document.querySelectorAll("[data-lang]"))
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      change(link.dataset.lang);
+    });
+  new MutationObserver(() => by("bar").classList.remove("alarm")).observe(document.body, {
+    attributeFilter: ["data-phase"],
+  });
+  listen({ vote, skip, withdraw, next, open: openSheet });
+}
+
+function change(to) {
+  if (to === language()) return;
+  switchLanguage(to);
+  offer.show();
+  tell(status);
+  render();
+  const isStill = ["ready", "voted", "withdrawn"].includes(phase);
+  if (isStill) panes.show(battle.battle_id, () => {}); // "(empty response)" is a sentence too
+}
+
+wire();
+render();
+panes.ready.then(render);
+resume();
+setInterval(watch, 1000);
+document.addEventListener("visibilitychange", watch);

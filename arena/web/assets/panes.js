@@ -1,0 +1,96 @@
+// The two panes, which Gradio renders: tells it which battle to show, and hears when it is shown.
+
+import { language, say } from "./words.js";
+
+const LESS = "\ue0f0"; // travels for "<", see arena/web/markdown.py
+const TRAVELLED = /[\ue0f0\ue0f1]/;
+
+let field = null;
+let waiting = null;
+let number = 0;
+let heard = () => {};
+export let lastChange = 0;
+export const rest = () => {
+  lastChange = Date.now();
+};
+
+const by = (id) => document.getElementById(id);
+
+// Show a battle; `onShown` runs when every character of its present state is on the page.
+export function show(battle, onShown) {
+  number += 1;
+  heard = onShown;
+  lastChange = Date.now();
+  waiting = JSON.stringify({ battle, lang: language(), n: number });
+  by("stage").classList.add("stale");
+  send();
+}
+
+export function nameSeats(reveal) {
+  for (const seat of ["a", "b"]) {
+    const pane = by(`pane-${seat}`);
+    if (!pane) continue;
+    pane.setAttribute("role", "region");
+    pane.setAttribute("aria-label", say(`response_${seat}`));
+    pane.setAttribute("tabindex", "0"); // so that it can be scrolled by keyboard on a phone's row
+    pane.querySelector("h2 span").textContent = reveal
+      ? reveal[`model_${seat}`]
+      : say(`response_${seat}`);
+  }
+}
+
+function head(seat) {
+  const heading = document.createElement("h2");
+  const shape = document.createElement("i");
+  shape.className = `shape ${seat}`;
+  shape.setAttribute("aria-hidden", "true");
+  heading.append(shape, document.createElement("span"));
+  by(`pane-${seat}`).prepend(heading);
+}
+
+function send() {
+  if (!field || waiting === null) return;
+  const set = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set;
+  set.call(field, waiting);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  waiting = null;
+}
+
+function restore(root) {
+  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode())
+    if (TRAVELLED.test(node.data))
+      node.data = node.data.replaceAll(LESS, "<").replaceAll("\ue0f1", "");
+}
+
+function changed(records) {
+  lastChange = Date.now();
+  by("stage").classList.remove("stale");
+  for (const { target } of records) restore(target);
+}
+
+function shown() {
+  if (by("done").textContent.trim() !== String(number)) return;
+  by("stage").classList.remove("stale");
+  heard();
+}
+
+const DEEP = { childList: true, subtree: true, characterData: true };
+
+// Gradio builds its part of the page when it is ready for it.
+export const ready = new Promise((resolve) => {
+  const found = () => {
+    const input = document.querySelector("#order textarea, #order input");
+    if (!input || !by("text-a") || !by("text-b") || !by("done")) return false;
+    field = input;
+    for (const seat of ["a", "b"]) head(seat);
+    for (const id of ["text-a", "text-b"]) new MutationObserver(changed).observe(by(id), DEEP);
+    new MutationObserver(shown).observe(by("done"), DEEP);
+    resolve();
+    send();
+    return true;
+  };
+  if (found()) return;
+  const watch = new MutationObserver(() => found() && watch.disconnect());
+  watch.observe(by("stage"), { childList: true, subtree: true });
+});

@@ -1,0 +1,36 @@
+// Talks to the server: JSON there, JSON back, and a sentence whatever happens.
+
+import { say } from "./words.js";
+
+export class Refused extends Error {
+  constructor(message, code, status) {
+    super(message);
+    this.code = code;
+    this.status = status; // 0: no answer came at all
+  }
+}
+
+export async function ask(path, body, unreachable = "offline") {
+  const options = { headers: { Accept: "application/json" }, credentials: "same-origin" };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let answer = null;
+  let said = null;
+  try {
+    answer = await fetch(path, options);
+    said = await answer.json();
+  } catch {
+    throw new Refused(say(unreachable), "offline", answer?.status ?? 0);
+  }
+  if (!answer.ok) throw new Refused(said.message ?? say(unreachable), said.error, answer.status);
+  return said;
+}
+
+// Random for each press; crypto.randomUUID is missing on plain http.
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

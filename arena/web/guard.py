@@ -1,0 +1,133 @@
+"""Stands before every request: origin, size, closed doors, security headers.
+
+Gradio makes every event, every upload and its own monitoring a public address. What the page does
+not use is closed here, so that the only ways in are our own routes and the one stream. The guard
+is plain ASGI, because a middleware that wraps responses would hold streams back. Who is asking and
+what they may do is not known here.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_BYTES: Final = 256 * 1024
+
+# All that the page asks of Gradio; nothing else of it exists.
+_OPEN: Final = re.compile(
+    r"/(config|theme\.css|assets/[\w.-]+|static/[\w./-]+"
+    r"|gradio_api/(queue/(join|data)|heartbeat/\w+|startup-events))"
+)
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+
+POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; "
+    "connect-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'; worker-src 'self' blob:"
+)
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Guard:
+    """ASGI middleware; `origins` are the addresses under which this arena is known.
+
+    Without any, a request must come from a page of the host it is sent to.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Iterable[str] = ()) -> None:
+        self._app = app
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what no page of ours would send; pass the rest on with its headers set."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        guarded = _with_headers(send)
+        refused = self._refusal(scope)
+        if refused is not None:
+            await refused(scope, receive, guarded)
+            return
+        await self._app(scope, receive, guarded)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        if scope["method"] in _SAFE_METHODS:
+            return None
+        headers = Headers(scope=scope)
+        if not self._comes_from_here(scope, headers):
+            return _plain(403)
+        return _size_refusal(headers)
+
+    def _comes_from_here(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a page of ours sent this; a program that names no origin is no page at all."""
+        if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            return False
+        origin = headers.get("origin")
+        if origin is None:
+            return True
+        if self._origins:
+            return origin.lower() in self._origins
+        sent = urlsplit(origin)
+        return sent.scheme in {scope["scheme"], "https"} and sent.netloc == headers.get("host")
+
+
+class Doors:
+    """ASGI app: lets through to Gradio what the page needs of it, and nothing else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404 at every other address, whatever Gradio would have there."""
+        if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
+            await _plain(404)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _size_refusal(headers: Headers) -> PlainTextResponse | None:
+    # A body of announced length cannot grow past it: the server below cuts it off.
+    length = headers.get("content-length")
+    if length is None or "transfer-encoding" in headers:
+        return _plain(411)
+    if not _LENGTH.fullmatch(length):
+        return _plain(400)
+    return _plain(413) if int(length) > BODY_BYTES else None
+
+
+def _plain(status: int) -> PlainTextResponse:
+    sentences = {
+        400: "This request was not understood.",
+        403: "This request does not come from a page of this arena.",
+        404: "There is nothing at this address.",
+        411: "Say how long the body is.",
+        413: "The body is too large.",
+    }
+    return PlainTextResponse(sentences[status], status)
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return sent

@@ -1,0 +1,162 @@
+"""The two panes: Gradio renders the responses while they are made.
+
+One event, fed by a hidden field with the battle's id and put out to the two panes alone; a second
+tells the page that all of it has been shown. Everything else on the page is our own HTML. Names of
+functions and components reach the browser, so they are neutral; who the visitor is comes from the
+signed cookie and never from Gradio's session.
+"""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+import gradio as gr
+
+from arena.views import State, Turn
+from arena.web.flow import Flow
+from arena.web.markdown import FORMULAS, safe
+from arena.web.raters import Raters
+from arena.web.words import DEFAULT_LANGUAGE, LANGUAGE_NAMES, say
+
+_log: Final = logging.getLogger(__name__)
+
+# Gradio runs at most this many events at one time, streams and their ends together.
+EVENTS_AT_ONCE: Final = 1000
+_TABS: Final = 10_000  # as many sessions as Gradio itself remembers
+# An invisible character: an empty value would leave the pane of the last battle as it was.
+_NOTHING: Final = "\N{ZERO WIDTH SPACE}"
+
+
+class Panes:
+    """Follows one battle in each browser tab."""
+
+    def __init__(self, flow: Flow, raters: Raters) -> None:
+        self._flow = flow
+        self._raters = raters
+        self._newest: OrderedDict[str, str] = OrderedDict()
+
+    async def show(self, order: str, request: gr.Request) -> AsyncIterator[tuple[str, str]]:
+        """Yield both panes until the newest turn is complete."""
+        battle, lang, _ = _read(order)
+        tab = request.session_hash or ""
+        self._remember(tab, order)
+        try:
+            if request.request is None:
+                return
+            rater = self._raters.require(request.request)
+            async for panes in self._follow(battle, rater, lang):
+                if self._newest.get(tab) != order:
+                    return  # the tab shows another battle by now
+                yield panes
+        except Exception:  # noqa: BLE001 - the page boundary: the browser learns nothing but "reload"
+            _log.exception("showing a battle failed")
+
+    def _remember(self, tab: str, order: str) -> None:
+        self._newest[tab] = order
+        self._newest.move_to_end(tab)
+        while len(self._newest) > _TABS:
+            self._newest.popitem(last=False)
+
+    async def _follow(self, battle: str, rater: str, lang: str) -> AsyncIterator[tuple[str, str]]:
+        view = await self._flow.view(battle, rater)
+        if view.state is State.STREAMING:
+            *earlier, newest = view.turns
+            before_a, before_b = conversation(earlier, lang)
+            asked = _asked(newest, first=not earlier)
+            yield (before_a + asked or _NOTHING, before_b + asked or _NOTHING)
+            async for frame in self._flow.stream(battle, rater):
+                yield (
+                    before_a + asked + safe(frame.a) or _NOTHING,
+                    before_b + asked + safe(frame.b) or _NOTHING,
+                )
+            view = await self._flow.view(battle, rater)
+        if view.state is State.VOID:
+            return  # what was shown of it stays until the next battle opens
+        yield conversation(view.turns, lang)
+
+
+def conversation(turns: Iterable[Turn], lang: str) -> tuple[str, str]:
+    """Return the text of both panes for complete turns; a follow-up stands above its responses."""
+    pane_a, pane_b = "", ""
+    for number, turn in enumerate(turns):
+        asked = _asked(turn, first=number == 0)
+        pane_a += asked + _said(turn.a, lang) + "\n\n"
+        pane_b += asked + _said(turn.b, lang) + "\n\n"
+    return pane_a, pane_b
+
+
+def _asked(turn: Turn, *, first: bool) -> str:
+    """Return a follow-up as a heading of the pane; the first prompt stands above both panes."""
+    if first:
+        return ""
+    words = " ".join(turn.prompt.split())
+    return f"\n\n###### {_literal(words)}\n\n"
+
+
+def _literal(words: str) -> str:
+    return safe("".join(f"\\{c}" if c in "\\`*_[]#$!|~" else c for c in words))
+
+
+def _said(response: str, lang: str) -> str:
+    return safe(response) if response.strip() else f"*{say('empty_response', lang)}*"
+
+
+def _read(order: str) -> tuple[str, str, int]:
+    """Take an order of the page apart (battle, language, number); anything may stand in it."""
+    try:
+        said = json.loads(order)
+        battle, lang, number = str(said["battle"]), str(said["lang"]), int(said["n"])
+    except (KeyError, TypeError, ValueError):
+        return "", DEFAULT_LANGUAGE, 0
+    return battle, lang if lang in LANGUAGE_NAMES else DEFAULT_LANGUAGE, number
+
+
+def _shown(order: str) -> str:
+    """Tell the page which order has been carried out."""
+    _, _, number = _read(order)
+    return str(number)
+
+
+def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
+    """Build the part of the battle page that Gradio renders."""
+    panes = Panes(flow, raters)
+    page = gr.Blocks(title="Battle", analytics_enabled=False, fill_width=True)
+    page.max_threads = EVENTS_AT_ONCE
+    with page:
+        order = gr.Textbox(elem_id="order", container=False, show_label=False, label="order")
+        with gr.Row(elem_id="panes", equal_height=True):
+            shown = [_pane("a"), _pane("b")]
+        done = gr.Markdown(elem_id="done", container=False)
+        show = order.change(
+            panes.show,
+            inputs=[order],
+            outputs=shown,
+            trigger_mode="multiple",
+            show_progress="hidden",
+            api_visibility="private",
+            api_name="show",
+        )
+        show.then(
+            _shown,
+            inputs=[order],
+            outputs=[done],
+            show_progress="hidden",
+            api_visibility="private",
+            api_name="shown",
+        )
+    page.queue(default_concurrency_limit=None, api_open=False)
+    return page
+
+
+def _pane(seat: str) -> gr.Markdown:
+    with gr.Column(elem_id=f"pane-{seat}", elem_classes=["pane", seat], min_width=0):
+        return gr.Markdown(
+            elem_id=f"text-{seat}",
+            latex_delimiters=FORMULAS,
+            line_breaks=True,
+            sanitize_html=True,
+            header_links=False,
+            container=False,
+        )

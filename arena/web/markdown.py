@@ -1,0 +1,99 @@
+"""Makes a response safe to render, without losing a character of it.
+
+The browser's Markdown renderer and its sanitizer are built for pages, not for fair reading: they
+drop `<int>` from `List<int>` together with the rest of the line, fetch the images a response
+names, hide link definitions, draw diagrams, and read "$5 and $10" as a formula. A response that
+lost half of its text loses the vote too.
+
+Escaping cannot mend this alone, because where code begins and ends is for the renderer to say, and
+`&lt;` inside code is shown as four characters. So a `<` travels as a private character that means
+nothing to any renderer, and the page puts the `<` back as text (`assets/panes.js`): no tag can
+come to be, whatever the renderer takes for code. Only in plain fences, which every renderer reads
+alike, it stays, so that code keeps its colours.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+LESS: Final = "\ue0f0"  # the page shows it as <
+APART: Final = "\ue0f1"  # keeps two characters apart; the page removes it
+
+# What the renderer is told to read as formulas; a bare dollar sign is never one of them.
+FORMULAS: Final[list[dict[str, str | bool]]] = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "\\[", "right": "\\]", "display": True},
+    {"left": "\\(", "right": "\\)", "display": False},
+]
+
+_ANY_FENCE: Final = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})")
+_PLAIN_FENCE: Final = re.compile(r"(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
+# Code is found only to leave its dollars alone, so one line is as far as it has to reach.
+_PIECES: Final = re.compile(
+    r"(?P<escaped>\\[\\`$])"
+    r"|(?P<code>(?P<ticks>`+)[^`\n](?:.*?[^`])??(?P=ticks)(?!`))"
+    r"|(?P<formula>\$\$(?:(?!\n\s*\n)[^$])+\$\$"
+    r"|\\\[(?:(?!\n\s*\n|\\\])[\s\S])+\\\]|\\\((?:(?!\\\))[^\n])+\\\))"
+    # By pandoc's rule: no space inside the dollars, and no digit after the last one.
+    r"|\$(?P<dollars>[^\s$`](?:[^$\n`]*[^\s$`\\])?)\$(?!\d)"
+)
+_DEFINITION: Final = re.compile(r"(\[[^\]\n]*\])(?=:)")
+_UNSHOWABLE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{APART}]")
+
+
+@lru_cache(maxsize=512)
+def safe(response: str) -> str:
+    """Return Markdown that shows every character of a response and fetches nothing."""
+    text = re.sub(r"\r\n?", "\n", response)
+    text = _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return "\n".join(
+        part if is_code else _disarmed(_PIECES.sub(_piece, part))
+        for is_code, part in _parts(text.split("\n"))
+    )
+
+
+def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
+    """Split into plain fences (True) and everything else (False)."""
+    mark = ""
+    held: list[str] = []
+    certain = True  # until a fence stands inside a list or a quotation, whose end is disputed
+    for line in lines:
+        plain = _PLAIN_FENCE.fullmatch(line) if certain else None
+        if mark:
+            held.append(line)
+            if plain and not plain["info"].strip() and plain["mark"].startswith(mark):
+                yield True, "\n".join(held)
+                mark, held = "", []
+        elif plain:
+            if held:
+                yield False, "\n".join(held)
+            mark = plain["mark"]
+            held = [_undrawn(line)]
+        else:
+            certain = certain and not _ANY_FENCE.match(line)
+            held.append(_undrawn(line))
+    if held:
+        yield bool(mark), "\n".join(held)
+
+
+def _undrawn(line: str) -> str:
+    """Let a diagram be read as its text: drawing it would hide what the model wrote."""
+    fence = _ANY_FENCE.match(line)
+    if fence is None:
+        return line
+    info = re.sub("mermaid", "text", line[fence.end() :], flags=re.IGNORECASE)
+    return line[: fence.end()] + info
+
+
+def _piece(found: re.Match[str]) -> str:
+    if found["formula"]:
+        return found["formula"].replace("<", "\\lt ")
+    if found["dollars"]:
+        return "\\(" + found["dollars"].replace("<", "\\lt ") + "\\)"
+    return found[0]
+
+
+def _disarmed(text: str) -> str:
+    text = text.replace("<", LESS).replace("![", f"!{APART}[")
+    return _DEFINITION.sub(rf"\1{APART}", text)

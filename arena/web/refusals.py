@@ -1,0 +1,72 @@
+"""From an exception to the one sentence a rater reads, and to an HTTP status.
+
+The message of an exception is for admins: it may name a model, a file or a machine, so it goes to
+the log and never into an answer.
+"""
+
+import logging
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from arena.errors import (
+    AlreadyVoted,
+    ArenaError,
+    BattleNotReady,
+    ModelUnavailable,
+    NotAllowed,
+    PromptRefused,
+    TooMany,
+    VoteNotSaved,
+    VoteRefused,
+)
+from arena.web.shell import language_of
+from arena.web.words import say, words_of
+
+_log: Final = logging.getLogger(__name__)
+
+# Most particular class first: the first that fits decides.
+_CAUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
+    (AlreadyVoted, 409, "already_voted"),
+    (BattleNotReady, 409, "not_ready"),
+    (VoteNotSaved, 503, "not_saved"),
+    (VoteRefused, 409, "not_ready"),
+    (NotAllowed, 403, "not_allowed"),
+    (TooMany, 429, "too_many"),
+    (ModelUnavailable, 503, "unavailable"),
+)
+
+
+def cause_of(error: Exception) -> tuple[int, str]:
+    """Return the HTTP status of an exception and the key of its sentence in `arena.web.words`."""
+    if isinstance(error, PromptRefused):
+        key = f"prompt_{error.reason}"
+        return 422, key if key in words_of("en") else "prompt_refused"
+    for kind, status, key in _CAUSES:
+        if isinstance(error, kind):
+            return status, key
+    return 500, "unexpected"
+
+
+def refusal(request: Request, status: int, key: str) -> JSONResponse:
+    """Answer with a sentence in the visitor's language; `error` is its key."""
+    return JSONResponse(
+        {"error": key, "message": say(key, language_of(request))},
+        status_code=status,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def answer_to(request: Request, error: Exception, instead: str | None = None) -> JSONResponse:
+    """Turn any exception into a refusal; `instead` is the sentence for what we cannot name."""
+    status, key = cause_of(error)
+    if status >= 500:  # noqa: PLR2004 - the class of answers that are our fault
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        key = instead or key
+    elif isinstance(error, ArenaError):
+        _log.info("%s %s refused: %s", request.method, request.url.path, error)
+    answer = refusal(request, status, key)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(max(1, round(error.retry_s)))
+    return answer

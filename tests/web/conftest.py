@@ -1,0 +1,206 @@
+"""One server with scripted battles, and one Chromium, for all tests of the pages."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+from playwright.async_api import Browser, BrowserContext, Error, Page, Request, async_playwright
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arena.questions import Question, QuestionBank
+from arena.settings import ArenaSettings, Settings
+from arena.signing import Signer
+from arena.web.app import create_app
+from serving.spec import ModelSpec
+from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles
+
+QUESTIONS = (
+    Question("p1", "physics", {"en": "Why does ice float?", "zh": "冰为什么会浮在水上？"}),
+    Question("c1", "chemistry", {"en": "What is the formula of water?", "zh": "水的化学式是什么？"}),
+    Question("r1", "reasoning", {"en": "Who is the tallest?", "zh": "谁最高？"}),
+    Question("b1", "biology", {"en": "Is a bat a mammal?", "zh": "蝙蝠是哺乳动物吗？"}),
+    Question("d1", "daily", {"en": "What is the capital of Norway?", "zh": "挪威的首都是哪里？"}),
+    Question("g1", "programming", {"en": "Reverse a string.", "zh": "反转一个字符串。"}),
+    Question("m1", "mathematics", {"en": "What is seven times eight?", "zh": "七乘八是多少？"}),
+)
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Whatever a page asks for outside this machine is refused before it leaves it.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+class Tap:
+    """ASGI middleware that keeps every byte sent to the browser, headers included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.sent: list[tuple[str, bytes]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def keep(message: Message) -> None:
+            content = message.get("body", b"")
+            for name, value in message.get("headers", ()):
+                content += name + b": " + value + b"\n"
+            self.sent.append((scope["path"], content))
+            await send(message)
+
+        await self._app(scope, receive, keep if scope["type"] == "http" else send)
+
+    def naming(self, *names: str) -> list[str]:
+        """Return the addresses whose answers held one of these names."""
+        return [
+            path for path, content in self.sent if any(n.encode() in content for n in names)
+        ]
+
+
+@dataclass
+class Arena:
+    """A running server: its address, the battles behind it, and what it has sent."""
+
+    url: str
+    battles: FakeBattles
+    tap: Tap
+    signer: Signer
+
+
+def scripted_settings() -> Settings:
+    models = (ModelSpec(name=CANARY_A, kind="scripted"), ModelSpec(name=CANARY_B, kind="scripted"))
+    return Settings(arena=ArenaSettings(demo=True), models=models)
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Arena]:
+    """The server, in a thread of its own, on a free port."""
+    signer = Signer(b"k" * 32)
+    battles = FakeBattles(signer)
+    bank = QuestionBank("test", "0" * 64, QUESTIONS)
+    tap = Tap(create_app(scripted_settings(), battles, signer, bank=bank))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(tap, port=port, log_level="warning", ws="none", loop="asyncio")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.started
+    yield Arena(f"http://127.0.0.1:{port}", battles, tap, signer)
+    server.should_exit = True
+    server.force_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture
+def arena(running: Arena) -> Arena:
+    """The server with fresh scripts; visitors of other tests are other raters."""
+    battles = running.battles
+    battles.reset()
+    running.tap.sent.clear()
+    return running
+
+
+@pytest.fixture
+def client(arena: Arena) -> Iterator[httpx.Client]:
+    """A visitor without a browser who has opened the page and holds its cookie."""
+    with httpx.Client(base_url=arena.url, trust_env=False, timeout=20) as visitor:
+        visitor.get("/")
+        yield visitor
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium: Debian's if it is installed, else the one playwright brings."""
+    async with async_playwright() as playwright:
+        try:
+            chromium = await playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+            )
+        except Error as missing:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"no Chromium to drive: {str(missing).splitlines()[0]}")
+        yield chromium
+        await chromium.close()
+
+
+@dataclass
+class Visit:
+    """One browser context: its page, and what it tried to fetch elsewhere or complained of."""
+
+    page: Page
+    outside: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Listen to the page."""
+        self.page.on("request", self._requested)
+        self.page.on("console", lambda m: self._said(m.type, m.text))
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("dialog", lambda d: self.complaints.append(f"dialog {d.message}"))
+
+    def _requested(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
+            self.outside.append(request.url)
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self.complaints.append(text)
+
+
+class Visitors:
+    """Opens pages as different visitors."""
+
+    def __init__(self, browser: Browser, arena: Arena) -> None:
+        self._browser = browser
+        self._arena = arena
+        self._contexts: list[BrowserContext] = []
+
+    async def open(self, path: str = "/", **context: object) -> Visit:
+        """Return a page of a new visitor, with what Gradio renders already in place."""
+        options = {"viewport": {"width": 1400, "height": 860}, "locale": "en-GB", **context}
+        opened = await self._browser.new_context(**options)  # type: ignore[arg-type]
+        self._contexts.append(opened)
+        visit = Visit(await opened.new_page())
+        visit.watch()
+        await visit.page.goto(self._arena.url + path)
+        if path.split("?")[0] == "/":
+            await visit.page.wait_for_selector("#text-b", state="attached")
+        return visit
+
+    async def leave(self) -> None:
+        """Close every page."""
+        for context in self._contexts:
+            await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitors(browser: Browser, arena: Arena) -> AsyncIterator[Visitors]:
+    opened = Visitors(browser, arena)
+    yield opened
+    await opened.leave()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(visitors: Visitors) -> Visit:
+    """A new visitor at the desktop."""
+    return await visitors.open()
