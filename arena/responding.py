@@ -4,7 +4,7 @@ Everything about seats ends here: the engines below know only messages.
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -61,7 +61,7 @@ class Responders(Protocol):
     def available(self) -> list[str]:
         """Return the names of the models that can respond."""
 
-    def respond(self, sides: Sides) -> AsyncIterator[Shown | Finished]:
+    def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace."""
 
 
@@ -79,7 +79,7 @@ class PoolResponders:
         out = self._pool.unavailable()
         return [model for model in self._models if model not in out]
 
-    async def respond(self, sides: Sides) -> AsyncIterator[Shown | Finished]:
+    async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours."""
         a, b = (
             Prompt(side.messages, seed=side.seed, deadline_s=self._deadline_s)

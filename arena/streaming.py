@@ -7,7 +7,8 @@ reads for a while the models are set free. What becomes of the responses is deci
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +35,7 @@ class RunningTurn:
 
     def __init__(
         self,
-        duet: AsyncIterator[Shown | Finished],
+        duet: AsyncGenerator[Shown | Finished],
         on_end: Callable[[Ending], Awaitable[None]],
         on_over: Callable[[BaseException | None], None],
         *,
@@ -77,17 +78,27 @@ class RunningTurn:
         await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        ending: Ending = Abandoned()
-        async for event in self._duet:
-            match event:
-                case Shown(a, b):
-                    self.frame = Frame(a, b)
-                case Finished():
-                    self.frame = Frame(event.text_a, event.text_b)
-                    ending = event
-            if isinstance(event, Shown) and self._unread():
-                break
-        await self._on_end(ending)
+        follow = asyncio.create_task(self._follow())
+        try:
+            while not follow.done() and not self._unread():
+                await asyncio.wait([follow], timeout=self._tick_s)
+        finally:
+            # Setting the models free needs their streams closed, in this very moment.
+            if not follow.done():
+                follow.cancel()
+                await asyncio.wait([follow])
+        await self._on_end(Abandoned() if follow.cancelled() else follow.result())
+
+    async def _follow(self) -> Finished:
+        async with aclosing(self._duet) as duet:
+            async for event in duet:
+                match event:
+                    case Shown(a, b):
+                        self.frame = Frame(a, b)
+                    case Finished():
+                        self.frame = Frame(event.text_a, event.text_b)
+                        return event
+        raise RuntimeError("A duet ended without saying how.")
 
     def _unread(self) -> bool:
         return time.monotonic() - self._last_read > self._unread_s

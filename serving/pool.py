@@ -229,7 +229,11 @@ class Pool:
         if name not in self._specs:
             raise EngineError(FailureKind.BACKEND, f"there is no model named {name}")
         if name not in self._sizes:
-            self._sizes[name] = self._size_of(self._specs[name])
+            try:
+                self._sizes[name] = self._size_of(self._specs[name])
+            except EngineError as error:
+                self._resting[name] = (_now() + self._rest_s, error)
+                raise
         return self._sizes[name]
 
     def _load(self, name: str) -> "asyncio.Task[Engine]":
