@@ -106,7 +106,6 @@ class Batcher:
         self._eos = sorted(eos) or [-1]
         self._gate = Gate(shape.blocks)
         self._names = itertools.count()
-        self._stopping = False
         self._manager = model.init_continuous_batching(
             generation_config=_greedy(self._eos),
             continuous_batching_config=ContinuousBatchingConfig(
@@ -220,16 +219,13 @@ class Batcher:
         return self._death(error)
 
     def _death(self, words: str | None = None) -> Exception:
-        if self._stopping:
-            return EngineError(FailureKind.CANCELLED, "the engine was closed")
         fatal = self._manager.background_thread_status.fatal_error
         died = SourceDiedError(fatal or (RuntimeError(words) if words else None))
         died.__cause__ = fatal
         return died
 
     def stop(self) -> None:
-        """End the library's thread; requests still open fail as cancelled."""
-        self._stopping = True
+        """End the library's thread; requests still open find their source dead."""
         self._manager.stop(block=True, timeout=10.0, hard_stop=True)
         self._manager.destroy()
 

@@ -14,7 +14,6 @@ from typing import Literal
 
 from serving.engine import Delta, Done, Event, Failed, FailureKind, Terminal
 
-
 ROUNDING = 1e-6  # characters: sums of ticks fall short of whole numbers by less
 
 

@@ -3,6 +3,8 @@
 Blocks for seconds, so it is called from a thread. Knows nothing of streams.
 """
 
+import functools
+import gc
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +48,7 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     """
     check_weights(spec)
     quiet_libraries()
+    _settle_libraries()
     device = device_of(spec)
     if device.type == "cpu":
         torch.set_num_threads(cpu_threads)
@@ -61,6 +64,17 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
         kind = FailureKind.BACKEND if kind is FailureKind.ENGINE_DEAD else kind
         raise EngineError(kind, f"{spec.name}: cannot be loaded: {error}") from error
     return Loaded(model, tokenizer, _context(spec, model), _eos(model, tokenizer))
+
+
+@functools.cache
+def _settle_libraries() -> None:
+    """Take what the libraries made at import out of the garbage collector's sight.
+
+    The batching library collects garbage whenever a model is closed. With 400,000 objects of
+    libraries to look at, that holds up every stream of the process for 0.3 s.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def device_of(spec: ModelSpec) -> torch.device:

@@ -12,7 +12,6 @@ import torch
 from transformers import StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
-from serving.engine import EngineError, FailureKind
 from serving.sampling import Draw, SingleSampler
 from serving.tokens import SourceDiedError, TokenRequest
 
@@ -81,13 +80,13 @@ class Plain:
             try:
                 while (item := await self._next(pipe.inbox, thread)) is not _END:
                     if isinstance(item, BaseException):
-                        raise self._death(item) from item
+                        raise SourceDiedError(item) from item
                     if isinstance(item, list):
                         yield item
             finally:
                 stop.set()
-        if self._stopping:
-            raise self._death(None)
+        if self._stopping:  # the thread may have ended before it was done
+            raise SourceDiedError(None)
 
     def _run(self, request: TokenRequest, pipe: _Pipe, stop: threading.Event) -> None:
         try:
@@ -119,15 +118,10 @@ class Plain:
                 return await asyncio.wait_for(inbox.get(), LOOK_S)
             except TimeoutError:
                 if inbox.empty() and not thread.is_alive():
-                    raise self._death(None) from None
-
-    def _death(self, error: BaseException | None) -> Exception:
-        if self._stopping:
-            return EngineError(FailureKind.CANCELLED, "the engine was closed")
-        return SourceDiedError(error)
+                    raise SourceDiedError(None) from None
 
     def stop(self) -> None:
-        """End all threads; responses still open fail as cancelled."""
+        """End all threads; responses still open find their source dead."""
         self._stopping = True
         for thread, stop in list(self._running.items()):
             stop.set()

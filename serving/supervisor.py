@@ -100,6 +100,8 @@ class Supervisor:
 
     async def _bury(self, source: TokenSource, death: SourceDiedError) -> None:
         """Take a dead source out of service; the first of its requests does it for all."""
+        if self._closed:
+            raise EngineError(FailureKind.CANCELLED, f"{self._name}: the engine was closed")
         async with self._change:
             if self._source is not source:
                 return

@@ -1,0 +1,89 @@
+"""Which weights are read and how: no pickles, double quantization, no noise."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from serving.engine import EngineError
+from serving.quantize import check_weights, config_for, load_arguments, quiet_libraries
+from serving.spec import ModelSpec, Quantization
+
+
+def spec(folder: Path | str, **fields: object) -> ModelSpec:
+    return ModelSpec.model_validate({"name": "m", "checkpoint": str(folder), **fields})
+
+
+def test_four_bits_are_always_double_quantized() -> None:
+    config = config_for(Quantization.NF4)
+    assert config is not None
+    assert config.bnb_4bit_use_double_quant
+    assert config.bnb_4bit_quant_type == "nf4"
+
+
+def test_each_quantization_asks_for_its_own_width() -> None:
+    int8 = config_for(Quantization.INT8)
+    assert int8 is not None
+    assert (int8.load_in_8bit, int8.load_in_4bit) == (True, False)
+    assert config_for(Quantization.NONE) is None
+
+
+def test_code_of_a_checkpoint_is_off_and_safetensors_are_on() -> None:
+    arguments = load_arguments(spec("c"))
+    assert arguments == {"use_safetensors": True, "trust_remote_code": False, "revision": None}
+
+
+def test_pickled_weights_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(EngineError, match="convert them to safetensors"):
+        check_weights(spec(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        pytest.param([], "no config.json", id="empty folder"),
+        pytest.param(["config.json"], "holds no", id="no weights"),
+    ],
+)
+def test_an_incomplete_checkpoint_is_named(tmp_path: Path, files: list[str], message: str) -> None:
+    for file in files:
+        (tmp_path / file).write_text("{}")
+    with pytest.raises(EngineError, match=message):
+        check_weights(spec(tmp_path))
+
+
+def test_a_missing_folder_is_named() -> None:
+    with pytest.raises(EngineError, match="no checkpoint folder /nowhere/model"):
+        check_weights(spec("/nowhere/model"))
+
+
+def test_a_name_on_the_hub_is_left_to_the_library() -> None:
+    check_weights(spec("owner/model"))
+
+
+def test_only_known_noise_is_dropped() -> None:
+    quiet_libraries()
+    quiet_libraries()
+    logger = logging.getLogger("bitsandbytes.autograd._functions")
+    assert len(logger.filters) == 1
+
+    def kept(message: str) -> bool:
+        return bool(logger.filter(logger.makeRecord("x", 30, "f", 1, message, (), None)))
+
+    assert not kept("MatMul8bitLt: inputs will be cast from torch.float32 to float16")
+    assert kept("something new")
+
+
+@pytest.mark.parametrize("quantization", [Quantization.INT8, Quantization.NF4])
+def test_quantized_weights_take_less_memory(
+    make_checkpoint: Callable[..., Path], quantization: Quantization
+) -> None:
+    from serving.loading import load  # noqa: PLC0415 -- heavy
+
+    folder = make_checkpoint(hidden_size=128, intermediate_size=512)
+    full = load(spec(folder)).model.get_memory_footprint()
+    assert load(spec(folder, quantization=quantization)).model.get_memory_footprint() < full / 2

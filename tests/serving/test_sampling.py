@@ -1,0 +1,90 @@
+"""Drawing tokens: the right shares, each request by itself, no number no token."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from serving.sampling import BatchSampler, Draw, NanLogitsError, SingleSampler, choose
+from serving.spec import Sampling
+from serving.tokens import TokenRequest
+
+LOGITS = torch.log(torch.tensor([0.5, 0.25, 0.15, 0.1]))
+
+
+def draw(seed: int = 0, drawn: int = 0, **sampling: Any) -> Draw:  # noqa: ANN401 -- pydantic checks
+    return Draw(TokenRequest((1,), 8, Sampling(**{"temperature": 1.0, **sampling}), seed, drawn))
+
+
+def shares(n: int = 4000, **sampling: Any) -> list[float]:  # noqa: ANN401 -- pydantic checks
+    """Return how often each of four tokens is drawn over many seeds."""
+    draws = [draw(seed, **sampling) for seed in range(n)]
+    chosen = choose(LOGITS.expand(n, -1), draws)
+    return (torch.bincount(chosen, minlength=4) / n).tolist()
+
+
+def test_tokens_come_in_their_shares() -> None:
+    assert shares() == pytest.approx([0.5, 0.25, 0.15, 0.1], abs=0.03)
+
+
+def test_a_cold_temperature_sharpens_as_the_power_of_the_shares() -> None:
+    squares = [0.5**2, 0.25**2, 0.15**2, 0.1**2]
+    assert shares(temperature=0.5) == pytest.approx([s / sum(squares) for s in squares], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "kept"),
+    [
+        pytest.param({"top_k": 2}, [2 / 3, 1 / 3, 0, 0], id="the two likeliest"),
+        pytest.param({"top_p": 0.7}, [2 / 3, 1 / 3, 0, 0], id="as many as make 0.7"),
+        pytest.param({"top_p": 0.01}, [1, 0, 0, 0], id="never fewer than one"),
+        pytest.param({"top_k": 1}, [1, 0, 0, 0], id="the likeliest"),
+        pytest.param({"temperature": 0}, [1, 0, 0, 0], id="temperature zero"),
+        pytest.param({"top_k": 99}, [0.5, 0.25, 0.15, 0.1], id="more than there are"),
+    ],
+)
+def test_only_what_is_kept_is_drawn(sampling: dict[str, Any], kept: list[float]) -> None:
+    assert shares(**sampling) == pytest.approx(kept, abs=0.03)
+
+
+def test_a_seed_draws_the_same_alone_and_among_others() -> None:
+    alone = draw(7)
+    solo = [int(choose(LOGITS.unsqueeze(0), [alone])) for _ in range(20)]
+    among = [draw(1, temperature=0), draw(7), draw(3, top_k=2)]
+    batched = [int(choose(LOGITS.expand(3, -1), among)[1]) for _ in range(20)]
+    assert batched == solo
+    assert len(set(solo)) > 1
+
+
+def test_a_continued_request_goes_on_where_its_dice_were() -> None:
+    whole = draw(5)
+    rolls = [whole.roll() for _ in range(10)]
+    rest = draw(5, drawn=6)
+    assert [rest.roll() for _ in range(4)] == rolls[6:]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+def test_logits_that_are_no_numbers_raise(poison: float, temperature: float) -> None:
+    rows = torch.stack([LOGITS, LOGITS.clone()])
+    rows[1, 2] = poison
+    with pytest.raises(NanLogitsError, match="not a number"):
+        choose(rows, [draw(), draw(temperature=temperature)])
+
+
+def test_barred_tokens_are_not_a_fault() -> None:
+    barred = LOGITS.clone()
+    barred[0] = -math.inf
+    assert int(choose(barred.unsqueeze(0), [draw(temperature=0)])) == 1
+
+
+def test_the_library_is_left_one_token_a_row() -> None:
+    left = SingleSampler(draw(temperature=0))(torch.tensor([[1]]), LOGITS.unsqueeze(0))
+    assert left.tolist() == [[0.0, -math.inf, -math.inf, -math.inf]]
+
+
+def test_storage_of_the_library_is_filled_with_nothing() -> None:
+    storage = torch.ones(1, dtype=torch.int32)
+    BatchSampler().fill_defaults(storage)
+    assert storage.tolist() == [0]
