@@ -14,8 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from arena.database import database_path, reading_engine
-
-NO_STUDY: Final = ""  # what the column `study` says of a live battle
+from arena.formats.columns import COLUMNS
 
 _VOTES = """
 SELECT vote.seq, vote.battle_id, battle.item_id, COALESCE(study.name, '') AS study,
@@ -77,36 +76,6 @@ JOIN response ON response.id = placed.response_id
 WHERE NOT EXISTS (SELECT 1 FROM item_response AS later
                   WHERE later.item_id = placed.item_id AND later.turn > placed.turn)
 """
-
-COLUMNS: Final = (
-    "question_id",
-    "model_a",
-    "model_b",
-    "winner",
-    "judge",
-    "conversation_a",
-    "conversation_b",
-    "turn",
-    "anony",
-    "language",
-    "tstamp",
-    "seq",
-    "battle_id",
-    "item_id",
-    "study",
-    "aspect",
-    "rater_kind",
-    "display",
-    "dwell_ms",
-    "quantization_a",
-    "quantization_b",
-    "finish_reason_a",
-    "finish_reason_b",
-    "length_a",
-    "length_b",
-    "propensity",
-    "flags",
-)
 
 
 def read_log(
