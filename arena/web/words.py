@@ -4,8 +4,6 @@ A sentence never names a model, an exception or a machine. Where it stands, and 
 is not known here. `{n}` and the like are filled in by the page.
 """
 
-# ruff: noqa: RUF001  (Chinese punctuation resembles Latin punctuation, and is meant)
-
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -40,10 +38,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "follow_hint": ("Ask both a follow-up, or vote", "向双方追问，或直接投票"),
     "send": ("Send", "发送"),
     "demo_note": (
-        "This demonstration runs {n} models of one million parameters on your processor.",
-        "本演示在您的处理器上运行 {n} 个百万参数的小模型。",
+        (
+            "This demonstration runs {n} models of one million parameters on your processor. "
+            "They know only questions like these:"
+        ),
+        "本演示在您的处理器上运行{n}个百万参数的小模型。它们只懂得这类问题：",
     ),
-    "demo_note_2": ("They know only questions like these:", "它们只懂得这类问题："),
     "ask_note": ("Or take one of these:", "也可以选择："),
     "more": ("Other questions", "换一批问题"),
     # the battle

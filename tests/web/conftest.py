@@ -25,7 +25,9 @@ from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles
 
 QUESTIONS = (
     Question("p1", "physics", {"en": "Why does ice float?", "zh": "冰为什么会浮在水上？"}),
-    Question("c1", "chemistry", {"en": "What is the formula of water?", "zh": "水的化学式是什么？"}),
+    Question(
+        "c1", "chemistry", {"en": "What is the formula of water?", "zh": "水的化学式是什么？"}
+    ),
     Question("r1", "reasoning", {"en": "Who is the tallest?", "zh": "谁最高？"}),
     Question("b1", "biology", {"en": "Is a bat a mammal?", "zh": "蝙蝠是哺乳动物吗？"}),
     Question("d1", "daily", {"en": "What is the capital of Norway?", "zh": "挪威的首都是哪里？"}),
@@ -65,9 +67,7 @@ class Tap:
 
     def naming(self, *names: str) -> list[str]:
         """Return the addresses whose answers held one of these names."""
-        return [
-            path for path, content in self.sent if any(n.encode() in content for n in names)
-        ]
+        return [path for path, content in self.sent if any(n.encode() in content for n in names)]
 
 
 @dataclass
@@ -87,7 +87,7 @@ def scripted_settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Arena]:
-    """The server, in a thread of its own, on a free port."""
+    """Serve in a thread of its own, on a free port."""
     signer = Signer(b"k" * 32)
     battles = FakeBattles(signer)
     bank = QuestionBank("test", "0" * 64, QUESTIONS)
@@ -111,7 +111,7 @@ def running() -> Iterator[Arena]:
 
 @pytest.fixture
 def arena(running: Arena) -> Arena:
-    """The server with fresh scripts; visitors of other tests are other raters."""
+    """Give the server fresh scripts; visitors of other tests are other raters."""
     battles = running.battles
     battles.reset()
     running.tap.sent.clear()
@@ -120,7 +120,7 @@ def arena(running: Arena) -> Arena:
 
 @pytest.fixture
 def client(arena: Arena) -> Iterator[httpx.Client]:
-    """A visitor without a browser who has opened the page and holds its cookie."""
+    """Visit without a browser: the page was opened, and its cookie is held."""
     with httpx.Client(base_url=arena.url, trust_env=False, timeout=20) as visitor:
         visitor.get("/")
         yield visitor
@@ -183,7 +183,7 @@ class Visitors:
         visit = Visit(await opened.new_page())
         visit.watch()
         await visit.page.goto(self._arena.url + path)
-        if path.split("?")[0] == "/":
+        if urlsplit(path).path == "/":
             await visit.page.wait_for_selector("#text-b", state="attached")
         return visit
 
@@ -202,5 +202,5 @@ async def visitors(browser: Browser, arena: Arena) -> AsyncIterator[Visitors]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(visitors: Visitors) -> Visit:
-    """A new visitor at the desktop."""
+    """Visit as someone new, at a desktop."""
     return await visitors.open()

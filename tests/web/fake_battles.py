@@ -117,7 +117,8 @@ class FakeBattles:
                 script.a[: round(part * len(script.a))], script.b[: round(part * len(script.b))]
             )
             battle.changed.set()
-        while script.waits and self._held:
+        # An asyncio.Event would belong to one thread; a test releases from another.
+        while script.waits and self._held:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         prompt = battle.turns[-1].prompt
         battle.turns[-1] = Turn(prompt, script.a, script.b, "stop", "stop")

@@ -1,0 +1,200 @@
+"""The leaderboard page at `/leaderboard`, and what can be downloaded from it.
+
+Live battles only: a study's board belongs to its admins. The page is HTML and SVG from the server;
+heat maps are drawn in the browser by the plotly script that is installed here. How a board is
+computed is not known here.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from arena.board import LIVE, Board, Choice, RankBy
+from arena.charts.heat import drawing, plotly_script
+from arena.web.board_downloads import table_csv, table_json, votes_file
+from arena.web.board_view import aspect_name, board_view, language_name
+from arena.web.board_words import board_words
+from arena.web.boards import Boards, Kept, example_board
+from arena.web.shell import Shell, language_of
+
+PAGE: Final = "/leaderboard"
+_SCRIPTS: Final = "/leaderboard/scripts"
+_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants to see, as far as there is such a thing."""
+
+    aspect: str | None
+    language: str | None
+    rank_by: RankBy
+
+    @property
+    def choice(self) -> Choice:
+        """The votes that it is about."""
+        return Choice(study=LIVE, aspect=self.aspect, language=self.language)
+
+    def address(self, page: str = PAGE, **other: str | None) -> str:
+        """Return the address of a page with this wish, changed in some respect."""
+        parts = {"aspect": self.aspect, "language": self.language, "by": _said(self.rank_by)}
+        query = {name: value for name, value in {**parts, **other}.items() if value is not None}
+        return f"{page}?{urlencode(query)}" if query else page
+
+
+def _said(rank_by: RankBy) -> str | None:
+    return "elo" if rank_by == "elo" else None
+
+
+def _wish(request: Request, kept: Kept) -> Wish:
+    """Return what a request asks for; what no vote is about is left out."""
+    asked = request.query_params
+    aspect, language = asked.get("aspect"), asked.get("language")
+    return Wish(
+        aspect if aspect in kept.aspects else None,
+        language if language in kept.languages else None,
+        "elo" if asked.get("by") == "elo" else "rating",
+    )
+
+
+def board_routes(shell: Shell, place: str | Path) -> APIRouter:
+    """Return the routes of the leaderboard of a database."""
+    routes = APIRouter()
+    boards = Boards(place)
+
+    @routes.get(PAGE)
+    async def leaderboard(request: Request) -> HTMLResponse:
+        kept = await boards.votes()
+        wish = _wish(request, kept)
+        board = await boards.board(kept, wish.choice, wish.rank_by)
+        lang = language_of(request)
+        shown = board or await asyncio.to_thread(example_board)
+        view = await asyncio.to_thread(board_view, shown, lang, wish.rank_by)
+        return shell.page(
+            request,
+            "board.html",
+            active="leaderboard",
+            b=board_words(lang),
+            view=view,
+            empty=board is None,
+            any_votes=bool(kept.aspects or kept.languages),
+            menus=_menus(wish, kept, lang),
+            downloads=_downloads(wish, lang) if board else [],
+            scripts=(f"{_SCRIPTS}/plotly-{_version()}.js", f"{_SCRIPTS}/heat-{_version()}.js"),
+        )
+
+    _add_downloads(routes, boards)
+    _add_scripts(routes)
+    return routes
+
+
+Menu = tuple[str, list[tuple[str, str, bool]]]
+
+
+def _menus(wish: Wish, kept: Kept, lang: str) -> list[Menu]:
+    """Return the menus above the table: their label, and label, address and state of entries."""
+    words = board_words(lang)
+
+    def menu(name: str, everything: str, entries: dict[str, str]) -> Menu:
+        chosen = getattr(wish, name)
+        listed = [(everything, wish.address(**{name: None}), chosen is None)]
+        listed += [
+            (label, wish.address(**{name: value}), value == chosen)
+            for value, label in entries.items()
+        ]
+        return entries.get(chosen, everything), listed
+
+    menus = []
+    if kept.aspects:
+        aspects = {aspect: aspect_name(aspect, lang) for aspect in kept.aspects}
+        menus.append(menu("aspect", words["all_aspects"], aspects))
+    if len(kept.languages) > 1:
+        languages = {language: language_name(language) for language in kept.languages}
+        menus.append(menu("language", words["all_languages"], languages))
+    orders = [
+        (words["by_rating"], wish.address(by=None), wish.rank_by == "rating"),
+        (words["by_elo"], wish.address(by="elo"), wish.rank_by == "elo"),
+    ]
+    menus.append((orders[wish.rank_by == "elo"][0], orders))
+    return menus
+
+
+def _downloads(wish: Wish, lang: str) -> list[tuple[str, str]]:
+    words = board_words(lang)
+    return [
+        (words["table_csv"], wish.address(f"{PAGE}/table.csv")),
+        (words["table_json"], wish.address(f"{PAGE}/table.json")),
+        (words["votes_parquet"], wish.address(f"{PAGE}/votes.parquet")),
+        (words["votes_csv"], wish.address(f"{PAGE}/votes.csv")),
+    ]
+
+
+Download = Callable[[Board], bytes]
+
+
+def _add_downloads(routes: APIRouter, boards: Boards) -> None:
+    """Add a route for each file; without votes it leads back to the page, which explains."""
+
+    def offer(name: str, media: str, make: Download) -> None:
+        async def download(request: Request) -> Response:
+            kept = await boards.votes()
+            wish = _wish(request, kept)
+            board = await boards.board(kept, wish.choice, wish.rank_by)
+            if board is None:
+                return RedirectResponse(PAGE, status_code=303)
+            file = await asyncio.to_thread(make, board)
+            headers = {
+                "Content-Disposition": f'attachment; filename="leaderboard-{name}"',
+                "Cache-Control": "no-store",
+            }
+            return Response(file, media_type=media, headers=headers)
+
+        routes.add_api_route(f"{PAGE}/{name}", download, methods=["GET"])
+
+    offer("table.csv", "text/csv; charset=utf-8", table_csv)
+    offer("table.json", "application/json", table_json)
+    offer("votes.csv", "text/csv; charset=utf-8", lambda board: votes_file(board, ".csv"))
+    offer(
+        "votes.parquet",
+        "application/vnd.apache.parquet",
+        lambda board: votes_file(board, ".parquet"),
+    )
+
+
+@cache
+def _version() -> str:
+    import hashlib  # noqa: PLC0415  # once
+
+    return hashlib.sha256(plotly_script().read_bytes() + drawing().encode()).hexdigest()[:12]
+
+
+@cache
+def _packed(name: str) -> bytes:
+    """Return a script packed once for all: plotly's is 4.5 MB as it stands."""
+    script = plotly_script().read_bytes() if name == "plotly" else drawing().encode()
+    return gzip.compress(script, compresslevel=6, mtime=0)
+
+
+def _add_scripts(routes: APIRouter) -> None:
+    def offer(name: str) -> None:
+        async def script(request: Request) -> Response:
+            packed = await asyncio.to_thread(_packed, name)
+            if "gzip" in request.headers.get("accept-encoding", ""):
+                headers = {**_FOR_EVER, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+                return Response(packed, media_type="text/javascript", headers=headers)
+            plain = await asyncio.to_thread(gzip.decompress, packed)
+            return Response(plain, media_type="text/javascript", headers=_FOR_EVER)
+
+        endpoint: Callable[[Request], Awaitable[Response]] = script
+        routes.add_api_route(f"{_SCRIPTS}/{name}-{_version()}.js", endpoint, methods=["GET"])
+
+    offer("plotly")
+    offer("heat")

@@ -1,0 +1,207 @@
+"""What the leaderboard page shows of a board: every number as it is written, every sentence.
+
+The page's HTML is in `templates/board.html`; how a board is computed and kept is not known here.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from arena.board import Board, RankBy
+from arena.charts.heat import figure, in_script
+from arena.questions import ASPECTS
+from arena.web.board_words import board_words
+
+AXIS: Final = 260  # units of the drawn interval
+EDGE: Final = 16  # units left free on either side for the numbers of the axis
+BAR: Final = 132  # units of the bar of won, tied and lost votes
+NAMED: Final = 3  # pairs named in the warning
+TICKS: Final = 5  # at most, on the axis
+KNOWN_FAILURES: Final = 0.005  # a share that rounds to no per cent is not shown
+TO: Final = "\N{EN DASH}"  # between two places
+NONE: Final = TO  # where there is no number
+LANGUAGES: Final = {"en": "English", "zh": "中文"}
+
+
+def board_view(board: Board, lang: str, rank_by: RankBy) -> dict[str, Any]:
+    """Return everything that the template shows of a board."""
+    words = board_words(lang)
+    rows = board.rows.to_dict("records")
+    axis = Axis([r["lower"] for r in rows] + [r["upper"] for r in rows])
+    clustered = board.interval.startswith("clustered")
+    return {
+        "tiles": _tiles(board, words),
+        "warnings": _warnings(board, words, rank_by),
+        "ticks": axis.ticks,
+        "axis": AXIS,
+        "interval": words["interval_new" if clustered else "interval_these"],
+        "rows": [_row(row, board, axis, words) for row in rows],
+        "heats": _heats(board, words, rank_by),
+    }
+
+
+def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the four figures at the top with what they mean."""
+    found, miss = board.agreement, board.miss
+    stored = words["counted"].format(stored=f"{board.votes:,}")
+    if board.set_aside:
+        aside = words["set_aside"].format(n=f"{sum(board.set_aside.values()):,}")
+        stored = words["between"].join((stored, aside))
+    raters = board.log["judge"].nunique()
+    said = words["rater" if raters == 1 else "raters"].format(items=f"{found.items:,}")
+    return [
+        (f"{board.counted:,}", stored),
+        (f"{found.tie_discounted:.2f}", words["agreement"].format(chance=f"{found.chance:.2f}"))
+        if found.items
+        else (NONE, words["agreement_none"]),
+        (f"{raters:,}", said),
+        (f"{100 * miss.mean:.1f}", words["miss"].format(chance=f"{100 * miss.by_chance:.1f}"))
+        if miss.pairs
+        else (NONE, words["miss_none"]),
+    ]
+
+
+def _warnings(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[str]:
+    """Return what a reader must know before believing the table."""
+    said = []
+    if board.raters != "human":
+        said.append(words["simulated" if board.raters == "simulated" else "by_models"])
+    if board.doubtful:
+        said.append(_doubt(board, words, rank_by))
+    unrated = [str(model) for model in board.rows["model"][board.rows["rating"].isna()]]
+    if unrated:
+        said.append(words["unrated"].format(models=words["between"].join(unrated)))
+    if board.set_aside:
+        reasons = [
+            words["reason"].format(n=f"{number:,}", why=words.get(why, why))
+            for why, number in board.set_aside.items()
+        ]
+        said.append(words["reasons"].format(reasons=words["between"].join(reasons)))
+    return said
+
+
+def _doubt(board: Board, words: Mapping[str, str], rank_by: RankBy) -> str:
+    pairs = board.doubtful
+    named = [words["pair"].format(a=better, b=worse) for better, worse in pairs[:NAMED]]
+    listed = words["between"].join(named)
+    if len(pairs) > NAMED:
+        listed += words["more_pairs"].format(n=len(pairs) - NAMED)
+    key = "doubt_many" if len(pairs) > 1 else "doubt_one"
+    if len(pairs) == len(board.rows) - 1 and len(pairs) > 1:
+        key = "doubt_all"
+    space = "" if words["between"] == "、" else " "
+    why = words["doubt_rank" if rank_by == "rating" else "doubt_elo"]
+    return words[key].format(n=len(pairs), pairs=listed) + space + why
+
+
+class Axis:
+    """One axis for all intervals of a table."""
+
+    def __init__(self, values: list[float]) -> None:
+        known = [value for value in values if not math.isnan(value)] or [900.0, 1100.0]
+        self._low, self._high = min(known), max(known)
+        self._span = max(self._high - self._low, 1.0)
+
+    def at(self, value: float) -> float:
+        """Return where a rating stands on the axis."""
+        return round(EDGE + (value - self._low) / self._span * (AXIS - 2 * EDGE), 1)
+
+    @property
+    def ticks(self) -> list[tuple[float, int]]:
+        """Round ratings and where they stand."""
+        steps = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10**5)
+        step = next(step for step in steps if self._span / step < TICKS)
+        first = math.ceil(self._low / step)
+        last = math.floor(self._high / step)
+        return [(self.at(n * step), n * step) for n in range(first, last + 1)]
+
+
+def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, str]) -> Any:  # noqa: ANN401  # read by the template
+    quantization = board.quantizations.get(row["model"], "")
+    failed = row["failure_rate"]
+    return {
+        "rank": place(row),
+        "model": row["model"],
+        "quantization": words.get(f"quantization_{quantization}", quantization),
+        "failed": words["failed"].format(n=f"{100 * failed:.0f}") if _shown(failed) else "",
+        "rating": _rounded(row["rating"]),
+        "interval": _interval(row, axis, words),
+        "elo": _rounded(row["elo"]),
+        "band": _rounded((row["elo_high"] - row["elo_low"]) / 2),
+        "votes": f"{row['votes']:,}",
+        "bar": _bar(row),
+        "bar_said": words["bar_said"].format(**{str(k): v for k, v in row.items()}),
+        "counts": [row[name] for name in ("wins", "ties", "both_bad", "losses")],
+        "win_rate": NONE if math.isnan(row["win_rate"]) else f"{100 * row['win_rate']:.0f} %",
+    }
+
+
+def place(row: Mapping[Any, Any]) -> str:
+    """Return a model's place, as a range where neighbours cannot be told apart."""
+    rank, low, high = (float(row[name]) for name in ("rank", "rank_low", "rank_high"))
+    if math.isnan(rank):
+        return NONE
+    return f"{rank:.0f}" if math.isnan(low) or low == high else f"{low:.0f}{TO}{high:.0f}"
+
+
+def _shown(share: float) -> bool:
+    return not math.isnan(share) and share >= KNOWN_FAILURES
+
+
+def _rounded(value: float) -> str:
+    return NONE if math.isnan(value) else f"{value:.0f}"
+
+
+def _interval(row: Mapping[Any, Any], axis: Axis, words: Mapping[str, str]) -> Any:  # noqa: ANN401  # read by the template
+    """Return where an interval begins, stands and ends on the axis; nothing if it is unknown."""
+    if math.isnan(row["rating"]):
+        return None
+    lower, upper = row["lower"], row["upper"]
+    if math.isnan(lower):
+        lower = upper = row["rating"]
+    said = words["interval_said"].format(lower=f"{lower:.0f}", upper=f"{upper:.0f}")
+    return {
+        "from": axis.at(lower),
+        "at": axis.at(row["rating"]),
+        "to": axis.at(upper),
+        "said": said,
+    }
+
+
+def _bar(row: Mapping[Any, Any]) -> list[tuple[str, float, float]]:
+    """Return the parts of the bar: what they are, where they begin, how long they are."""
+    parts, begins = [], 0.0
+    for name in ("wins", "ties", "both_bad", "losses"):
+        long = BAR * row[name] / row["votes"] if row["votes"] else 0.0
+        if long:
+            parts.append((name, round(begins, 1), round(long, 1)))
+        begins += long
+    return parts
+
+
+def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict[str, str]]:
+    heats = []
+    for kind in ("actual", "predicted", "residual"):
+        heat = board.heat(kind, by=rank_by)
+        hover = f"{words[f'hover_{kind}']}<extra></extra>"
+        said = words["heat_said"].format(title=words[kind], n=len(heat.models))
+        heats.append(
+            {
+                "kind": kind,
+                "title": words[kind],
+                "note": words[f"{kind}_note"],
+                "said": said,
+                "figure": in_script(figure(heat, hover=hover)),
+            }
+        )
+    return heats
+
+
+def aspect_name(aspect: str, lang: str) -> str:
+    """Return an aspect as people read it; one of another bank keeps its own name."""
+    return ASPECTS.get(aspect, {}).get(lang, aspect)
+
+
+def language_name(language: str) -> str:
+    """Return a language by its own name where we know it."""
+    return LANGUAGES.get(language, language)

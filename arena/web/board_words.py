@@ -1,0 +1,182 @@
+"""Every sentence a person reads on the leaderboard page, in English and Chinese.
+
+Where it stands, and when it is said, is not known here. `{n}` and the like are filled in by the
+page; a model's name may fill in too, because a leaderboard hides nothing.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "title": ("Leaderboard", "排行榜"),
+    # what is shown, and how
+    "filters": ("What is shown", "显示内容"),
+    "all_aspects": ("All aspects", "全部方面"),
+    "all_languages": ("All languages", "全部语言"),
+    "by_rating": ("Ranked by rating", "按评分排序"),
+    "by_elo": ("Ranked by Elo", "按 Elo 排序"),
+    "download": ("Download", "下载"),
+    "table_csv": ("This table, CSV", "本表，CSV"),
+    "table_json": ("This table, JSON", "本表，JSON"),
+    "votes_parquet": ("The votes, Parquet", "投票，Parquet"),
+    "votes_csv": ("The votes, CSV", "投票，CSV"),
+    "download_note": (
+        "Votes without prompts, responses and times; raters by number.",
+        "投票不含提示、回答和时间；评分者以编号表示。",
+    ),
+    # tiles
+    "counted": ("votes counted · {stored} stored", "计入的票 · 共存 {stored} 票"),
+    "set_aside": ("{n} set aside", "{n} 票未计入"),
+    "agreement": (
+        "agreement of raters, tie-discounted · chance {chance}",
+        "评分者一致性（平局折半）· 随机水平 {chance}",
+    ),
+    "agreement_none": (
+        "agreement of raters: no two people have judged the same responses yet",
+        "评分者一致性：还没有两个人评过同一组回答",
+    ),
+    "raters": ("raters · {items} items rated twice", "评分者 · {items} 个项目被重复评判"),
+    "rater": ("rater · {items} items rated twice", "评分者 · {items} 个项目被重复评判"),
+    "miss": (
+        "points between actual and predicted win rates · {chance} from chance alone",
+        "实际与预测胜率相差的百分点 · 仅随机即有 {chance}",
+    ),
+    "miss_none": (
+        "points between actual and predicted win rates: too few votes yet",
+        "实际与预测胜率相差的百分点：票数尚不足",
+    ),
+    # the warning
+    "doubt_one": (
+        "One neighbouring pair cannot be told apart yet ({pairs}).",
+        "有一对相邻模型尚无法区分（{pairs}）。",
+    ),
+    "doubt_many": (
+        "{n} neighbouring pairs cannot be told apart yet ({pairs}).",
+        "有 {n} 对相邻模型尚无法区分（{pairs}）。",
+    ),
+    "doubt_all": (
+        "No two neighbours can be told apart yet ({pairs}).",
+        "任何相邻的两个模型都尚无法区分（{pairs}）。",
+    ),
+    "doubt_rank": (
+        "Their ranks are shown as ranges; in Elo their places may change with the order of the "
+        "same votes.",
+        "它们的名次以范围表示；在 Elo 中，同样的票换个顺序名次就可能改变。",
+    ),
+    "doubt_elo": (
+        "The order of the same votes alone could swap them.",
+        "仅改变同样这些票的顺序，就可能使它们互换名次。",
+    ),
+    "pair": ("{a} and {b}", "{a} 与 {b}"),
+    "between": (", ", "、"),
+    "more_pairs": (", and {n} more", "，以及另外 {n} 对"),
+    "unrated": (
+        "Not rated yet: {models}. A rating needs something won and something lost (or a tie) "
+        "against the others.",
+        "尚无评分：{models}。要有评分，须对其他模型有胜有负（或有平局）。",
+    ),
+    "reasons": ("Set aside: {reasons}.", "未计入的原因：{reasons}。"),
+    "reason": ("{n} {why}", "{why} {n} 票"),
+    "withdrawn by the rater": ("withdrawn by the rater", "评分者撤回"),
+    "corrected by the rater": ("corrected by the rater", "评分者更正"),
+    "by simulated raters": ("by simulated raters", "由模拟评分者投出"),
+    "by model judges": ("by model judges", "由模型评委投出"),
+    "with the names shown": ("with the names shown", "已显示模型名称"),
+    "simulated": (
+        "Simulated raters cast every vote here. No person judged anything.",
+        "此处所有的票均由模拟评分者投出，没有真人参与评判。",
+    ),
+    "by_models": (
+        "Model judges cast every vote here. No person judged anything.",
+        "此处所有的票均由模型评委投出，没有真人参与评判。",
+    ),
+    # the table
+    "rank": ("Rank", "名次"),
+    "model": ("Model", "模型"),
+    "rating": ("Rating", "评分"),
+    "interval_new": ("95 % interval, new questions and raters", "95 % 区间：换一批问题和评分者"),
+    "interval_these": ("95 % interval, these votes only", "95 % 区间：仅就这些票而言"),
+    "elo": ("Elo, K = 16", "Elo，K = 16"),
+    "elo_band": ("± order of votes alone", "± 仅因投票顺序"),
+    "votes": ("Votes", "票数"),
+    "bar": ("Won · tied · both bad · lost", "胜 · 平 · 都不好 · 负"),
+    "bar_said": (
+        "{wins} won, {ties} tied, {both_bad} both bad, {losses} lost",
+        "胜 {wins}，平 {ties}，都不好 {both_bad}，负 {losses}",
+    ),
+    "win_rate": ("Win rate", "胜率"),
+    "interval_said": ("{lower} to {upper}", "{lower} 至 {upper}"),
+    "failed": ("{n} % failed", "{n} % 失败"),
+    "failed_said": (
+        "responses that were empty or cut at the length limit",
+        "空回答或因长度上限被截断的回答",
+    ),
+    "quantization_none": ("not quantized", "未量化"),
+    "table_note": (
+        "Rating: Bradley-Terry, mean 1000. Ties and both bad count half.",
+        "评分：Bradley-Terry 模型，均值 1000。平局和都不好各计一半。",
+    ),
+    # heat maps
+    "actual": ("Actual win rate", "实际胜率"),
+    "actual_note": (
+        "Row against column, ties half. Pale cells: few votes.",
+        "行对列，平局计一半。浅色：票数少。",
+    ),
+    "predicted": ("Predicted from ratings", "由评分预测"),
+    "predicted_note": ("What the ratings alone would expect.", "仅凭评分的预期。"),
+    "residual": ("Difference, in points", "差值（百分点）"),
+    "residual_note": (
+        "Actual less predicted; with few votes chance alone makes large ones.",
+        "实际减预测；票数少时，仅随机就会产生较大差值。",
+    ),
+    "hover_actual": (
+        "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+        "wins %{customdata[3]} % of %{customdata[2]} votes, ties half",
+        "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
+        "%{customdata[2]} 票中胜 %{customdata[3]} %，平局计一半",
+    ),
+    "hover_predicted": (
+        "<b>%{customdata[0]}</b> against %{customdata[1]}<br>should win %{customdata[3]} %",
+        "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>预期胜 %{customdata[3]} %",
+    ),
+    "hover_residual": (
+        "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+        "%{customdata[3]} points, %{customdata[2]} votes",
+        "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
+        "%{customdata[3]} 个百分点，%{customdata[2]} 票",
+    ),
+    "heat_said": (
+        "{title}: heat map of {n} models, in the order of the table.",
+        "{title}：{n} 个模型的热力图，顺序与表格相同。",
+    ),
+    "heat_wait": ("Drawing …", "正在绘制……"),
+    "heat_script": ("The heat maps need JavaScript.", "热力图需要 JavaScript。"),
+    # no votes
+    "empty_title": ("No votes yet", "还没有投票"),
+    "empty": (
+        "Ask two hidden models something, say which response is better, and they appear here: "
+        "rated from every vote so far, with how far each rating can be trusted.",
+        "向两个匿名模型提问，选出更好的回答，它们就会出现在这里：由迄今所有的票算出评分，"
+        "并说明每个评分有多可信。",
+    ),
+    "empty_go": ("Start a battle", "开始对战"),
+    "none_title": ("No votes on this", "这里还没有投票"),
+    "none": (
+        "Nobody has voted on what you chose. Choose something wider.",
+        "所选范围内还没有投票，请放宽选择。",
+    ),
+    "none_go": ("Show all votes", "显示全部投票"),
+    "example": ("Example", "示例"),
+    "example_title": ("What it will become", "它将会是这样"),
+    "example_note": (
+        "Invented models, simulated votes. Nothing below was measured here.",
+        "模型为虚构，投票为模拟。以下内容均非此处实测。",
+    ),
+}
+
+
+def board_words(lang: str) -> Mapping[str, str]:
+    """Return every sentence of the leaderboard in one language; an unknown one reads English."""
+    column = 1 if lang == "zh" else 0
+    return MappingProxyType({key: pair[column] for key, pair in _WORDS.items()})
