@@ -23,13 +23,12 @@ from scipy.special import expit, log_expit
 
 from ratings.counts import PairCounts
 from ratings.groups import ALONE, Groups, comparable_groups
+from ratings.kernels import newton_fit
 
 MEAN: Final = 1000.0  # points: the mean rating of the models that share a scale
 POINTS: Final = 400.0 / np.log(10.0)  # points in one logit: a lead of 400 means odds of 10 to 1
-_TOLERANCE: Final = 1e-11  # logits: the last Newton step
-_MOST_STEPS: Final = 200
-_CAREFUL: Final = 0.5  # logits: from here a Newton step can overshoot, so it is checked
-_LONGEST_STEP: Final = 5.0  # logits
+_FAST_STEPS: Final = 30  # of plain Newton, which needs 6 from anywhere near
+_SURE_STEPS: Final = 1000  # of damped Newton, which always arrives
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +73,24 @@ class BradleyTerry:
         lead = self.logits[:, None] - self.logits
         apart = ~self.groups.together | np.eye(len(self.models), dtype=bool)
         return np.where(apart, np.nan, expit(lead))
+
+    @property
+    def bread(self) -> NDArray[np.float64]:
+        """Inverse of the curvature of the log-likelihood, for logits about their group's mean.
+
+        Shape (n_models, n_models); 0 where two models share no scale.
+        """
+        expected = np.nan_to_num(self.expected)
+        met = self.counts.votes + self.prior * (1.0 - np.eye(len(self.models)))
+        weight = met * expected * expected.T
+        inverse = np.zeros_like(weight)
+        for group in range(self.groups.n_groups):
+            members = np.flatnonzero(self.groups.of_model == group)
+            own = weight[np.ix_(members, members)]
+            level = own.sum() / len(members) ** 2  # pins the free level of all logits
+            pinned = np.linalg.inv(np.diag(own.sum(axis=1)) - own + level)
+            inverse[np.ix_(members, members)] = pinned - pinned.mean()
+        return inverse
 
     @property
     def log_likelihood(self) -> float:
@@ -130,14 +147,14 @@ def bradley_terry(
         raise ValueError(f"the prior is {prior} votes for each pair; it cannot be negative")
     fitted = _with_prior(counts, prior) if prior else counts
     groups = comparable_groups(fitted)
-    points, met = fitted.points, fitted.votes
+    points = fitted.points
     ratings = np.full(len(counts.models), np.nan)
     for group in range(groups.n_groups):
         members = np.flatnonzero(groups.of_model == group)
         table = np.ix_(members, members)
         first = np.zeros(len(members)) if start is None else (start[members] - MEAN) / POINTS
-        logits = newton(points[table], met[table], np.nan_to_num(first))
-        ratings[members] = MEAN + POINTS * (logits - logits.mean())
+        logits = fit_logits(points[table], np.nan_to_num(first))
+        ratings[members] = MEAN + POINTS * logits
     anchored = None
     if anchor is not None:
         anchored = _rated_model(anchor[0], counts.models, groups)
@@ -146,67 +163,27 @@ def bradley_terry(
     return BradleyTerry(counts.models, ratings, groups, counts, prior, anchored)
 
 
-def newton(
-    points: NDArray[np.float64], met: NDArray[np.float64], start: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def fit_logits(points: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the maximum likelihood logits of models that share a scale, with mean 0.
 
     Parameters
     ----------
     points : ndarray of shape (n_models, n_models)
         Wins plus half of the ties of the row's model over the column's.
-    met : ndarray of shape (n_models, n_models)
-        Votes of each pair.
     start : ndarray of shape (n_models,)
         Logits to start from.
 
     Raises
     ------
     RuntimeError
-        If the steps do not become small: then there is no number to return.
+        If no maximum is found: then there is no number to return.
     """
-    n_models = len(start)
-    if n_models == 0:
-        return start
-    logits = start - start.mean()
-    for _ in range(_MOST_STEPS):
-        expected = expit(logits[:, None] - logits)
-        # expected.T is 1 - expected without its rounding: a million to one needs the digits
-        gradient = (points * expected.T - points.T * expected).sum(axis=1)
-        step = np.linalg.solve(_curvature(met, expected), gradient)
-        longest = float(np.abs(step).max())
-        if longest > _CAREFUL:
-            step = _uphill(points, logits, step * min(1.0, _LONGEST_STEP / longest))
-        logits = logits + step
-        if longest < _TOLERANCE * max(1.0, float(np.abs(logits).max())):
-            centred: NDArray[np.float64] = logits - logits.mean()
-            return centred
-    raise RuntimeError(f"Newton's method did not settle in {_MOST_STEPS} steps")
-
-
-def _curvature(met: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the negative Hessian, with the free level of all logits pinned down."""
-    weight = met * expected * expected.T
-    total = weight.sum(axis=1)
-    curvature = -weight
-    np.fill_diagonal(curvature, total)
-    # adding the same amount everywhere only acts on the mean of the logits
-    curvature += total.mean() / len(met)
-    return np.asarray(curvature)
-
-
-def _uphill(
-    points: NDArray[np.float64], logits: NDArray[np.float64], step: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the step, halved until it raises the likelihood."""
-    before = _log_likelihood(points, logits)
-    while _log_likelihood(points, logits + step) < before and np.abs(step).max() > _TOLERANCE:
-        step = step / 2.0
-    return step
-
-
-def _log_likelihood(points: NDArray[np.float64], logits: NDArray[np.float64]) -> float:
-    return float((points * log_expit(logits[:, None] - logits)).sum())
+    logits = newton_fit(points, start, damped=False, most_steps=_FAST_STEPS)
+    if np.isnan(logits).any():
+        logits = newton_fit(points, np.zeros_like(start), damped=True, most_steps=_SURE_STEPS)
+    if np.isnan(logits).any():
+        raise RuntimeError("the likelihood of these votes has no maximum that can be found")
+    return logits
 
 
 def _with_prior(counts: PairCounts, prior: float) -> PairCounts:

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.kernels import count_cells
 from ratings.votes import A_WINS, B_WINS, BOTH_BAD, OUTCOMES, TIE, Votes
 
 
@@ -40,10 +41,7 @@ class PairCounts:
         >>> PairCounts.of(votes).points.tolist()
         [[0.0, 1.5], [0.5, 0.0]]
         """
-        n_models = len(votes.models)
-        shape = (n_models, n_models, len(OUTCOMES))
-        counted = np.bincount(vote_cells(votes), minlength=int(np.prod(shape)))
-        return cls(votes.models, counted.astype(np.float64).reshape(shape))
+        return cls(votes.models, count_cells(votes.pairs, votes.outcome, len(votes.models)))
 
     @property
     def wins(self) -> NDArray[np.float64]:

@@ -161,10 +161,7 @@ def _residuals(fit: BradleyTerry) -> NDArray[np.float64]:
 
 def _between_bread(fit: BradleyTerry, meat: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the covariance of the ratings about the mean of their group, in squared points."""
-    expected = np.nan_to_num(fit.expected, nan=0.0)
-    met = fit.counts.votes + fit.prior * (1.0 - np.eye(len(fit.models)))
-    weight = met * expected * (1.0 - expected)
-    bread = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight, hermitian=True)
+    bread = fit.bread
     covariance = POINTS**2 * (bread @ meat @ bread)
     return np.asarray((covariance + covariance.T) / 2.0)
 

@@ -1,19 +1,42 @@
-"""The loops that run once a vote.
+"""Which of the two sets of hot loops runs: compiled by numba, or plain.
 
-Everything else in `ratings` works on counts, whose cost does not grow with the votes; a pass of
-Elo cannot. The functions here take plain arrays and write into the ratings they are given.
+The compiled ones are used where numba is installed (the extra ``fast``) and the work is worth
+the second it takes to import it, or something before has imported it already. The numbers agree
+to 1e-9 either way, so nobody needs to choose; importing `ratings` compiles nothing.
 
-This module does not know names, files or what the ratings are for.
+This module does not know what the loops compute.
 """
 
-from math import exp, log
-from typing import Final
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-_SCORES: Final = (1.0, 0.0, 0.5, 0.5)  # seat A's score by outcome code, as `ratings.votes.SCORES`
-_SIDE_BY_SIDE: Final = 64  # orders from which one step for all of them beats one order at a time
+from ratings import plain
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_WORTH: Final = 2_000_000  # elementary steps that take plain loops about as long as the import
+_COMPILED: Final = "ratings.compiled"
+
+
+def kernels(work: float) -> "ModuleType":
+    """Return the module whose loops to run for so many elementary steps.
+
+    Returns
+    -------
+    module
+        `ratings.compiled` or `ratings.plain`.
+    """
+    loaded = sys.modules.get(_COMPILED)
+    if loaded is not None:
+        return loaded
+    if work < _WORTH or importlib.util.find_spec("numba") is None:
+        return plain
+    return importlib.import_module(_COMPILED)
 
 
 def elo_pass(
@@ -23,32 +46,8 @@ def elo_pass(
     k: float,
     scale: float,
 ) -> None:
-    """Replay votes onto ratings, in place.
-
-    Parameters
-    ----------
-    ratings : ndarray of shape (n_models,)
-        Ratings in points before the first vote; after the call, after the last.
-    pairs : ndarray of shape (n_votes, 2)
-        Codes of the models on seat A and seat B.
-    outcome : ndarray of shape (n_votes,)
-        Outcome codes.
-    k, scale : float
-        In points, as in `ratings.elo.elo_ratings`.
-    """
-    # Python floats in a list are read and written twice as fast as elements of an array
-    points = ratings.tolist()
-    slope = log(10.0) / scale
-    seats_a, seats_b = pairs[:, 0].tolist(), pairs[:, 1].tolist()
-    for a, b, code in zip(seats_a, seats_b, outcome.tolist(), strict=True):
-        lead = points[a] - points[b]
-        # exp of the negative size of the lead cannot overflow
-        small = exp(-abs(lead) * slope)
-        expected = 1.0 / (1.0 + small) if lead >= 0 else small / (1.0 + small)
-        gain = k * (_SCORES[code] - expected)
-        points[a] += gain
-        points[b] -= gain
-    ratings[:] = points
+    """Replay votes onto ratings, in place: `ratings.plain.elo_pass`."""
+    kernels(len(outcome)).elo_pass(ratings, pairs, outcome, k, scale)
 
 
 def elo_passes(
@@ -60,31 +59,41 @@ def elo_passes(
     k: float,
     scale: float,
 ) -> None:
-    """Replay the same votes in several orders, in place.
+    """Replay votes in several orders, in place: `ratings.plain.elo_passes`."""
+    kernels(orders.size).elo_passes(ratings, pairs, outcome, orders, k=k, scale=scale)
 
-    Parameters
-    ----------
-    ratings : ndarray of shape (n_orders, n_models)
-        Ratings in points before the first vote; after the call, after the last.
-    pairs, outcome, k, scale
-        As in `elo_pass`.
-    orders : ndarray of shape (n_orders, n_replayed)
-        Rows of the votes in the order in which to replay them; a row may come twice.
-    """
-    if len(orders) < _SIDE_BY_SIDE:
-        for own, order in zip(ratings, orders, strict=True):
-            elo_pass(own, pairs[order], outcome[order], k, scale)
-        return
-    slope = log(10.0) / scale
-    half_gain = 0.5 * k
-    points = ratings.reshape(-1)  # one flat table: a model's place is its order's offset + code
-    offsets = np.arange(len(orders), dtype=np.int64) * ratings.shape[1]
-    centred = 2.0 * np.array(_SCORES) - 1.0
-    for step in np.ascontiguousarray(orders.T):
-        seat_a = pairs[step, 0] + offsets
-        seat_b = pairs[step, 1] + offsets
-        at_a, at_b = points[seat_a], points[seat_b]
-        # 2 * expected - 1 is the tanh of half the lead
-        gain = half_gain * (centred[outcome[step]] - np.tanh((0.5 * slope) * (at_a - at_b)))
-        points[seat_a] = at_a + gain
-        points[seat_b] = at_b - gain
+
+def count_cells(
+    pairs: NDArray[np.int32], outcome: NDArray[np.int8], n_models: int
+) -> NDArray[np.float64]:
+    """Count votes by seats and outcome: `ratings.plain.count_cells`."""
+    # NumPy counts nearly as fast: a tenth of a step of the other loops
+    counted = kernels(len(outcome) / 10).count_cells(pairs, outcome, n_models)
+    return cast("NDArray[np.float64]", counted)
+
+
+def newton_fit(
+    points: NDArray[np.float64],
+    start: NDArray[np.float64],
+    *,
+    damped: bool,
+    most_steps: int,
+) -> NDArray[np.float64]:
+    """Maximise the Bradley-Terry likelihood: `ratings.plain.newton_fit`."""
+    fitted = kernels(points.size).newton_fit(points, start, damped=damped, most_steps=most_steps)
+    return cast("NDArray[np.float64]", fitted)
+
+
+def chord_fits(
+    points: NDArray[np.float64],
+    met: NDArray[np.float64],
+    pairs: NDArray[np.int32],
+    logits: NDArray[np.float64],
+    bread: NDArray[np.float64],
+    *,
+    most_steps: int,
+) -> NDArray[np.float64]:
+    """Fit many tables close to a known one: `ratings.plain.chord_fits`."""
+    loops = kernels(met.size)
+    fitted = loops.chord_fits(points, met, pairs, logits, bread, most_steps=most_steps)
+    return cast("NDArray[np.float64]", fitted)

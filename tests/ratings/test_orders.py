@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from ratings.elo import elo_ratings
-from ratings.kernels import elo_passes
 from ratings.orders import elo_orders, order_count
+from ratings.plain import elo_passes
 from ratings.votes import Votes
 
 

@@ -1,0 +1,136 @@
+"""Kernels: compiled and plain give the same numbers, and the choice between them is quiet."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ratings import compiled, plain
+from ratings.counts import PairCounts
+from ratings.kernels import kernels
+from ratings.votes import Votes
+
+CLOSE = 1e-9
+
+
+def replayed(loops: ModuleType, votes: Votes, k: float, scale: float) -> NDArray[np.float64]:
+    ratings = np.linspace(900.0, 1100.0, len(votes.models))
+    loops.elo_pass(ratings, votes.pairs, votes.outcome, k, scale)
+    return ratings
+
+
+@given(
+    votes=st.from_type(Votes),
+    k=st.sampled_from([0.0, 4.0, 16.0, 32.0, 1000.0]),
+    scale=st.sampled_from([1.0, 173.7, 400.0]),
+)
+def test_elo_is_the_same_compiled(votes: Votes, k: float, scale: float) -> None:
+    ours, theirs = replayed(compiled, votes, k, scale), replayed(plain, votes, k, scale)
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE * max(1.0, k))
+
+
+def test_elo_is_the_same_compiled_after_many_votes() -> None:
+    generator = np.random.default_rng(0)
+    pairs = np.array([generator.permutation(20)[:2] for _ in range(50_000)])
+    outcome = np.where(generator.random(50_000) < 0.7, pairs.argmin(axis=1), 2)
+    votes = Votes.from_arrays(tuple(f"m{i:02}" for i in range(20)), pairs, outcome)
+    ours, theirs = replayed(compiled, votes, 16.0, 400.0), replayed(plain, votes, 16.0, 400.0)
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+
+
+@given(st.from_type(Votes), st.integers(0, 70))
+def test_orders_are_the_same_compiled(votes: Votes, n_orders: int) -> None:
+    generator = np.random.default_rng(0)
+    orders = np.array([generator.permutation(len(votes)) for _ in range(n_orders)], dtype=np.int32)
+    orders = orders.reshape(n_orders, len(votes))
+    ours, theirs = (np.full((n_orders, len(votes.models)), 1000.0) for _ in range(2))
+    compiled.elo_passes(ours, votes.pairs, votes.outcome, orders, k=16.0, scale=400.0)
+    plain.elo_passes(theirs, votes.pairs, votes.outcome, orders, k=16.0, scale=400.0)
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+
+
+@given(st.from_type(Votes))
+def test_counts_are_the_same_compiled(votes: Votes) -> None:
+    n_models = len(votes.models)
+    ours = compiled.count_cells(votes.pairs, votes.outcome, n_models)
+    assert_array_equal(ours, plain.count_cells(votes.pairs, votes.outcome, n_models))
+
+
+@given(votes=st.from_type(Votes), damped=st.booleans())
+def test_newton_is_the_same_compiled(votes: Votes, *, damped: bool) -> None:
+    points = PairCounts.of(votes).points + 0.3 * (1 - np.eye(len(votes.models)))
+    start = np.linspace(-2.0, 2.0, len(points)) if damped else np.zeros(len(points))
+    ours = compiled.newton_fit(points, start, damped=damped, most_steps=100)
+    theirs = plain.newton_fit(points, start, damped=damped, most_steps=100)
+    assert not np.isnan(ours).any()
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+def test_newton_without_a_maximum_gives_no_number(loops: ModuleType) -> None:
+    points = np.array([[0.0, 3.0], [0.0, 0.0]])
+    fitted = loops.newton_fit(points, np.zeros(2), damped=True, most_steps=20)
+    assert np.isnan(fitted).all()
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+def test_newton_from_too_far_out_arrives_only_damped(loops: ModuleType) -> None:
+    points, far = np.array([[0.0, 3.0], [2.0, 0.0]]), np.array([9.0, -9.0])
+    assert np.isnan(loops.newton_fit(points, far, damped=False, most_steps=30)).all()
+    sure = loops.newton_fit(points, far, damped=True, most_steps=100)
+    assert_allclose(sure, [np.log(1.5) / 2, -np.log(1.5) / 2])
+
+
+def test_chords_are_the_same_compiled_and_reach_the_maximum() -> None:
+    generator = np.random.default_rng(1)
+    base = generator.uniform(50.0, 90.0, (6, 6)) * (1 - np.eye(6))
+    points = np.array([base * generator.uniform(0.9, 1.1, (6, 6)) for _ in range(9)])
+    pairs = np.argwhere(np.triu(base) > 0).astype(np.int32)
+    met = (points + points.transpose(0, 2, 1))[:, pairs[:, 0], pairs[:, 1]]
+    logits = plain.newton_fit(base, np.zeros(6), damped=False, most_steps=30)
+    expected = expit(logits[:, None] - logits)
+    weight = (base + base.T) * expected * expected.T
+    bread = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight)
+    ours, theirs = (
+        loops.chord_fits(points.sum(axis=2), met, pairs, logits, bread, most_steps=60)
+        for loops in (compiled, plain)
+    )
+    exact = [plain.newton_fit(one, logits, damped=False, most_steps=30) for one in points]
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+    assert_allclose(ours, exact, rtol=0, atol=CLOSE)
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+def test_chords_that_run_away_give_no_number(loops: ModuleType) -> None:
+    pairs, met = np.array([[0, 1]], dtype=np.int32), np.zeros((1, 1))
+    fitted = loops.chord_fits(
+        np.array([[5.0, 0.0]]), met, pairs, np.zeros(2), np.eye(2), most_steps=50
+    )
+    assert np.isnan(fitted).all()
+
+
+def test_importing_ratings_compiles_nothing() -> None:
+    code = "import sys, ratings.leaderboard; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+def test_little_work_runs_plain_until_the_compiled_loops_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert kernels(0) is compiled
+    monkeypatch.delitem(sys.modules, "ratings.compiled")
+    assert kernels(0) is plain
+    assert kernels(1e9).__name__ == "ratings.compiled"
+
+
+def test_without_numba_everything_runs_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ratings.compiled")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert kernels(1e9) is plain
