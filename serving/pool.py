@@ -256,6 +256,8 @@ class Pool:
         self._sizes[name] = engine.footprint
         if name in self._residents:
             self._residents[name].size = engine.footprint
+            for victim in self._victims(-self._free() - self._leaving, (name,)):
+                self._evict(victim)  # it turned out larger than its estimate
         return engine
 
     def _release(self, name: str) -> None:

@@ -1,0 +1,145 @@
+"""A server that speaks the OpenAI protocol, or breaks it in every way we know."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+CARELESS = "mistral-7b at 10.0.0.7"
+"""What a careless server says in its errors."""
+
+Write = Callable[[bytes], Awaitable[None]]
+Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+)
+END = b"0\r\n\r\n"
+
+
+def piece(data: bytes) -> bytes:
+    """Return data as one HTTP chunk."""
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def event(content: str | None = None, finish: str | None = None, **more: object) -> bytes:
+    """Return one event of a streamed response."""
+    delta = {} if content is None else {"content": content}
+    body = {
+        "id": "1",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": CARELESS,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        **more,
+    }
+    return piece(b"data: " + json.dumps(body).encode() + b"\n\n")
+
+
+DONE = piece(b"data: [DONE]\n\n") + END
+
+
+def says(*parts: bytes, pause_s: float = 0.0) -> Behaviour:
+    """Return a behaviour that sends parts after the head, one by one."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+
+    return behave
+
+
+async def hangs_before_headers(writer: asyncio.StreamWriter) -> None:
+    """Say nothing."""
+    await asyncio.sleep(30)
+    writer.close()
+
+
+async def hangs_mid_stream(writer: asyncio.StreamWriter) -> None:
+    """Fall silent after one word."""
+    await says(event("word "))(writer)
+    await asyncio.sleep(30)
+
+
+async def resets(writer: asyncio.StreamWriter) -> None:
+    """Reset the connection after one word."""
+    await says(event("word "))(writer)
+    writer.transport.abort()
+
+
+async def talks_nonsense(writer: asyncio.StreamWriter) -> None:
+    """Answer with something that is not HTTP."""
+    writer.write(b"220 mail.example ESMTP\r\n")
+    await writer.drain()
+
+
+async def fails(writer: asyncio.StreamWriter) -> None:
+    """Answer with an error that names model and host."""
+    body = json.dumps({"error": {"message": f"CUDA out of memory on {CARELESS}"}}).encode()
+    writer.write(
+        b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
+        + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        + body
+    )
+    await writer.drain()
+
+
+async def refuses_length(writer: asyncio.StreamWriter) -> None:
+    """Answer as servers do when a prompt is too long."""
+    body = b'{"error": {"message": "This model\'s maximum context length is 16 tokens"}}'
+    writer.write(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+        + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        + body
+    )
+    await writer.drain()
+
+
+class Server:
+    """A running server and what it was asked."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self._behave = behave
+        self.asked: list[dict[str, object]] = []
+        self.closed_early = asyncio.Event()
+        self.url = ""
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read one request and behave."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length")
+            )
+            self.asked.append(json.loads(await reader.readexactly(length)))
+            gone = asyncio.create_task(self._watch(reader))
+            await self._behave(writer)
+            gone.cancel()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.closed_early.set()
+        finally:
+            writer.close()
+
+    async def _watch(self, reader: asyncio.StreamReader) -> None:
+        """Note when the other end hangs up."""
+        if not await reader.read(1):
+            self.closed_early.set()
+
+
+@asynccontextmanager
+async def serving(behave: Behaviour) -> AsyncIterator[Server]:
+    """Run a server on loopback."""
+    server = Server(behave)
+    running = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    port = running.sockets[0].getsockname()[1]
+    server.url = f"http://127.0.0.1:{port}/v1"
+    try:
+        yield server
+    finally:
+        running.close()

@@ -1,0 +1,303 @@
+"""A pool in a budget: who is loaded, who must go, who waits, who is refused."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from serving.engine import Done, EngineError, FailureKind, Prompt
+from serving.pool import Pool
+from serving.scripted import ScriptedEngine
+from serving.spec import ModelSpec
+
+
+class Sized(ScriptedEngine):
+    """A scripted engine that claims memory and can fall ill."""
+
+    def __init__(self, spec: ModelSpec, footprint: int) -> None:
+        super().__init__(spec)
+        self.footprint = footprint
+        self.illness: str | None = None
+
+    def health(self) -> str | None:
+        return self.illness or super().health()
+
+
+@dataclass
+class Workshop:
+    """Builds engines of size 1 and keeps the books."""
+
+    built: list[str] = field(default_factory=list)
+    engines: dict[str, Sized] = field(default_factory=dict)
+    broken: dict[str, Exception] = field(default_factory=dict)
+    held: dict[str, threading.Event] = field(default_factory=dict)
+
+    def build(self, spec: ModelSpec) -> Sized:
+        if spec.name in self.held:
+            assert self.held[spec.name].wait(5)
+        self.built.append(spec.name)
+        if spec.name in self.broken:
+            raise self.broken[spec.name]
+        self.engines[spec.name] = Sized(spec, 1)
+        return self.engines[spec.name]
+
+    def pool(self, budget: int, names: str = "abcd", rest_s: float = 15.0) -> Pool:
+        specs = [ModelSpec(name=name, kind="scripted", responses=(name,)) for name in names]
+        return Pool(specs, budget, build=self.build, size_of=lambda _: 1, rest_s=rest_s)
+
+
+async def use(pool: Pool, *names: str) -> None:
+    async with pool.engines(*names):
+        pass
+
+
+async def until(true: object) -> None:
+    """Wait a moment for what other tasks and threads are about to do."""
+    for _ in range(200):
+        if callable(true) and true():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came true")
+
+
+async def test_a_model_is_loaded_when_first_used_and_then_kept() -> None:
+    shop = Workshop()
+    pool = shop.pool(2)
+    assert pool.resident() == ()
+    await use(pool, "a")
+    await use(pool, "a")
+    assert shop.built == ["a"]
+    assert pool.resident() == ("a",)
+
+
+async def test_what_is_held_streams() -> None:
+    pool = Workshop().pool(2)
+    async with pool.engines("a", "b") as (a, b):
+        ends = [[event async for event in e.stream(Prompt.of("?"))][-1] for e in (a, b)]
+    assert all(isinstance(end, Done) for end in ends)
+
+
+async def test_the_longest_idle_model_goes_first() -> None:
+    shop = Workshop()
+    pool = shop.pool(2)
+    for name in "abac":
+        await use(pool, name)
+    assert pool.resident() == ("a", "c")
+    assert shop.engines["b"].health() is not None
+
+
+async def test_a_model_in_use_is_never_dropped() -> None:
+    shop = Workshop()
+    pool = shop.pool(2)
+    async with pool.engine("a"):
+        await use(pool, "b")
+        await use(pool, "c")
+        assert "a" in pool.resident()
+        assert shop.engines["a"].health() is None
+
+
+async def test_who_finds_no_room_waits_for_it() -> None:
+    shop = Workshop()
+    pool = shop.pool(1)
+    async with pool.engine("a"):
+        waiting = asyncio.create_task(use(pool, "b"))
+        await asyncio.sleep(0.02)
+        assert shop.built == ["a"]
+    await asyncio.wait_for(waiting, 2)
+    assert pool.resident() == ("b",)
+
+
+async def test_two_battles_never_hold_each_others_half() -> None:
+    pool = Workshop().pool(2)
+
+    async def battle(one: str, two: str) -> None:
+        for _ in range(5):
+            async with pool.engines(one, two):
+                await asyncio.sleep(0)
+
+    battles = (battle("a", "b"), battle("c", "d"), battle("b", "c"), battle("d", "a"))
+    await asyncio.wait_for(asyncio.gather(*battles), 5)
+
+
+async def test_one_model_may_meet_itself() -> None:
+    shop = Workshop()
+    pool = shop.pool(1)
+    await use(pool, "a", "a")
+    await use(pool, "b")
+    assert shop.built == ["a", "b"]
+
+
+async def test_battles_share_an_engine_and_its_loading() -> None:
+    shop = Workshop(held={"a": threading.Event()})
+    pool = shop.pool(1)
+    both = asyncio.gather(use(pool, "a"), use(pool, "a"))
+    await asyncio.sleep(0.02)
+    shop.held["a"].set()
+    await asyncio.wait_for(both, 2)
+    assert shop.built == ["a"]
+
+
+async def test_memory_is_never_promised_twice() -> None:
+    shop = Workshop()
+    pool = shop.pool(3, names="abcdefgh")
+    most = 0
+
+    async def battle(one: str, two: str) -> None:
+        nonlocal most
+        async with pool.engines(one, two):
+            alive = [e for e in shop.engines.values() if e.health() is None]
+            most = max(most, len(alive))
+            await asyncio.sleep(0.001)
+
+    pairs = [(x, y) for x in "abcdefgh" for y in "hgfedcba" if x != y]
+    await asyncio.wait_for(asyncio.gather(*(battle(*pair) for pair in pairs)), 20)
+    assert most == 3
+
+
+async def test_loading_does_not_hold_up_the_event_loop() -> None:
+    shop = Workshop(held={"a": threading.Event()})
+    pool = shop.pool(2)
+    loading = asyncio.create_task(use(pool, "a"))
+    ticks = 0
+    for _ in range(5):
+        await asyncio.sleep(0.001)
+        ticks += 1
+    shop.held["a"].set()
+    await loading
+    assert ticks == 5
+
+
+async def test_a_waiting_pair_is_not_passed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.pool.PATIENCE_S", 0.0)
+    pool = Workshop().pool(2)
+    async with pool.engine("a"):
+        pair = asyncio.create_task(use(pool, "b", "c"))
+        await asyncio.sleep(0)
+        late = asyncio.create_task(use(pool, "a"))
+        await asyncio.sleep(0.02)
+        assert not late.done()
+    await asyncio.wait_for(asyncio.gather(pair, late), 2)
+
+
+async def test_loaded_models_may_pass_one_that_waits_for_memory() -> None:
+    pool = Workshop().pool(2)
+    async with pool.engine("a"):
+        pair = asyncio.create_task(use(pool, "b", "c"))
+        await asyncio.sleep(0)
+        await asyncio.wait_for(use(pool, "a"), 1)
+        assert not pair.done()
+    await asyncio.wait_for(pair, 2)
+
+
+async def test_what_can_never_fit_is_refused_at_once() -> None:
+    pool = Workshop().pool(1)
+    with pytest.raises(EngineError, match="a and b need") as caught:
+        await use(pool, "a", "b")
+    assert caught.value.kind is FailureKind.OUT_OF_MEMORY
+
+
+async def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(EngineError, match="no model named z"):
+        await use(Workshop().pool(1), "z")
+
+
+async def test_a_model_that_cannot_be_loaded_is_not_tried_again_at_once() -> None:
+    broken = EngineError(FailureKind.TEMPLATE, "a: no template")
+    shop = Workshop(broken={"a": broken})
+    pool = shop.pool(1)
+    for _ in range(3):
+        with pytest.raises(EngineError, match="no template") as caught:
+            await use(pool, "a")
+        assert caught.value.kind is FailureKind.TEMPLATE
+    assert shop.built == ["a"]
+    assert pool.unavailable() == {"a": "a: no template"}
+    await asyncio.wait_for(use(pool, "b"), 2)  # its memory is free again
+
+
+async def test_a_model_that_could_not_be_loaded_is_tried_again_later() -> None:
+    shop = Workshop(broken={"a": RuntimeError("disk gone")})
+    pool = shop.pool(1, rest_s=0.02)
+    with pytest.raises(EngineError, match="a: cannot be loaded: disk gone"):
+        await use(pool, "a")
+    shop.broken.clear()
+    await asyncio.sleep(0.03)
+    await use(pool, "a")
+    assert pool.unavailable() == {}
+
+
+async def test_a_sick_engine_is_dropped_and_rests() -> None:
+    shop = Workshop()
+    pool = shop.pool(1)
+    async with pool.engine("a"):
+        shop.engines["a"].illness = "a: died twice"
+        assert pool.unavailable() == {"a": "a: died twice"}
+    with pytest.raises(EngineError, match="died twice"):
+        await use(pool, "a")
+    assert pool.resident() == ()
+
+
+async def test_warming_loads_ahead_as_many_as_fit() -> None:
+    shop = Workshop()
+    pool = shop.pool(2)
+    await pool.warm("abc")
+    assert pool.resident() == ("a", "b")
+
+
+async def test_leaving_the_queue_leaves_it_in_order() -> None:
+    pool = Workshop().pool(1)
+    async with pool.engine("a"):
+        gone = asyncio.create_task(use(pool, "b"))
+        stays = asyncio.create_task(use(pool, "c"))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+    await asyncio.wait_for(stays, 2)
+    assert pool.resident() == ("c",)
+
+
+async def test_leaving_while_it_loads_leaves_the_model_for_others() -> None:
+    shop = Workshop(held={"a": threading.Event()})
+    pool = shop.pool(1)
+    gone = asyncio.create_task(use(pool, "a"))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    shop.held["a"].set()
+    await until(lambda: pool.resident() == ("a",))
+    await asyncio.wait_for(use(pool, "b"), 2)
+
+
+async def test_closing_closes_all_and_refuses_who_waits() -> None:
+    shop = Workshop()
+    pool = shop.pool(1)
+    async with pool.engine("a") as engine:
+        waiting = asyncio.create_task(use(pool, "b"))
+        await asyncio.sleep(0.01)
+        await pool.close()
+        assert engine.health() is not None
+        with pytest.raises(EngineError, match="closed"):
+            await waiting
+    with pytest.raises(EngineError, match="closed"):
+        await use(pool, "a")
+
+
+async def test_a_footprint_larger_than_its_estimate_counts() -> None:
+    specs = [ModelSpec(name=name, kind="scripted") for name in "abc"]
+    pool = Pool(specs, 3, build=lambda spec: Sized(spec, 2), size_of=lambda _: 1)
+    await use(pool, "a")
+    await use(pool, "b")
+    assert pool.resident() == ("b",)
+
+
+async def test_an_open_stream_ends_when_the_pool_closes() -> None:
+    def build(spec: ModelSpec) -> Sized:
+        hanging = spec.model_copy(
+            update={"behaviour": spec.behaviour.model_copy(update={"hang_at": 0})}
+        )
+        return Sized(hanging, 1)
+
+    pool = Pool([ModelSpec(name="a", kind="scripted")], 1, build=build, size_of=lambda _: 1)
+    async with pool.engine("a") as engine:
+        reading = asyncio.create_task(anext(engine.stream(Prompt.of("?"))))
+        await asyncio.sleep(0.01)
+        await pool.close()
+        assert "closed" in str(await asyncio.wait_for(reading, 1))

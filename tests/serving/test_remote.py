@@ -1,0 +1,231 @@
+"""Models behind a server, from well behaved to hostile."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from serving.engine import Delta, Done, Event, Failed, FailureKind, Message, Prompt
+from serving.remote import MOST_CHARACTERS, RemoteEngine
+from serving.spec import ModelSpec
+from tests.serving.bad_server import (
+    CARELESS,
+    DONE,
+    END,
+    Behaviour,
+    Server,
+    event,
+    fails,
+    hangs_before_headers,
+    hangs_mid_stream,
+    piece,
+    refuses_length,
+    resets,
+    says,
+    serving,
+    talks_nonsense,
+)
+
+ASK = Prompt.of("hello", seed=3)
+GOOD = says(event("The sky "), event("is blue."), event(finish="stop"), DONE)
+
+
+def engine_of(url: str, **fields: Any) -> RemoteEngine:  # noqa: ANN401 -- pydantic checks
+    return RemoteEngine(
+        ModelSpec(**{"name": "far", "url": url, "remote_name": "served", "kind": "remote"} | fields)
+    )
+
+
+@asynccontextmanager
+async def far(behave: Behaviour, **fields: Any) -> AsyncIterator[tuple[RemoteEngine, Server]]:  # noqa: ANN401
+    async with serving(behave) as server:
+        engine = engine_of(server.url, **fields)
+        try:
+            yield engine, server
+        finally:
+            await engine.close()
+
+
+async def events(engine: RemoteEngine, prompt: Prompt = ASK) -> list[Event]:
+    return [event async for event in engine.stream(prompt)]
+
+
+def text(said: list[Event]) -> str:
+    return "".join(event.text for event in said if isinstance(event, Delta))
+
+
+async def test_a_well_behaved_server_streams() -> None:
+    async with far(GOOD) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "The sky is blue."
+    assert isinstance(said[-1], Done)
+    assert (said[-1].finish_reason, said[-1].tokens) == ("stop", 2)
+    assert said[-1].first_token_seconds is not None
+
+
+async def test_the_servers_own_count_of_tokens_is_taken() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 17, "total_tokens": 18}
+    counted = says(event("all"), event(finish="length"), event(usage=usage), DONE)
+    async with far(counted) as (engine, _):
+        end = (await events(engine))[-1]
+    assert isinstance(end, Done)
+    assert (end.finish_reason, end.tokens) == ("length", 17)
+
+
+async def test_everything_a_roster_sets_is_asked_for() -> None:
+    fields = {
+        "system_prompt": "Be brief.",
+        "sampling": {"temperature": 0.3, "top_p": 0.9, "top_k": 40},
+        "stop": ["User:"],
+        "output_tokens": 64,
+    }
+    prompt = Prompt((Message("user", "a"), Message("assistant", "b"), Message("user", "c")), seed=9)
+    async with far(GOOD, **fields) as (engine, server):
+        await events(engine, prompt)
+    (asked,) = server.asked
+    assert asked["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "c"},
+    ]
+    expected = {
+        "model": "served",
+        "temperature": 0.3,
+        "top_p": 0.9,
+        "top_k": 40,
+        "stop": ["User:"],
+        "max_tokens": 64,
+        "seed": 9,
+        "stream": True,
+    }
+    assert expected.items() <= asked.items()
+
+
+async def test_a_stop_string_that_the_server_lets_through_is_cut() -> None:
+    chatty = says(event("four. Us"), event("er: and"), *[event(" more")] * 50, DONE)
+    async with far(chatty, stop=["User:"]) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "four. "
+    assert isinstance(said[-1], Done)
+    assert said[-1].finish_reason == "stop"
+
+
+async def test_an_empty_response_is_the_models_own() -> None:
+    async with far(says(event(finish="stop"), DONE)) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Done)
+    assert (end.tokens, end.first_token_seconds) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("behave", "kind", "words"),
+    [
+        pytest.param(hangs_before_headers, FailureKind.DEADLINE, "too slow", id="hangs at once"),
+        pytest.param(hangs_mid_stream, FailureKind.DEADLINE, "too slow", id="hangs mid-stream"),
+        pytest.param(
+            says(*[event("x")] * 100, pause_s=0.05),
+            FailureKind.DEADLINE,
+            "too slow",
+            id="drips for longer than the deadline",
+        ),
+        pytest.param(resets, FailureKind.BACKEND, "Connection error", id="resets"),
+        pytest.param(
+            says(event("word "), END), FailureKind.BACKEND, "ended early", id="ends early"
+        ),
+        pytest.param(says(event("word ")), FailureKind.BACKEND, "Connection", id="cut off"),
+        pytest.param(says(END), FailureKind.BACKEND, "ended early", id="says nothing"),
+        pytest.param(fails, FailureKind.OUT_OF_MEMORY, CARELESS, id="error with a name"),
+        pytest.param(refuses_length, FailureKind.CONTEXT, "context length", id="prompt too long"),
+        pytest.param(talks_nonsense, FailureKind.BACKEND, "Connection", id="not HTTP"),
+        pytest.param(
+            says(piece(b'data: {"choices": [{"delta": {"content": "\xff\xfe"}}]}\n\n'), DONE),
+            FailureKind.BACKEND,
+            "UnicodeDecodeError",
+            id="invalid UTF-8",
+        ),
+        pytest.param(
+            says(piece(b"data: {broken\n\n"), DONE), FailureKind.BACKEND, "JSON", id="not JSON"
+        ),
+        pytest.param(
+            says(piece(b"data: 7\n\n"), DONE), FailureKind.BACKEND, "Error", id="not a chunk"
+        ),
+        pytest.param(
+            says(piece(b'data: {"error": {"message": "worker died"}}\n\n'), DONE),
+            FailureKind.BACKEND,
+            "worker died",
+            id="error within the stream",
+        ),
+    ],
+)
+async def test_every_fault_ends_in_one_failure(
+    behave: Behaviour, kind: FailureKind, words: str
+) -> None:
+    async with far(behave, first_token_s=0.4) as (engine, _):
+        said = await asyncio.wait_for(events(engine, Prompt(ASK.messages, deadline_s=0.6)), 3)
+    *before, end = said
+    assert isinstance(end, Failed)
+    assert end.kind is kind
+    assert words in end.cause
+    assert all(isinstance(event, Delta) for event in before)
+    assert CARELESS not in text(said)
+
+
+async def test_a_refused_connection_is_a_failure() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        engine = engine_of(f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
+        (end,) = await events(engine)
+    await engine.close()
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.BACKEND
+
+
+async def test_a_server_that_cannot_be_reached_is_left_alone_for_a_while() -> None:
+    engine = engine_of("http://127.0.0.1:1/v1")
+    for _ in range(3):
+        assert engine.health() is None
+        await events(engine)
+    assert "rests" in (engine.health() or "")
+    (end,) = await events(engine)
+    await engine.close()
+    assert isinstance(end, Failed)
+    assert "rests" in end.cause
+
+
+async def test_a_huge_response_is_cut_at_the_cap() -> None:
+    huge = says(*[event("x" * 65536)] * 400, event(finish="stop"), DONE)
+    async with far(huge) as (engine, _):
+        said = await events(engine)
+    assert len(text(said)) == MOST_CHARACTERS
+    assert isinstance(said[-1], Done)
+    assert said[-1].finish_reason == "length"
+
+
+async def test_nul_and_halves_of_characters_are_cleaned() -> None:
+    odd = says(event("a\x00b\ud83d"), event("\ude00"), event("\udc00"), event(finish="stop"), DONE)
+    async with far(odd) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "ab\U0001f600\ufffd"
+
+
+async def test_leaving_a_stream_hangs_up() -> None:
+    endless = says(*[event("x")] * 1000, pause_s=0.01)
+    async with far(endless) as (engine, server):
+        stream = engine.stream(ASK)
+        await anext(stream)
+        await stream.aclose()
+        await asyncio.wait_for(server.closed_early.wait(), 2)
+
+
+async def test_the_key_comes_from_the_environment_and_stays_out_of_the_specification(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAR_KEY", "s3cret-key")
+    engine = engine_of("http://127.0.0.1:1/v1", api_key_env="FAR_KEY")
+    assert engine._client.api_key == "s3cret-key"  # noqa: SLF001 -- nothing else shows it
+    assert "s3cret-key" not in repr(engine._spec)  # noqa: SLF001
+    await engine.close()
