@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pandas as pd
 
+from arena.chance import Miss, miss_of
 from arena.errors import ConfigError, LogError
 from arena.votelog import VoteLog, read_source
 from ratings.agreement import Agreement, agreement
+from ratings.counts import PairCounts
 from ratings.leaderboard import Leaderboard, leaderboard
 from ratings.ranks import told_apart
 from ratings.votes import Votes
@@ -109,6 +111,13 @@ class Board:
     def agreement(self) -> Agreement:
         """How far the raters agree."""
         return agreement(self.ballots, seed=0)
+
+    @cached_property
+    def miss(self) -> Miss:
+        """How far the win rates that the ratings predict are from the actual ones."""
+        counts = PairCounts.of(self.ballots)
+        rated = self.rows.set_index("model")["rating"].reindex(list(counts.models))
+        return miss_of(counts, predicted_rates(rated.to_numpy(dtype=np.float64)))
 
     @cached_property
     def quantizations(self) -> dict[str, str]:

@@ -35,6 +35,7 @@ HIGH: Final = "#3b6f4f"
 LOW: Final = "#9a8f7a"
 PAPER: Final = "#ffffff"
 INK: Final = "#1b1f24"
+PAD: Final = 0.15  # inches around the drawing
 EMPTY: Final = "#f1efe9"  # a pair that never met
 
 
@@ -87,10 +88,13 @@ def _fonts() -> list[str]:
 def _drawn(heat: Heat, title: str) -> "Figure":
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  # slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415  # no window, no global state
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
 
     size = len(heat.models)
     side = max(4.2, 0.42 * size + 2.4)  # inches: a cell holds two digits
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    figure = Figure(
+        figsize=(side + 0.6, side), layout=ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD)
+    )
     axes = figure.add_subplot()
     colours = LinearSegmentedColormap.from_list("evenhand", [LOW, PAPER, HIGH], bad=EMPTY)
     low, high = limits(heat.kind)

@@ -1,3 +1,4 @@
+/* global Plotly */
 // Draws heat maps with plotly in the colours of the page, again when day turns to night.
 // Where the figures come from is not known here: each lies as JSON in its own element.
 (() => {
@@ -6,6 +7,21 @@
 
   const colour = (name, fallback) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim() || fallback;
+
+  const FONT = getComputedStyle(document.documentElement).fontFamily;
+  const pen = document.createElement("canvas").getContext("2d");
+
+  function wide(text, size) {
+    pen.font = `${size}px ${FONT}`;
+    return pen.measureText(text).width;
+  }
+
+  function shortened(name, size, room) {
+    if (wide(name, size) <= room) return name;
+    let kept = name;
+    while (kept && wide(`${kept}…`, size) > room) kept = kept.slice(0, -1);
+    return `${kept}…`;
+  }
 
   function rgb(text) {
     const probe = document.createElement("i");
@@ -33,11 +49,13 @@
     const strong = 0.86; // the strongest cell still carries its number
     const models = cells.x.length;
     const small = models > 24;
-    const longest = Math.max(...cells.y.map((name) => name.length));
     const size = small ? 9 : 12.5;
-    const margin = Math.min(longest * size * 0.56 + 12, 190, box.clientWidth * 0.42);
-    const room = Math.floor(margin / (size * 0.56)) - 1;
-    const short = cells.y.map((n) => (n.length > room ? `${n.slice(0, room - 1)}…` : n));
+    const room = Math.min(170, box.clientWidth * 0.36);
+    const short = cells.y.map((name) => shortened(name, size, room));
+    const longest = Math.max(...short.map((name) => wide(name, size)));
+    const margin = longest + 12;
+    const tilt = longest > 26 ? 40 : 0; // degrees
+    const foot = Math.ceil(Math.sin((tilt * Math.PI) / 180) * longest) + 24;
     const places = cells.x.map((_, i) => i);
     const heat = {
       ...cells,
@@ -69,24 +87,24 @@
     // numbers and hover texts belong to the upper layer alone
     const under = { ...heat, texttemplate: "", hovertemplate: null, hoverinfo: "skip" };
     const upper = { ...veil, z: pale.map((row, i) => row.map((v, j) => (cells.z[i][j] === null ? null : v))) };
-    const side = Math.max(box.clientWidth - margin - 6, 120);
+    const side = Math.max(box.clientWidth - margin - 14, 120);
     const height = small ? side : Math.min(side, models * 54);
-    const foot = small ? Math.min(margin, 150) : 84;
     const axis = {
       tickvals: places, ticktext: short, showgrid: false, zeroline: false, fixedrange: true,
-      tickfont: { color: mute, size }, ticks: "", automargin: false,
+      tickfont: { color: mute, size, family: FONT }, ticks: "", automargin: false,
     };
+    if (!box.dataset.drawn) box.replaceChildren(); // what stood there while it was waited for
     Plotly.react(
       box,
       [ground, under, upper],
       {
-        margin: { l: margin, r: 6, t: 4, b: foot },
+        margin: { l: margin, r: 14, t: 4, b: foot },
         height: height + foot + 4,
-        xaxis: { ...axis, tickangle: -40 },
-        yaxis: { ...axis, autorange: "reversed", ticksuffix: " " },
+        xaxis: { ...axis, tickangle: -tilt },
+        yaxis: { ...axis, autorange: "reversed", ticklabelstandoff: 5 },
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif" },
+        font: { family: FONT },
         dragmode: false,
       },
       { displayModeBar: false, responsive: true, scrollZoom: false },

@@ -7,6 +7,7 @@ computed is not known here.
 
 import asyncio
 import gzip
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
@@ -43,10 +44,11 @@ class Wish:
         """The votes that it is about."""
         return Choice(study=LIVE, aspect=self.aspect, language=self.language)
 
-    def address(self, page: str = PAGE, **other: str | None) -> str:
+    def address(self, page: str = PAGE, *, other: dict[str, str | None] | None = None) -> str:
         """Return the address of a page with this wish, changed in some respect."""
         parts = {"aspect": self.aspect, "language": self.language, "by": _said(self.rank_by)}
-        query = {name: value for name, value in {**parts, **other}.items() if value is not None}
+        parts |= other or {}
+        query = {name: value for name, value in parts.items() if value is not None}
         return f"{page}?{urlencode(query)}" if query else page
 
 
@@ -76,7 +78,7 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
         wish = _wish(request, kept)
         board = await boards.board(kept, wish.choice, wish.rank_by)
         lang = language_of(request)
-        shown = board or await asyncio.to_thread(example_board)
+        shown = await asyncio.to_thread(example_board) if board is None else board
         view = await asyncio.to_thread(board_view, shown, lang, wish.rank_by)
         return shell.page(
             request,
@@ -105,9 +107,9 @@ def _menus(wish: Wish, kept: Kept, lang: str) -> list[Menu]:
 
     def menu(name: str, everything: str, entries: dict[str, str]) -> Menu:
         chosen = getattr(wish, name)
-        listed = [(everything, wish.address(**{name: None}), chosen is None)]
+        listed = [(everything, wish.address(other={name: None}), chosen is None)]
         listed += [
-            (label, wish.address(**{name: value}), value == chosen)
+            (label, wish.address(other={name: value}), value == chosen)
             for value, label in entries.items()
         ]
         return entries.get(chosen, everything), listed
@@ -120,8 +122,8 @@ def _menus(wish: Wish, kept: Kept, lang: str) -> list[Menu]:
         languages = {language: language_name(language) for language in kept.languages}
         menus.append(menu("language", words["all_languages"], languages))
     orders = [
-        (words["by_rating"], wish.address(by=None), wish.rank_by == "rating"),
-        (words["by_elo"], wish.address(by="elo"), wish.rank_by == "elo"),
+        (words["by_rating"], wish.address(other={"by": None}), wish.rank_by == "rating"),
+        (words["by_elo"], wish.address(other={"by": "elo"}), wish.rank_by == "elo"),
     ]
     menus.append((orders[wish.rank_by == "elo"][0], orders))
     return menus
@@ -171,8 +173,6 @@ def _add_downloads(routes: APIRouter, boards: Boards) -> None:
 
 @cache
 def _version() -> str:
-    import hashlib  # noqa: PLC0415  # once
-
     return hashlib.sha256(plotly_script().read_bytes() + drawing().encode()).hexdigest()[:12]
 
 

@@ -118,6 +118,8 @@ class Axis:
 
 def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, str]) -> Any:  # noqa: ANN401  # read by the template
     quantization = board.quantizations.get(row["model"], "")
+    if set(board.quantizations.values()) == {"none"}:
+        quantization = ""  # what is true of all models needs no word beside each
     failed = row["failure_rate"]
     return {
         "rank": place(row),
@@ -181,6 +183,7 @@ def _bar(row: Mapping[Any, Any]) -> list[tuple[str, float, float]]:
 
 def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict[str, str]]:
     heats = []
+    chance = NONE if math.isnan(board.miss.by_chance) else f"{100 * board.miss.by_chance:.1f}"
     for kind in ("actual", "predicted", "residual"):
         heat = board.heat(kind, by=rank_by)
         hover = f"{words[f'hover_{kind}']}<extra></extra>"
@@ -189,7 +192,7 @@ def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict
             {
                 "kind": kind,
                 "title": words[kind],
-                "note": words[f"{kind}_note"],
+                "note": words[f"{kind}_note"].format(chance=chance),
                 "said": said,
                 "figure": in_script(figure(heat, hover=hover)),
             }

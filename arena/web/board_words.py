@@ -60,8 +60,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "任何相邻的两个模型都尚无法区分（{pairs}）。",
     ),
     "doubt_rank": (
-        "Their ranks are shown as ranges; in Elo their places may change with the order of the "
-        "same votes.",
+        (
+            "Their ranks are shown as ranges; in Elo their places may change with the order of the "
+            "same votes."
+        ),
         "它们的名次以范围表示；在 Elo 中，同样的票换个顺序名次就可能改变。",
     ),
     "doubt_elo": (
@@ -72,8 +74,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "between": (", ", "、"),
     "more_pairs": (", and {n} more", "，以及另外 {n} 对"),
     "unrated": (
-        "Not rated yet: {models}. A rating needs something won and something lost (or a tie) "
-        "against the others.",
+        (
+            "Not rated yet: {models}. A rating needs something won and something lost (or a tie) "
+            "against the others."
+        ),
         "尚无评分：{models}。要有评分，须对其他模型有胜有负（或有平局）。",
     ),
     "reasons": ("Set aside: {reasons}.", "未计入的原因：{reasons}。"),
@@ -100,6 +104,15 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "elo": ("Elo, K = 16", "Elo，K = 16"),
     "elo_band": ("± order of votes alone", "± 仅因投票顺序"),
     "votes": ("Votes", "票数"),
+    "votes_unit": ("votes", "票"),
+    "legend": (
+        "Point and line: rating and its {interval}. Bar:",
+        "点与线：评分及其{interval}。条：",
+    ),
+    "wins": ("won", "胜"),
+    "ties": ("tied", "平"),
+    "both_bad": ("both bad", "都不好"),
+    "losses": ("lost", "负"),
     "bar": ("Won · tied · both bad · lost", "胜 · 平 · 都不好 · 负"),
     "bar_said": (
         "{wins} won, {ties} tied, {both_bad} both bad, {losses} lost",
@@ -127,24 +140,32 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "predicted_note": ("What the ratings alone would expect.", "仅凭评分的预期。"),
     "residual": ("Difference, in points", "差值（百分点）"),
     "residual_note": (
-        "Actual less predicted; with few votes chance alone makes large ones.",
-        "实际减预测；票数少时，仅随机就会产生较大差值。",
+        "Actual less predicted; chance alone gives about {chance}.",
+        "实际减预测；仅随机即约有 {chance}。",
     ),
     "hover_actual": (
-        "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-        "wins %{customdata[3]} % of %{customdata[2]} votes, ties half",
-        "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
-        "%{customdata[2]} 票中胜 %{customdata[3]} %，平局计一半",
+        (
+            "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+            "wins %{customdata[3]} % of %{customdata[2]} votes, ties half"
+        ),
+        (
+            "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
+            "%{customdata[2]} 票中胜 %{customdata[3]} %，平局计一半"
+        ),
     ),
     "hover_predicted": (
         "<b>%{customdata[0]}</b> against %{customdata[1]}<br>should win %{customdata[3]} %",
         "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>预期胜 %{customdata[3]} %",
     ),
     "hover_residual": (
-        "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-        "%{customdata[3]} points, %{customdata[2]} votes",
-        "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
-        "%{customdata[3]} 个百分点，%{customdata[2]} 票",
+        (
+            "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+            "%{customdata[3]} points, %{customdata[2]} votes"
+        ),
+        (
+            "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
+            "%{customdata[3]} 个百分点，%{customdata[2]} 票"
+        ),
     ),
     "heat_said": (
         "{title}: heat map of {n} models, in the order of the table.",
@@ -155,10 +176,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     # no votes
     "empty_title": ("No votes yet", "还没有投票"),
     "empty": (
-        "Ask two hidden models something, say which response is better, and they appear here: "
-        "rated from every vote so far, with how far each rating can be trusted.",
-        "向两个匿名模型提问，选出更好的回答，它们就会出现在这里：由迄今所有的票算出评分，"
-        "并说明每个评分有多可信。",
+        (
+            "Ask two hidden models something, say which response is better, and they appear here: "
+            "rated from every vote so far, with how far each rating can be trusted."
+        ),
+        (
+            "向两个匿名模型提问，选出更好的回答，它们就会出现在这里：由迄今所有的票算出评分，"
+            "并说明每个评分有多可信。"
+        ),
     ),
     "empty_go": ("Start a battle", "开始对战"),
     "none_title": ("No votes on this", "这里还没有投票"),

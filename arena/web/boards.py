@@ -78,9 +78,10 @@ class Boards:
             tuple(sorted(str(value) for value in live[name].dropna().unique() if value))
             for name in ("aspect", "language")
         )
-        boards = {(None, None, "rating"): _made(log, Choice(study=LIVE), "rating")}
+        boards: dict[_Key, Board | None] = {}
+        boards[None, None, "rating"] = _made(log, Choice(study=LIVE), "rating")
         took = time.monotonic() - began
-        return Kept(state, log, aspects, languages, {**boards}, began + (1 + PATIENCE) * took)
+        return Kept(state, log, aspects, languages, boards, began + (1 + PATIENCE) * took)
 
 
 def _made(log: VoteLog, choice: Choice, rank_by: RankBy) -> Board | None:
