@@ -6,17 +6,16 @@ gone, a cancelled request. Knows neither text nor retries.
 
 import asyncio
 import itertools
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from transformers import ContinuousBatchingConfig, GenerationConfig
 
+from serving.cache import CacheShape
 from serving.engine import EngineError, FailureKind
 from serving.sampling import BatchSampler, Draw
 from serving.spec import Sampling
@@ -24,32 +23,6 @@ from serving.tokens import SourceDiedError, TokenRequest
 
 LOOK_S = 0.5  # seconds between two looks at whether the thread still lives
 START_S = 120.0  # seconds that the first forward pass may take
-
-
-@dataclass(frozen=True, slots=True)
-class CacheShape:
-    """How large the key-value cache is; the library's default would take the whole device."""
-
-    blocks: int
-    page_tokens: int
-    batch_tokens: int
-    requests: int
-
-    @classmethod
-    def of(cls, context_tokens: int, requests: int, *, cuda: bool) -> "CacheShape":
-        """Return a cache that holds ``requests`` responses of full length."""
-        page = 256 if cuda else 32
-        blocks = requests * (math.ceil(context_tokens / page) + 1)
-        return cls(blocks, page, 2048 if cuda else 256, requests)
-
-    @property
-    def tokens(self) -> int:
-        """The most tokens that one request may have: a block is left for the library."""
-        return (self.blocks - 1) * self.page_tokens
-
-    def blocks_for(self, request: TokenRequest) -> int:
-        """Return how many blocks a request may come to need."""
-        return math.ceil((len(request.ids) + request.limit) / self.page_tokens) + 1
 
 
 class Gate:
@@ -98,7 +71,7 @@ class Batcher:
     Raises
     ------
     ValueError
-        If the library refuses the model (its attention is not one it can page).
+        If the model's attention cannot be paged.
     """
 
     def __init__(self, model: Any, shape: CacheShape, eos: frozenset[int]) -> None:  # noqa: ANN401
@@ -106,6 +79,9 @@ class Batcher:
         self._eos = sorted(eos) or [-1]
         self._gate = Gate(shape.blocks)
         self._names = itertools.count()
+        if not model._can_set_attn_implementation():  # noqa: SLF001 -- the library asks it too
+            # The library would go on, and requests would read each other's text.
+            raise ValueError(f"{type(model).__name__} has an attention of its own")
         self._manager = model.init_continuous_batching(
             generation_config=_greedy(self._eos),
             continuous_batching_config=ContinuousBatchingConfig(
@@ -147,7 +123,7 @@ class Batcher:
 
     async def tokens(self, request: TokenRequest) -> AsyncGenerator[list[int]]:
         """Yield new ids as they come; leaving early frees the request's place."""
-        async with self._gate.hold(self._shape.blocks_for(request)):
+        async with self._gate.hold(self._shape.blocks_for(len(request.ids) + request.limit)):
             with self._inbox() as (name, inbox):
                 self._add(request, name)
                 seen = 0

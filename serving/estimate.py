@@ -1,6 +1,6 @@
 """How much memory a model will take, from its files' headers alone: nothing is loaded.
 
-Knows the layouts of bitsandbytes and of the key-value cache; knows no budget.
+Knows the layouts of bitsandbytes; knows no budget.
 """
 
 import json
@@ -10,13 +10,15 @@ from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
+from serving.cache import CacheShape, context_of
 from serving.engine import EngineError, FailureKind
 from serving.quantize import check_weights
 from serving.spec import ModelSpec, Quantization
 
-CONTEXT_TOKENS = 4096  # the loader's own cap where the roster sets none
 NF4_BLOCK = 64  # weights that share one scale
 NF4_OUTER = 256  # scales that share one scale of their own
+# Only the matrices of linear layers are quantized: not the first and last, nor fused experts.
+WHOLE = ("embed", "lm_head", "wte", "wpe", "experts")
 HALF = 2  # bytes
 FULL = 4  # bytes
 
@@ -48,10 +50,12 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
     folder = folder_of(spec)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        shapes = [shape for file in folder.glob("*.safetensors") for shape in _shapes(file)]
+        tensors = [tensor for file in folder.glob("*.safetensors") for tensor in _tensors(file)]
         width = HALF if cuda else FULL
-        weights = sum(_bytes(*shape, spec.quantization, width) for shape in shapes)
-        return Estimate(weights, _cache_bytes(spec, config, width, cuda=cuda))
+        weights = sum(_bytes(*tensor, spec.quantization, width) for tensor in tensors)
+        trained = config.get("max_position_embeddings") or config.get("n_positions")
+        shape = CacheShape.of(context_of(spec, trained), spec.batch, cuda=cuda)
+        return Estimate(weights, shape.bytes(config, width))
     except (OSError, ValueError, KeyError, struct.error) as error:
         raise EngineError(
             FailureKind.BACKEND, f"{spec.name}: cannot read the checkpoint {folder}: {error}"
@@ -78,7 +82,7 @@ def folder_of(spec: ModelSpec) -> Path:
     return Path(found)
 
 
-def _shapes(file: Path) -> list[tuple[str, list[int]]]:
+def _tensors(file: Path) -> list[tuple[str, list[int]]]:
     """Return name and shape of every tensor in a safetensors file, from its header."""
     with file.open("rb") as stream:
         (size,) = struct.unpack("<Q", stream.read(8))
@@ -89,25 +93,10 @@ def _shapes(file: Path) -> list[tuple[str, list[int]]]:
 def _bytes(name: str, shape: list[int], quantization: Quantization, width: int) -> int:
     """Return the bytes of one tensor in memory."""
     count = prod(shape)
-    # Only the matrices of linear layers are quantized; the first and the last stay whole.
-    whole = len(shape) < 2 or any(part in name for part in ("embed", "lm_head", "wte", "wpe"))  # noqa: PLR2004 -- a matrix
+    whole = len(shape) < 2 or any(part in name for part in WHOLE)  # noqa: PLR2004 -- a matrix
     if whole or quantization is Quantization.NONE:
         return count * width
     if quantization is Quantization.INT8:
         return count + shape[0] * FULL
     scales = ceil(count / NF4_BLOCK)
     return ceil(count / 2) + scales + ceil(scales / NF4_OUTER) * FULL
-
-
-def _cache_bytes(spec: ModelSpec, config: dict[str, Any], width: int, *, cuda: bool) -> int:
-    config = config.get("text_config", config)
-    layers = config.get("num_hidden_layers") or config["n_layer"]
-    heads = config.get("num_attention_heads") or config["n_head"]
-    hidden = config.get("hidden_size") or config["n_embd"]
-    pairs = config.get("num_key_value_heads") or heads
-    size = config.get("head_dim") or hidden // heads
-    trained = config.get("max_position_embeddings") or config.get("n_positions") or CONTEXT_TOKENS
-    context = spec.context_tokens or min(trained, CONTEXT_TOKENS)
-    page = 256 if cuda else 32
-    blocks = spec.batch * (ceil(context / page) + 1) + 2
-    return int(2 * layers * pairs * size * width * page * blocks)

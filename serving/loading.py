@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from serving.cache import context_of
 from serving.engine import EngineError, FailureKind
 from serving.quantize import check_weights, load_arguments, quiet_libraries
 from serving.spec import ModelSpec, Quantization
 from serving.tokens import kind_of
 
 log = logging.getLogger(__name__)
-
-CONTEXT_TOKENS = 4096  # unless the roster says more: a cache for 128,000 tokens fills a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +110,13 @@ def _model(spec: ModelSpec, device: torch.device) -> Any:  # noqa: ANN401 -- any
 
 def _context(spec: ModelSpec, model: Any) -> int:  # noqa: ANN401 -- any architecture
     trained = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if spec.context_tokens is None:
-        return min(trained or CONTEXT_TOKENS, CONTEXT_TOKENS)
-    if trained is not None and spec.context_tokens > trained:
+    if trained is not None and (spec.context_tokens or 0) > trained:
         raise EngineError(
             FailureKind.CONTEXT,
             f"{spec.name}: context_tokens {spec.context_tokens} is more than "
             f"the {trained} that the checkpoint was made for",
         )
-    return spec.context_tokens
+    return context_of(spec, trained)
 
 
 def _eos(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401 -- any architecture

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from serving.batching import Batcher, CacheShape
+from serving.batching import Batcher
+from serving.cache import CacheShape
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
 from serving.loading import Loaded, load
 from serving.plain import Plain
@@ -148,9 +149,12 @@ def build(spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = REST_S) -> L
     shape = CacheShape.of(loaded.context_tokens, spec.batch, cuda=cuda)
     first = _source(spec, loaded, shape)
 
+    batched = isinstance(first, Batcher)
+
     def again() -> TokenSource:
         _free_memory()
-        return _source(spec, loaded, shape)
+        # What was served batched is not made slower for good by one bad moment.
+        return _batcher(loaded, shape) if batched else Plain(loaded.model, loaded.eos)
 
     supervisor = Supervisor(spec.name, again, rest_s=rest_s, source=first)
     return LocalEngine(spec, loaded, shape, supervisor)
@@ -159,28 +163,30 @@ def build(spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = REST_S) -> L
 def _source(spec: ModelSpec, loaded: Loaded, shape: CacheShape) -> TokenSource:
     """Return a running source: batched where the library can, plain where it refuses."""
     try:
-        batcher = Batcher(loaded.model, shape, loaded.eos)
+        return _batcher(loaded, shape)
     except (ValueError, AttributeError, NotImplementedError) as refusal:
         log.warning("%s: no continuous batching, plain generation instead: %s", spec.name, refusal)
-        return Plain(loaded.model, loaded.eos)
-    try:
-        batcher.start()
     except SourceDiedError as death:
-        batcher.stop()
         if death.kind is not FailureKind.ENGINE_DEAD:
             raise EngineError(death.kind, f"{spec.name}: {death}") from death
         log.warning("%s: continuous batching died, plain generation instead: %s", spec.name, death)
-        return Plain(loaded.model, loaded.eos)
+    return Plain(loaded.model, loaded.eos)
+
+
+def _batcher(loaded: Loaded, shape: CacheShape) -> Batcher:
+    """Return a batcher that has run its first request."""
+    batcher = Batcher(loaded.model, shape, loaded.eos)
+    try:
+        batcher.start()
+    except SourceDiedError:
+        batcher.stop()
+        raise
     return batcher
 
 
 def _footprint(loaded: Loaded, shape: CacheShape) -> int:
-    config = loaded.model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    token = 2 * config.num_hidden_layers * heads * width * loaded.model.dtype.itemsize
-    cache = token * (shape.blocks + 2) * shape.page_tokens
-    return int(loaded.model.get_memory_footprint() + cache)
+    config, width = loaded.model.config.to_dict(), loaded.model.dtype.itemsize
+    return int(loaded.model.get_memory_footprint()) + shape.bytes(config, width)
 
 
 def _free_memory() -> None:

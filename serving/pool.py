@@ -116,15 +116,20 @@ class Pool:
             self._wake()
 
     async def warm(self, names: Iterable[str]) -> None:
-        """Load models ahead of their first use, as many as fit; the rest wait for their turn."""
+        """Load models ahead of their first use, as many as fit; the rest wait for their turn.
+
+        A model that cannot be loaded stops no other: it is logged, and `unavailable` names it.
+        """
         room = self._budget
         for name in dict.fromkeys(names):
-            size = self._size(name)
-            if size > room:
-                continue
-            room -= size
-            async with self.engine(name):
-                pass
+            try:
+                size = self._size(name)
+                if size > room:
+                    continue
+                async with self.engine(name):
+                    room -= size
+            except EngineError as error:
+                log.error("%s is left out: %s", name, error)  # noqa: TRY400 -- loading logged it
 
     async def close(self) -> None:
         """Close all engines; who waits is refused, streams still open end as cancelled."""

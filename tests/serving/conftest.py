@@ -37,11 +37,16 @@ def _tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> int:
 
 @pytest.fixture(scope="session")
 def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return a maker of tiny random Llama checkpoints."""
+    """Return a maker of tiny random checkpoints."""
 
-    def make(*, template: str | None = TEMPLATE, **changes: Any) -> Path:  # noqa: ANN401
+    def make(
+        *,
+        template: str | None = TEMPLATE,
+        family: str = "Llama",
+        **changes: Any,  # noqa: ANN401 -- any field of a configuration
+    ) -> Path:
         import torch  # noqa: PLC0415 -- heavy
-        from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415 -- heavy
+        import transformers  # noqa: PLC0415 -- heavy
 
         folder = tmp_path_factory.mktemp("checkpoint")
         size = _tokenizer(folder, template=template)
@@ -58,7 +63,8 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
             "initializer_range": 0.5,
         }
         torch.manual_seed(0)
-        LlamaForCausalLM(LlamaConfig(**(shape | changes))).save_pretrained(folder)
+        config = getattr(transformers, f"{family}Config")(**(shape | changes))
+        getattr(transformers, f"{family}ForCausalLM")(config).save_pretrained(folder)
         return folder
 
     return make

@@ -1,20 +1,11 @@
-"""The gate before the key-value cache, and the cache's size."""
+"""The gate before the key-value cache."""
 
 import asyncio
 
 import pytest
 
-from serving.batching import CacheShape, Gate
-from serving.spec import Sampling
-from serving.tokens import TokenRequest
+from serving.batching import Gate
 from tests.serving.virtual_time import virtual_time
-
-
-def test_a_cache_holds_as_many_full_responses_as_asked() -> None:
-    shape = CacheShape.of(256, 4, cuda=False)
-    full = TokenRequest(tuple(range(200)), 56, Sampling(), seed=0)
-    assert shape.blocks == 4 * shape.blocks_for(full)
-    assert shape.tokens >= 256
 
 
 @virtual_time

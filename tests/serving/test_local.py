@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 
-from serving import local
 from serving.batching import Batcher
 from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Message, Prompt
 from serving.local import LocalEngine, build
@@ -326,16 +325,18 @@ async def test_threads_of_an_engine_do_not_keep_the_process_alive(checkpoint: Pa
         assert all(thread.daemon for thread in set(threading.enumerate()) - before)
 
 
+@pytest.mark.parametrize("family", ["Mamba", "Bloom"])
 async def test_a_model_that_cannot_be_paged_is_served_plainly(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+    make_checkpoint: Callable[..., Path], family: str
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise ValueError("Implementation flex is not supported for continuous batching")
-
-    monkeypatch.setattr(local, "Batcher", refuse)
-    async with running(checkpoint) as engine:
+    """Mamba the library refuses; Bloom it takes, and mixes up the requests of a batch."""
+    folder = make_checkpoint(family=family, state_size=8, n_head=2)
+    async with running(folder, sampling=GREEDY) as engine:
         assert isinstance(source_of(engine), Plain)
-        assert isinstance((await events(engine))[-1], Done)
+        alone = [text(await events(engine, Prompt.of(asked))) for asked in ("a", "why?")]
+        together = await asyncio.gather(*(events(engine, Prompt.of(a)) for a in ("a", "why?")))
+    assert [text(said) for said in together] == alone
+    assert all(alone)
 
 
 def test_a_context_larger_than_the_checkpoints_is_refused(checkpoint: Path) -> None:
@@ -364,4 +365,4 @@ async def test_the_first_token_comes_at_once(checkpoint: Path) -> None:
         end = (await events(engine))[-1]
     assert isinstance(end, Done)
     assert end.first_token_seconds is not None
-    assert end.first_token_seconds < 0.3
+    assert end.first_token_seconds < 1.0  # 0.02 s on an idle machine

@@ -244,6 +244,14 @@ async def test_warming_loads_ahead_as_many_as_fit() -> None:
     assert pool.resident() == ("a", "b")
 
 
+async def test_a_broken_model_does_not_stop_the_others_from_warming() -> None:
+    shop = Workshop(broken={"b": EngineError(FailureKind.TEMPLATE, "b: no template")})
+    pool = shop.pool(3)
+    await pool.warm("abc")
+    assert pool.resident() == ("a", "c")
+    assert list(pool.unavailable()) == ["b"]
+
+
 async def test_leaving_the_queue_leaves_it_in_order() -> None:
     pool = Workshop().pool(1)
     async with pool.engine("a"):

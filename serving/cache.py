@@ -1,0 +1,72 @@
+"""The key-value cache of one engine: how many tokens it holds and what that costs.
+
+Arithmetic only, the same before a model is loaded and after. The library's own default would take
+nearly the whole device for the first model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from serving.spec import ModelSpec
+
+CONTEXT_TOKENS = 4096  # unless the roster says more: room for 128,000 tokens fills a card
+CPU_PAGE, GPU_PAGE = 32, 256  # tokens in a block; fast attention on a GPU wants 256
+CPU_BATCH, GPU_BATCH = 256, 2048  # tokens of one forward pass
+SPARE_BLOCKS = 2  # that the library adds for padding
+
+
+def context_of(spec: ModelSpec, trained: int | None) -> int:
+    """Return the most tokens of prompt and response together."""
+    return spec.context_tokens or min(trained or CONTEXT_TOKENS, CONTEXT_TOKENS)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShape:
+    """Blocks of tokens, and how many tokens and requests go through one forward pass."""
+
+    blocks: int
+    page_tokens: int
+    batch_tokens: int
+    requests: int
+
+    @classmethod
+    def of(cls, context_tokens: int, requests: int, *, cuda: bool) -> "CacheShape":
+        """Return a cache that holds ``requests`` responses of full length."""
+        page = GPU_PAGE if cuda else CPU_PAGE
+        blocks = requests * (ceil(context_tokens / page) + 1)
+        return cls(blocks, page, GPU_BATCH if cuda else CPU_BATCH, requests)
+
+    @property
+    def tokens(self) -> int:
+        """The most tokens that one request may have: a block is left for the library."""
+        return (self.blocks - 1) * self.page_tokens
+
+    def blocks_for(self, tokens: int) -> int:
+        """Return how many blocks a request of so many tokens may come to need."""
+        return ceil(tokens / self.page_tokens) + 1
+
+    def bytes(self, config: Mapping[str, Any], width: int) -> int:
+        """Return what the cache takes for a model.
+
+        Parameters
+        ----------
+        config : mapping
+            The checkpoint's configuration. A model without attention has no such cache.
+        width : int
+            Bytes of one number.
+        """
+        return bytes_per_token(config, width) * (self.blocks + SPARE_BLOCKS) * self.page_tokens
+
+
+def bytes_per_token(config: Mapping[str, Any], width: int) -> int:
+    """Return the bytes of keys and values of one token in all layers."""
+    config = config.get("text_config") or config
+    layers = config.get("num_hidden_layers") or config.get("n_layer") or 0
+    heads = config.get("num_attention_heads") or config.get("n_head") or 0
+    hidden = config.get("hidden_size") or config.get("n_embd") or 0
+    if not heads:
+        return 0
+    pairs = config.get("num_key_value_heads") or heads
+    return int(2 * layers * pairs * (config.get("head_dim") or hidden // heads) * width)

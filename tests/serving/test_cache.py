@@ -1,0 +1,57 @@
+"""The key-value cache: enough for what it promises, and its price."""
+
+import pytest
+
+from serving.cache import CacheShape, bytes_per_token, context_of
+from serving.spec import ModelSpec
+
+LLAMA_2_7B = {"num_hidden_layers": 32, "num_attention_heads": 32, "hidden_size": 4096}
+LLAMA_3_8B = LLAMA_2_7B | {"num_key_value_heads": 8}
+QWEN_2_7B = {
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "hidden_size": 3584,
+}
+GPT_2 = {"n_layer": 12, "n_head": 12, "n_embd": 768}
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+def test_a_cache_holds_as_many_full_responses_as_asked(*, cuda: bool) -> None:
+    shape = CacheShape.of(1000, 4, cuda=cuda)
+    assert shape.blocks == 4 * shape.blocks_for(1000)
+    assert shape.tokens >= 1000
+
+
+@pytest.mark.parametrize(
+    ("config", "kibibytes"),
+    [
+        pytest.param(LLAMA_2_7B, 512, id="Llama 2 7B"),
+        pytest.param(LLAMA_3_8B, 128, id="Llama 3.1 8B"),
+        pytest.param(QWEN_2_7B, 56, id="Qwen2.5 7B"),
+        pytest.param(GPT_2, 36, id="GPT-2"),
+        pytest.param({"text_config": LLAMA_3_8B}, 128, id="within a model of several kinds"),
+        pytest.param({"num_hidden_layers": 9, "hidden_size": 8}, 0, id="no attention"),
+    ],
+)
+def test_a_token_costs_what_the_published_shapes_say(
+    config: dict[str, object], kibibytes: int
+) -> None:
+    """Two bytes a number: 2 x layers x key-value heads x width of a head x 2 bytes."""
+    assert bytes_per_token(config, 2) == kibibytes * 1024
+
+
+@pytest.mark.parametrize(
+    ("asked", "trained", "tokens"),
+    [
+        pytest.param(None, 2048, 2048, id="the checkpoint's own"),
+        pytest.param(None, 131072, 4096, id="not all of a huge one"),
+        pytest.param(8192, 131072, 8192, id="what the roster asks for"),
+        pytest.param(None, None, 4096, id="unknown"),
+    ],
+)
+def test_the_context_is_the_rosters_or_a_sound_share(
+    asked: int | None, trained: int | None, tokens: int
+) -> None:
+    spec = ModelSpec(name="m", checkpoint="c", context_tokens=asked)
+    assert context_of(spec, trained) == tokens
