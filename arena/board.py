@@ -114,9 +114,10 @@ class Board:
 
     @cached_property
     def miss(self) -> Miss:
-        """How far the win rates that the ratings predict are from the actual ones."""
+        """How far win rates are from those predicted by the numbers that rank the models."""
         counts = PairCounts.of(self.ballots)
-        rated = self.rows.set_index("model")["rating"].reindex(list(counts.models))
+        rated = self.rows.set_index("model")[self.settings["rank_by"]]
+        rated = rated.reindex(list(counts.models))
         return miss_of(counts, predicted_rates(rated.to_numpy(dtype=np.float64)))
 
     @cached_property

@@ -79,7 +79,7 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
         board = await boards.board(kept, wish.choice, wish.rank_by)
         lang = language_of(request)
         shown = await asyncio.to_thread(example_board) if board is None else board
-        view = await asyncio.to_thread(board_view, shown, lang, wish.rank_by)
+        view = await asyncio.to_thread(board_view, shown, lang)
         return shell.page(
             request,
             "board.html",

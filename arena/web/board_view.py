@@ -23,9 +23,9 @@ NONE: Final = TO  # where there is no number
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 
 
-def board_view(board: Board, lang: str, rank_by: RankBy) -> dict[str, Any]:
+def board_view(board: Board, lang: str) -> dict[str, Any]:
     """Return everything that the template shows of a board."""
-    words = board_words(lang)
+    words, rank_by = board_words(lang), board.settings["rank_by"]
     rows = board.rows.to_dict("records")
     axis = Axis([r["lower"] for r in rows] + [r["upper"] for r in rows])
     clustered = board.interval.startswith("clustered")
@@ -186,12 +186,13 @@ def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict
     chance = NONE if math.isnan(board.miss.by_chance) else f"{100 * board.miss.by_chance:.1f}"
     for kind in ("actual", "predicted", "residual"):
         heat = board.heat(kind, by=rank_by)
+        title = words["predicted_elo" if (kind, rank_by) == ("predicted", "elo") else kind]
         hover = f"{words[f'hover_{kind}']}<extra></extra>"
-        said = words["heat_said"].format(title=words[kind], n=len(heat.models))
+        said = words["heat_said"].format(title=title, n=len(heat.models))
         heats.append(
             {
                 "kind": kind,
-                "title": words[kind],
+                "title": title,
                 "note": words[f"{kind}_note"].format(chance=chance),
                 "said": said,
                 "figure": in_script(figure(heat, hover=hover)),

@@ -137,6 +137,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "行对列，平局计一半。浅色：票数少。",
     ),
     "predicted": ("Predicted from ratings", "由评分预测"),
+    "predicted_elo": ("Predicted from Elo", "由 Elo 预测"),
     "predicted_note": ("What the ratings alone would expect.", "仅凭评分的预期。"),
     "residual": ("Difference, in points", "差值（百分点）"),
     "residual_note": (
