@@ -49,8 +49,16 @@ class Groups:
         return np.asarray(same & (self.of_model != ALONE), dtype=np.bool_)
 
 
-def comparable_groups(counts: PairCounts) -> Groups:
+def comparable_groups(counts: PairCounts, *, ties_join: bool = True) -> Groups:
     """Split models into groups within which ratings exist.
+
+    Parameters
+    ----------
+    counts : PairCounts
+        Votes.
+    ties_join : bool, default True
+        Whether a tie links two models both ways, as it does where it is half a win for each. A
+        model of ties explains a tie by its own parameter, so there only wins link.
 
     Returns
     -------
@@ -58,7 +66,7 @@ def comparable_groups(counts: PairCounts) -> Groups:
         Strongly connected components of the graph that leads from each model to those it beat
         or tied with [1]_; larger ones first, then those with more votes.
     """
-    points = counts.points
+    points = counts.points if ties_join else counts.wins
     if _all_joined(points > 0):
         return Groups(np.zeros(len(points), dtype=np.intp), 1, {})
     _, component = connected_components(np.greater(points, 0), connection="strong")

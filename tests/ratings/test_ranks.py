@@ -1,13 +1,14 @@
 """Ranks: places, their ranges, and groups ranked apart."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ratings.bradley_terry import bradley_terry
 from ratings.counts import PairCounts
-from ratings.intervals import sandwich
-from ratings.ranks import rank_ranges, ranks, told_apart
+from ratings.intervals import Uncertainty, sandwich
+from ratings.ranks import Method, p_best, p_better, rank_ranges, ranks, told_apart
 from ratings.votes import Votes
 
 ONE_GROUP = np.zeros(3, dtype=np.intp)
@@ -53,3 +54,76 @@ def test_a_place_lies_in_its_range(votes: Votes) -> None:
     place = ranks(fit.ratings, groups)[rated]
     best, worst = rank_ranges(fit.ratings, groups, told_apart(fit.ratings, sandwich(fit)))
     assert np.all((best[rated] <= place) & (place <= worst[rated]))
+
+
+def spread(error: float, df: float = float("inf")) -> Uncertainty:
+    """Return the uncertainty of three unrelated ratings."""
+    variance = error**2 * np.eye(3)
+    difference = error * np.sqrt(2) * (1 - np.eye(3))
+    return Uncertainty("sandwich", variance, np.full(3, error), difference, df)
+
+
+def test_overlap_is_stricter_than_the_interval_of_the_difference() -> None:
+    ratings = np.array([1030.0, 1000.0, 970.0])  # gaps of 30: 1.96 x 14.1 = 27.7 and 2 x 19.6
+    assert told_apart(ratings, spread(10.0))[0, 1]
+    assert not told_apart(ratings, spread(10.0), method="overlap")[0, 1]
+    assert told_apart(ratings, spread(10.0), method="overlap")[0, 2]
+
+
+def test_all_pairs_at_once_need_the_studentized_range() -> None:
+    """Tukey: three unrelated ratings differ at 95 % by 3.314 standard errors of one."""
+    inside, outside = (np.array([1000.0 + gap, 1000.0, 1000.0]) for gap in (32.5, 33.8))
+    assert told_apart(inside, spread(10.0))[0, 1]
+    assert not told_apart(inside, spread(10.0), method="simultaneous")[0, 1]
+    assert told_apart(outside, spread(10.0), method="simultaneous")[0, 1]
+
+
+def test_few_clusters_make_all_pairs_at_once_wider() -> None:
+    """Tukey with 4 degrees of freedom: 5.040 standard errors of one."""
+    inside, outside = (np.array([1000.0 + gap, 1000.0, 1000.0]) for gap in (48.0, 53.0))
+    assert not told_apart(inside, spread(10.0, df=4), method="simultaneous")[0, 1]
+    assert told_apart(outside, spread(10.0, df=4), method="simultaneous")[0, 1]
+
+
+def test_chance_to_be_better_is_that_of_the_normal_curve() -> None:
+    ahead = 10 * np.sqrt(2) * 1.96
+    chance = p_better(np.array([1000.0 + ahead, 1000.0, 1000.0]), spread(10.0))
+    assert chance[0, 1] == pytest.approx(0.975, abs=1e-4)
+    assert chance[1, 0] == pytest.approx(0.025, abs=1e-4)
+    assert chance[1, 2] == 0.5
+    assert np.isnan(chance[0, 0])
+
+
+def test_chances_to_be_best_add_up_to_one() -> None:
+    assert p_best(np.full(3, 1000.0), spread(10.0)) == pytest.approx([1 / 3] * 3, abs=0.01)
+    clear = p_best(np.array([1100.0, 1000.0, 900.0]), spread(10.0))
+    assert clear.tolist() == [1, 0, 0]
+
+
+def test_groups_have_a_best_of_their_own() -> None:
+    pairs = [[0, 1], [1, 0], [0, 1], [2, 3], [3, 2], [0, 4]]
+    votes = Votes.from_arrays(tuple("ABCDE"), pairs, [0, 0, 2, 0, 0, 0])
+    fit = bradley_terry(PairCounts.of(votes))
+    chance = p_best(fit.ratings, sandwich(fit))
+    assert chance[:2].sum() == pytest.approx(1)
+    assert chance[2:4].sum() == pytest.approx(1)
+    assert np.isnan(chance[4])
+
+
+@pytest.mark.parametrize("method", ["difference", "simultaneous", "overlap"])
+def test_no_rule_tells_models_apart_that_share_no_scale(method: Method) -> None:
+    votes = Votes.from_arrays(tuple("ABCD"), [[0, 1]] * 999 + [[1, 0], [2, 3]], [0] * 1000 + [2])
+    fit = bradley_terry(PairCounts.of(votes))
+    above = told_apart(fit.ratings, sandwich(fit), method=method)
+    assert above[0, 1]
+    assert not above[:2, 2:].any()
+    assert not above[2:].any()
+
+
+@pytest.mark.parametrize("method", ["simultaneous", "overlap"])
+def test_the_other_rules_are_stricter_on_real_votes(method: Method, real_votes: Votes) -> None:
+    fit = bradley_terry(PairCounts.of(real_votes))
+    plain = told_apart(fit.ratings, sandwich(fit))
+    stricter = told_apart(fit.ratings, sandwich(fit), method=method)
+    assert stricter.sum() < plain.sum()
+    assert not np.any(stricter & ~plain)
