@@ -219,10 +219,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join(timeout=20)
 
 
-async def opened(
-    browser: Browser, address: str, viewport: dict[str, int]
-) -> tuple[Page, list[str]]:
-    context = await browser.new_context(viewport=viewport, locale="en-GB")  # type: ignore[arg-type]
+async def opened(browser: Browser, address: str, viewport: ViewportSize) -> tuple[Page, list[str]]:
+    context = await browser.new_context(viewport=viewport, locale="en-GB")
     page, wrong = await context.new_page(), []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arena.chance import miss_of
+from arena.board.chance import miss_of
 from ratings.counts import PairCounts
 from ratings.elo import expected_score
 from ratings.votes import Votes

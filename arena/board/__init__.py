@@ -1,0 +1,27 @@
+"""Boards: what votes say about models, made anew from the log each time.
+
+`choice` says which votes count together, `table` is the board, `making` hands votes to `ratings`,
+`chance` says how far predictions miss, `plain` writes numbers as JSON has them. How a board is
+printed or drawn is not known here.
+"""
+
+from arena.board.chance import Miss
+from arena.board.choice import LIVE, Choice
+from arena.board.making import board_of, boards_by
+from arena.board.plain import plain
+from arena.board.table import KINDS, ROW_COLUMNS, Board, Heat, Kind, RankBy
+
+__all__ = [
+    "KINDS",
+    "LIVE",
+    "ROW_COLUMNS",
+    "Board",
+    "Choice",
+    "Heat",
+    "Kind",
+    "Miss",
+    "RankBy",
+    "board_of",
+    "boards_by",
+    "plain",
+]
