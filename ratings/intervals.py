@@ -13,27 +13,22 @@ does not know which interval a board shows.
 References
 ----------
 .. [1] H. White, "Maximum Likelihood Estimation of Misspecified Models", Econometrica, 50(1), 1982.
-.. [2] A. C. Cameron, J. B. Gelbach and D. L. Miller, "Robust Inference With Multiway Clustering",
-   Journal of Business & Economic Statistics, 29(2), 2011.
 """
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import stdtrit
 
 from ratings.bradley_terry import POINTS, BradleyTerry
-from ratings.columns import Labels
+from ratings.clusters import two_way_meat
 from ratings.counts import vote_cells
 from ratings.groups import ALONE
 from ratings.votes import SCORES, Votes
 
-FEWEST_QUESTIONS: Final = 8  # below these, too few clusters for a clustered interval
-FEWEST_RATERS: Final = 5
 NORMAL: Final = float("inf")  # degrees of freedom of the normal distribution
 
 Kind = Literal["sandwich", "clustered"]
@@ -67,7 +62,7 @@ class Uncertainty:
 
     def quantile(self, level: float = 0.95) -> float:
         """Return how many standard errors lie on either side of a two-sided interval."""
-        return float(stdtrit(self.df, 0.5 + level / 2.0))
+        return t_quantile(self.df, level)
 
     def interval(
         self, ratings: NDArray[np.float64], level: float = 0.95
@@ -75,6 +70,11 @@ class Uncertainty:
         """Return the lower and upper end of each rating's interval, in points."""
         half_width = self.quantile(level) * self.error
         return ratings - half_width, ratings + half_width
+
+
+def t_quantile(df: float, level: float = 0.95) -> float:
+    """Return the two-sided quantile of the t distribution, the normal one at infinite ``df``."""
+    return float(stdtrit(df, 0.5 + level / 2.0))
 
 
 def sandwich(fit: BradleyTerry) -> Uncertainty:
@@ -110,28 +110,17 @@ def clustered(fit: BradleyTerry, votes: Votes) -> Uncertainty:
     Returns
     -------
     Uncertainty
-        Clusters by question plus clusters by rater, less clusters by both [2]_, each sum of
-        clusters scaled by C / (C - 1), with a t quantile of min(questions, raters) - 1 degrees
-        of freedom. No standard error is smaller than that of these votes only: with few clusters
-        the estimate can fall below it, and new questions cannot be less uncertain than old ones.
+        Clusters by question plus clusters by rater, less clusters by both, with a t quantile of
+        min(questions, raters) - 1 degrees of freedom. No standard error is smaller than that of
+        these votes only: with few clusters the estimate can fall below it, and new questions
+        cannot be less uncertain than old ones.
 
     Raises
     ------
     ValueError
         If the votes name no questions or no raters.
     """
-    if votes.question is None or votes.rater is None:
-        raise ValueError("the votes name no questions or no raters to cluster by")
-    questions, n_questions = _own_where_missing(votes.question)
-    raters, n_raters = _own_where_missing(votes.rater)
-    both = pd.factorize(questions.astype(np.int64) * n_raters + raters)[0]
-    residual = _residuals(fit).reshape(-1)[vote_cells(votes)]
-    meat = (
-        _cluster_sum(votes, residual, questions) * _few_clusters(n_questions)
-        + _cluster_sum(votes, residual, raters) * _few_clusters(n_raters)
-        - _cluster_sum(votes, residual, both)
-    )
-    df = min(n_questions, n_raters) - 1
+    meat, df = two_way_meat(votes, _gradients(fit, votes))
     raw = _uncertainty("clustered", fit, _between_bread(fit, meat), df)
     floor = sandwich(fit)
     return replace(
@@ -140,15 +129,6 @@ def clustered(fit: BradleyTerry, votes: Votes) -> Uncertainty:
         error=np.maximum(raw.error, floor.error),
         difference_error=np.maximum(raw.difference_error, floor.difference_error),
     )
-
-
-def can_cluster(votes: Votes) -> bool:
-    """Return whether a log names enough questions and raters for `clustered`."""
-    if votes.question is None or votes.rater is None:
-        return False
-    questions = len(votes.question.used_names())
-    raters = len(votes.rater.used_names())
-    return questions >= FEWEST_QUESTIONS and raters >= FEWEST_RATERS
 
 
 def _residuals(fit: BradleyTerry) -> NDArray[np.float64]:
@@ -164,6 +144,14 @@ def _between_bread(fit: BradleyTerry, meat: NDArray[np.float64]) -> NDArray[np.f
     bread = fit.bread
     covariance = POINTS**2 * (bread @ meat @ bread)
     return np.asarray((covariance + covariance.T) / 2.0)
+
+
+def _gradients(fit: BradleyTerry, votes: Votes) -> csr_array:
+    """Return the gradient of each vote's log-likelihood in the logits; (n_votes, n_models)."""
+    residual = _residuals(fit).reshape(-1)[vote_cells(votes)]
+    values = np.column_stack([residual, -residual]).reshape(-1)
+    ends = np.arange(0, 2 * len(votes) + 1, 2)
+    return csr_array((values, votes.pairs.reshape(-1), ends), shape=(len(votes), len(fit.models)))
 
 
 def _uncertainty(
@@ -191,17 +179,6 @@ def _cluster_sum(
     shape = (int(cluster.max(initial=-1)) + 1, len(votes.models))
     gradients = csr_array((values, (rows, columns)), shape=shape)
     return np.asarray((gradients.T @ gradients).todense())
-
-
-def _own_where_missing(labels: Labels) -> tuple[NDArray[np.int32], int]:
-    missing = labels.codes < 0
-    codes = labels.codes.copy()
-    codes[missing] = len(labels.names) + np.arange(int(missing.sum()), dtype=np.int32)
-    return codes, len(labels.used_names()) + int(missing.sum())
-
-
-def _few_clusters(n_clusters: int) -> float:
-    return n_clusters / (n_clusters - 1) if n_clusters > 1 else float("nan")
 
 
 def _nearest_semidefinite(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,9 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import BradleyTerry, bradley_terry
+from ratings.clusters import can_cluster
 from ratings.counts import PairCounts
 from ratings.elo import INITIAL, SCALE, K, elo_ratings
-from ratings.intervals import Uncertainty, can_cluster, clustered, sandwich
+from ratings.intervals import Uncertainty, clustered, sandwich
 from ratings.orders import EloOrders, elo_orders, order_count
 from ratings.ranks import rank_ranges, ranks, told_apart
 from ratings.votes import Votes

@@ -97,7 +97,9 @@ def told_apart(
     quantile = uncertainty.quantile(level)
     if method == "simultaneous":
         quantile = max(quantile, _simultaneous_quantile(uncertainty, level, seed))
-    return np.asarray(lead > quantile * uncertainty.difference_error, dtype=np.bool_)
+    # two models with ties alone have no error and no lead but that of rounding
+    needed = np.maximum(quantile * uncertainty.difference_error, 10.0**-_DECIMALS)
+    return np.asarray(lead > needed, dtype=np.bool_)
 
 
 def p_better(ratings: NDArray[np.float64], uncertainty: Uncertainty) -> NDArray[np.float64]:

@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import POINTS, bradley_terry
+from ratings.clusters import can_cluster
 from ratings.columns import Labels
 from ratings.counts import PairCounts
-from ratings.intervals import can_cluster, clustered, sandwich
+from ratings.intervals import clustered, sandwich
 from ratings.votes import Votes
 
 

@@ -1,0 +1,105 @@
+"""Aspects: shrinkage follows the votes, and how far aspects differ is found again."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from ratings.aspects import aspect_ratings
+from ratings.bradley_terry import bradley_terry
+from ratings.columns import Labels
+from ratings.counts import PairCounts
+from ratings.votes import Votes
+
+
+def by_aspect(tau: float, n_votes: int, n_aspects: int = 9, seed: int = 0) -> Votes:
+    """Return votes among 12 models whose ratings differ between aspects by an sd of tau points."""
+    generator = np.random.default_rng(seed)
+    ratings = np.linspace(200, -200, 12) + generator.normal(0, tau, (n_aspects, 12))
+    pairs = np.array([generator.permutation(12)[:2] for _ in range(n_votes)])
+    aspect = generator.integers(n_aspects, size=n_votes)
+    lead = ratings[aspect, pairs[:, 0]] - ratings[aspect, pairs[:, 1]]
+    lost = generator.random(n_votes) > 1 / (1 + 10 ** (-lead / 400))
+    models = tuple(f"m{i:02}" for i in range(12))
+    return Votes.from_arrays(models, pairs, lost.astype(int), aspect=Labels.of(aspect.astype(str)))
+
+
+def test_how_far_aspects_differ_is_found_again() -> None:
+    assert aspect_ratings(by_aspect(80.0, 20_000)).tau == pytest.approx(80, rel=0.2)
+
+
+def test_aspects_that_do_not_differ_are_not_told_to() -> None:
+    found = aspect_ratings(by_aspect(0.0, 4_000))
+    assert found.tau < 20
+    assert np.abs(found.ratings - found.overall.ratings).max() < 25
+
+
+def test_shrunk_ratings_are_closer_to_the_truth_than_the_aspects_own() -> None:
+    """Split in two halves: shrunk ratings of one half predict the other half's votes better."""
+    votes = by_aspect(60.0, 4_000)
+    half = np.arange(4_000) < 2_000
+    found = aspect_ratings(votes.take(half))
+    alone = aspect_ratings(votes.take(half), tau=10_000.0)
+
+    def loss(ratings: np.ndarray) -> float:
+        rest = votes.take(~half)
+        assert rest.aspect is not None
+        assert votes.aspect is not None
+        row = [found.aspects.index(str(rest.aspect.names[code])) for code in rest.aspect.codes]
+        lead = ratings[row, rest.a] - ratings[row, rest.b]
+        chance = 1 / (1 + 10 ** (-lead / 400))
+        return float(((rest.scores - chance) ** 2).mean())
+
+    assert loss(found.ratings) < loss(alone.ratings)
+
+
+def test_a_large_tau_gives_each_aspect_its_own_ratings() -> None:
+    votes = by_aspect(60.0, 9_000, n_aspects=3)
+    assert votes.aspect is not None
+    found = aspect_ratings(votes, tau=1e5)
+    for row, name in enumerate(found.aspects):
+        own = votes.take(np.flatnonzero(votes.aspect.names[votes.aspect.codes] == name))
+        alone = bradley_terry(PairCounts.of(own)).ratings
+        assert_allclose(np.diff(found.ratings[row]), np.diff(alone), atol=0.05)
+
+
+def test_a_tiny_tau_gives_every_aspect_the_overall_ratings() -> None:
+    found = aspect_ratings(by_aspect(60.0, 900), tau=0.01)
+    assert_allclose(found.ratings, np.tile(found.overall.ratings, (9, 1)), atol=0.1)
+    assert_allclose(found.error, 0.01, atol=1e-3)
+
+
+def test_fewer_votes_are_shrunk_more() -> None:
+    votes = by_aspect(100.0, 3_000, n_aspects=2)
+    assert votes.aspect is not None
+    first = votes.aspect.names[votes.aspect.codes] == "0"
+    rows = np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)[:60]])
+    found = aspect_ratings(votes.take(rows), tau=100.0)
+    few = found.aspects.index("1")
+    assert found.votes[few].sum() == 120
+    assert np.all(found.error[few] > found.error[1 - few])
+
+
+def test_a_model_without_an_overall_rating_has_none_in_any_aspect() -> None:
+    votes = Votes.from_arrays(
+        tuple("ABC"),
+        [[0, 1], [1, 0], [0, 2]],
+        [0, 0, 0],
+        aspect=Labels.of(["writing", "physics", None]),
+    )
+    found = aspect_ratings(votes)
+    assert found.aspects == ("writing", "physics")
+    assert np.isnan(found.ratings[:, 2]).all()
+    assert not np.isnan(found.ratings[:, :2]).any()
+
+
+def test_no_votes_give_no_aspects() -> None:
+    found = aspect_ratings(Votes.from_arrays(("A", "B"), [], [], aspect=Labels.of([])))
+    assert found.ratings.shape == (0, 2)
+
+
+def test_refuses_a_log_without_aspects_and_a_tau_of_nothing() -> None:
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]], [2])
+    with pytest.raises(ValueError, match="no aspects"):
+        aspect_ratings(votes)
+    with pytest.raises(ValueError, match="must be positive"):
+        aspect_ratings(by_aspect(0.0, 9), tau=0)
