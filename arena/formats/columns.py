@@ -82,28 +82,39 @@ def as_text(raw: "pd.Series[Any]") -> "pd.Series[str]":
         text = raw.astype("str")
     elif pd.api.types.is_float_dtype(raw.dtype) and (raw.dropna() % 1 == 0).all():
         text = raw.astype("Int64").astype("str")
-    else:
+    elif pd.api.types.is_object_dtype(raw.dtype):
         text = raw.map(_spelled, na_action="ignore").astype("str")
-    blank = (text == "").fillna(value=False).astype(bool)
-    if blank.any():
-        text = text.mask(blank)
-    return text
+    else:
+        text = raw.astype("str")
+    blank = text == ""
+    return text.mask(blank) if blank.any() else text
 
 
 def _spelled(value: object) -> str:
     return value if isinstance(value, str) else str(value)
 
 
+def each_once(text: "pd.Series[str]", say: Callable[[str], str]) -> "pd.Series[str]":
+    """Return a column with `say` of each entry; every distinct entry is said once."""
+    codes, said = pd.factorize(text)
+    spoken = pd.Series([say(str(entry)) for entry in said], dtype="str").reindex(codes)
+    return pd.Series(spoken.array, index=text.index)
+
+
 def _numbers(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
     if name == "tstamp":
         raw = _seconds(raw)
-    numbers = pd.to_numeric(raw, errors="coerce")
-    given = raw.notna() & (raw.astype("str") != "")
-    bad = numbers.isna() & given
-    if name in WHOLE:
-        bad |= (numbers.astype("float64") % 1 != 0) & numbers.notna()
-        return numbers.mask(bad).astype("float64").astype("Int64"), list(raw.index[bad])
-    return numbers.astype("float64"), list(raw.index[bad])
+    # nullable, or one missing number would round all others beyond 2**53
+    numbers = pd.to_numeric(raw, errors="coerce", dtype_backend="numpy_nullable")
+    unread = raw[(numbers.isna() & raw.notna()).astype(bool)]
+    bad = unread[unread.astype("str") != ""].index
+    if name in NUMBER:
+        return numbers.astype("float64"), list(bad)
+    if pd.api.types.is_float_dtype(numbers.dtype):
+        broken = numbers.index[((numbers % 1) != 0).fillna(value=False)]
+        bad = bad.union(broken)
+        numbers = numbers.mask(numbers.index.isin(broken))
+    return numbers.astype("Int64"), list(bad)
 
 
 def _seconds(raw: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -124,8 +135,10 @@ _TRUTHS: Final[dict[str, bool]] = {"true": True, "1": True, "false": False, "0":
 
 
 def _truths(raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
-    text = as_text(raw).str.lower()
-    known = text.map(_TRUTHS).astype("boolean")
+    if pd.api.types.is_bool_dtype(raw.dtype):
+        return raw.astype("boolean"), []
+    text = as_text(raw)
+    known = each_once(text, str.lower).map(_TRUTHS).astype("boolean")
     return known, list(raw.index[known.isna() & text.notna()])
 
 

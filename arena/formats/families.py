@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from arena.formats.columns import CONVERSATIONS, OUTCOMES, as_text
+from arena.formats.columns import CONVERSATIONS, OUTCOMES, as_text, each_once
 from arena.formats.languages import code_of
 
 # Both ways in which the public sets spell "both are bad", and the one that other tools use.
@@ -34,8 +34,7 @@ class Family:
 
 
 def _respelled(winner: "pd.Series[Any]", spellings: dict[str, str]) -> "pd.Series[str]":
-    text = as_text(winner)
-    return text.map(spellings).fillna(text).astype("str")
+    return each_once(as_text(winner), lambda said: spellings.get(said, said))
 
 
 def _renamed(raw: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -53,7 +52,7 @@ def _public(raw: pd.DataFrame) -> pd.DataFrame:
 
 def _with_language(log: pd.DataFrame) -> pd.DataFrame:
     if "language" in log:
-        log["language"] = as_text(log["language"]).map(code_of, na_action="ignore").astype("str")
+        log["language"] = each_once(as_text(log["language"]), code_of)
     return log
 
 
@@ -156,6 +155,9 @@ FAMILIES: Final = (  # the first whose marks are all there reads the file
     Family("public", frozenset({"model_a", "model_b", "winner"}), _public),
     Family("crowd", frozenset({"left", "right", "winner"}), _crowd),
 )
+
+# A file of JSON lines without a line: nobody has voted yet.
+EMPTY: Final = Family("empty", frozenset(), lambda raw: raw)
 
 # Every column that some family reads; a reader of files may leave all others on disk.
 NEEDED: Final = frozenset(

@@ -7,9 +7,10 @@ What the columns mean is not known here. A table's index counts the rows of its 
 import csv
 import json
 import os
+import re
 import tempfile
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,19 @@ import pandas as pd
 from arena.errors import LogError
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
-NO_ROWS: Final = ("model_a", "model_b", "winner")
-Keep = Callable[[list[str]], list[str]]  # from the columns of a file, those worth reading
+BLOCK: Final = 1 << 26  # bytes: no row of a CSV may be longer, conversations included
 
 
-def read_table(path: Path, keep: Keep) -> pd.DataFrame:
-    """Return the columns of a file that `keep` asks for; text formats come as text.
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A file as it stands: the columns that were asked for, and the names of all it has."""
+
+    frame: pd.DataFrame
+    names: tuple[str, ...]
+
+
+def read_table(path: Path, wanted: Collection[str]) -> Table:
+    """Return those columns of a file that are wanted; CSV comes as text.
 
     Raises
     ------
@@ -38,62 +46,88 @@ def read_table(path: Path, keep: Keep) -> pd.DataFrame:
         listed = ", ".join(ENDINGS)
         raise LogError(f"{path}: the ending says no format that we know; use one of {listed}.")
     try:
-        return reader(path, keep)
+        return reader(path, wanted)
     except UnicodeDecodeError as error:
-        raise LogError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 and try again."
-        ) from error
+        raise LogError(_not_utf8(path, f"byte {error.start}")) from error
 
 
-def _csv(path: Path, keep: Keep) -> pd.DataFrame:
+def _not_utf8(path: Path, where: str) -> str:
+    return f"{path}: {where} is not UTF-8; save the file as UTF-8 and try again."
+
+
+def _csv(path: Path, wanted: Collection[str]) -> Table:
+    import pyarrow as pa  # noqa: PLC0415  # slow to import
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415
+
     separator = _separator(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file, delimiter=separator), [])
-    if not header:
-        raise LogError(f"{path}: the file is empty; a vote log begins with a line of column names.")
-    wanted = keep(header)
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+        names = next(csv.reader(file, delimiter=separator), [])
+    _check_names(path, names)
+    kept = [name for name in names if name in wanted]
     try:
-        with warnings.catch_warnings():
-            # pandas drops surplus entries with a warning, and without one where it may skip columns
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path,
-                sep=separator,
-                dtype=str,
-                keep_default_na=False,  # or a model named "null" or "NA" would vanish
-                encoding="utf-8-sig",
-                index_col=False,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        said = str(error).split("C error: ")[-1].strip()
-        if isinstance(error, pd.errors.ParserWarning):
-            said = f"line 2 has more entries than the {len(header)} names of the header"
-        raise LogError(
-            f"{path}: {said}; mend that line, or quote the entry that holds a separator."
-        ) from error
-    return frame[wanted]
+        table = arrow_csv.read_csv(
+            path,
+            # in one thread it can say which row is at fault
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            # every entry as text, or a model named "null" or "007" would be another one
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=kept, column_types=dict.fromkeys(kept, pa.string())
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise LogError(_csv_fault(path, str(error))) from error
+    return Table(table.to_pandas(), tuple(names))
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    if not names:
+        raise LogError(f"{path}: the file is empty; a vote log begins with a line of column names.")
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise LogError(f"{path}: line 1: the column {twice[0]!r} stands there twice; rename one.")
+
+
+def _csv_fault(path: Path, said: str) -> str:
+    """Return what Arrow says about a CSV in our words, with the line instead of the row."""
+    row = re.search(r"Row #(\d+)", said)
+    where = place(path, int(row[1]) - 2) if row else "a line"
+    if "UTF8" in said:
+        return _not_utf8(path, where)
+    counts = re.search(r"Expected (\d+) columns, got (\d+)", said)
+    if counts is None:
+        return f"{path}: {where} cannot be read as CSV ({said.splitlines()[0]})."
+    return (
+        f"{path}: {where} has {counts[2]} entries, the header {counts[1]}; mend that line, "
+        "or quote the entry that holds a separator."
+    )
 
 
 def _separator(path: Path) -> str:
     """Return what parts the columns: spreadsheets of some countries write semicolons."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         first = file.readline()
     return max(",;\t", key=first.count)
 
 
-def _json(path: Path, keep: Keep) -> pd.DataFrame:
-    entries = _entries(path)
-    rows: list[dict[str, Any]] = []
-    for number, (line, entry) in enumerate(entries):
+def _json(path: Path, wanted: Collection[str]) -> Table:
+    columns: dict[str, list[Any]] = {}
+    names: dict[str, None] = {}
+    rows = 0
+    for line, entry in _entries(path):
         if not isinstance(entry, dict):
-            where = f"line {line}" if line else f"entry {number + 1}"
+            where = f"line {line}" if line else f"entry {rows + 1}"
             raise LogError(f"{path}: {where} is not an object with the columns of a vote.")
-        rows.append(entry)
-    found = dict.fromkeys(name for row in rows for name in row)
-    names = keep(list(found) or list(NO_ROWS))  # a log without votes names no columns
+        if not entry.keys() <= names.keys():
+            names.update(dict.fromkeys(entry))
+            for name in entry.keys() & set(wanted):
+                columns.setdefault(name, [None] * rows)
+        for name, column in columns.items():
+            column.append(entry.get(name))
+        rows += 1
     # objects, or a missing number would turn the whole column into floats
-    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+    series = {name: pd.Series(columns[name], dtype=object) for name in names if name in columns}
+    return Table(pd.DataFrame(series, index=pd.RangeIndex(rows)), tuple(names))
 
 
 def _entries(path: Path) -> Iterable[tuple[int, Any]]:
@@ -124,14 +158,15 @@ def _line(path: Path, number: int, line: str) -> Any:  # noqa: ANN401  # any JSO
         ) from error
 
 
-def _parquet(path: Path, keep: Keep) -> pd.DataFrame:
+def _parquet(path: Path, wanted: Collection[str]) -> Table:
     import pyarrow as pa  # noqa: PLC0415  # only Parquet needs it
     from pyarrow import parquet  # noqa: PLC0415
 
     try:
         file = parquet.ParquetFile(path)
-        names = keep(list(file.schema_arrow.names))
-        table = file.read(columns=names).select(names)
+        names = tuple(file.schema_arrow.names)
+        kept = [name for name in names if name in wanted]
+        table = file.read(columns=kept).select(kept)
     except pa.ArrowInvalid as error:
         raise LogError(f"{path}: this is not a Parquet file that can be read ({error}).") from error
     for position, field in enumerate(table.schema):
@@ -139,8 +174,7 @@ def _parquet(path: Path, keep: Keep) -> pd.DataFrame:
             # pandas would make them floats, and 2**53 + 1 another number
             text = table.column(position).cast(pa.string())
             table = table.set_column(position, field.name, text)
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    return frame
+    return Table(table.to_pandas(ignore_metadata=True), names)
 
 
 def place(path: Path, row: int) -> str:
@@ -157,7 +191,7 @@ def place(path: Path, row: int) -> str:
 
 def _csv_line(path: Path, row: int) -> int:
     """Return the line on which a row begins; quoted entries may span several."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         reader = csv.reader(file, delimiter=_separator(path))
         next(reader)  # the header
         seen, begins = 0, reader.line_num + 1

@@ -13,7 +13,7 @@ import pandas as pd
 from arena.errors import LogError
 from arena.formats.columns import COLUMNS, CONVERSATIONS, STANDING, Problem, conform
 from arena.formats.conversations import filled
-from arena.formats.families import FAMILIES, LONG, NEEDED, Family
+from arena.formats.families import EMPTY, FAMILIES, LONG, NEEDED, Family
 from arena.formats.files import place, read_table
 
 LISTED: Final = 20  # rows that a refusal names
@@ -54,35 +54,29 @@ def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = F
         As `read_votes`; with `skip_bad`, only if no row is left or the file cannot be read.
     """
     path = Path(path)
-
-    def keep(names: Sequence[str]) -> list[str]:
-        _family_of(path, names)  # refuses a file of something else before it is read
-        return _worth_reading(names, conversations=conversations)
-
-    raw = read_table(path, keep)
-    family = _family_of(path, [str(name) for name in raw])
-    log = family.read(raw)
+    table = read_table(path, _wanted(conversations=conversations))
+    family = _family_of(path, table.names)
+    log = family.read(table.frame)
     votes, problems = conform(filled(log) if conversations else log)
-    if problems and (not skip_bad or len({p.row for p in problems}) == len(votes)):
-        raise LogError(_refusal(path, problems, len(votes)))
-    votes = votes.drop(index=list({problem.row for problem in problems}))
-    if votes["seq"].notna().all():
+    if problems:
+        if not skip_bad or len({problem.row for problem in problems}) == len(votes):
+            raise LogError(_refusal(path, problems, len(votes)))
+        votes = votes.drop(index=list({problem.row for problem in problems}))
+    if votes["seq"].notna().all() and not votes["seq"].is_monotonic_increasing:
         votes = votes.sort_values("seq", kind="stable")  # clocks jump; seq is the order
     if not conversations:
         votes = votes.drop(columns=list(CONVERSATIONS))
     return Reading(votes.reset_index(drop=True), family.name, tuple(problems))
 
 
-def _worth_reading(names: Sequence[str], *, conversations: bool) -> list[str]:
-    wanted = {*COLUMNS, *STANDING, *NEEDED}
-    if not conversations:
-        wanted -= {*LONG, *CONVERSATIONS}
-    if "type" not in names:
-        wanted -= {"states"}
-    return [name for name in names if name in wanted]
+def _wanted(*, conversations: bool) -> frozenset[str]:
+    wanted = frozenset({*COLUMNS, *STANDING, *NEEDED})
+    return wanted if conversations else wanted - LONG
 
 
 def _family_of(path: Path, columns: Sequence[str]) -> Family:
+    if not columns:  # JSON without an entry
+        return EMPTY
     for family in FAMILIES:
         if family.marks <= set(columns):
             return family

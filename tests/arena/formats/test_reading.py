@@ -243,7 +243,16 @@ def test_a_file_of_bad_rows_alone_is_refused_even_so(tmp_path: Path) -> None:
     [
         pytest.param("v.csv", "a,b\n1,2\n", "found: a, b", id="another table"),
         pytest.param("v.csv", "", "the file is empty", id="nothing"),
-        pytest.param("v.csv", HEADER + "q,oak,pine,tie,more\n", "line 2", id="too many entries"),
+        pytest.param(
+            "v.csv",
+            HEADER + "q,oak,pine,tie,more\n",
+            "line 2 has 5 entries, the header 4",
+            id="too many",
+        ),
+        pytest.param("v.csv", HEADER + "\nq,oak\n", "line 3 has 2 entries", id="too few"),
+        pytest.param(
+            "v.csv", "winner,winner\n", "the column 'winner' stands there twice", id="twice"
+        ),
         pytest.param("v.jsonl", '{"model_a": ', "line 1 is not JSON", id="broken JSON line"),
         pytest.param("v.json", "[1, 2", "line 1 is not JSON", id="broken JSON"),
         pytest.param("v.json", "[1, 2]", "entry 1 is not an object", id="numbers"),
@@ -267,7 +276,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_bytes(HEADER.encode() + b"q,\xff\xfe,pine,tie\n")
-    with pytest.raises(LogError, match="is not UTF-8"):
+    with pytest.raises(LogError, match="line 2 is not UTF-8"):
         read_votes(tmp_path / "v.csv")
 
 
