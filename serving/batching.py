@@ -13,10 +13,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from transformers import ContinuousBatchingConfig, GenerationConfig
+import torch
+from transformers import ContinuousBatchingConfig, GenerationConfig, LogitsProcessorList
+from transformers.generation.continuous_batching.cb_logits_processors import (
+    ContinuousBatchingLogitsProcessorList,
+)
 
 from serving.cache import CacheShape
 from serving.engine import EngineError, FailureKind
+from serving.lora import AdapterBank
 from serving.sampling import BatchSampler, Draw
 from serving.spec import Sampling
 from serving.tokens import SourceDiedError, TokenRequest
@@ -74,7 +79,13 @@ class Batcher:
         If the model's attention cannot be paged.
     """
 
-    def __init__(self, model: Any, shape: CacheShape, eos: frozenset[int]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 -- any architecture
+        shape: CacheShape,
+        eos: frozenset[int],
+        bank: AdapterBank,
+    ) -> None:
         self._shape = shape
         self._eos = sorted(eos) or [-1]
         self._gate = Gate(shape.blocks)
@@ -89,13 +100,15 @@ class Batcher:
                 page_size=shape.page_tokens,
                 max_batch_tokens=shape.batch_tokens,
                 max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),
+                # The same text means other keys and values under another adapter.
+                allow_block_sharing=False,
                 auto_switch_to_flash=model.device.type == "cuda",
                 # Samplers must see the logits of the batch they were told of.
                 use_async_batching=False,
                 use_cuda_graph=False,
             ),
         )
-        _install(self._manager.logit_processor, BatchSampler())
+        self._manager.logit_processor = _Processors(bank)
 
     def start(self) -> None:
         """Start the library's thread and run one short request through it; blocks.
@@ -211,10 +224,22 @@ def _greedy(eos: list[int]) -> GenerationConfig:
     return GenerationConfig(do_sample=False, eos_token_id=eos)  # type: ignore[no-untyped-call]
 
 
-def _install(processors: Any, sampler: BatchSampler) -> None:  # noqa: ANN401 -- the library's list
-    """Make our sampler the only processor of a manager that has not started yet."""
-    processors.clear()
-    processors.logits_processor.append(sampler)
-    processors.tensors_required = 1
-    processors.supported_keys = dict(sampler.supported_kwargs)
-    processors.do_processing = True
+class _Processors(ContinuousBatchingLogitsProcessorList):
+    """The only processor is our sampler; on its way each batch tells the adapters its rows."""
+
+    def __init__(self, bank: AdapterBank) -> None:
+        super().__init__(LogitsProcessorList([BatchSampler()]))
+        self.tensors_required = 1
+        self._bank = bank
+
+    def prepare_tensor_args(
+        self, requests_in_batch: list[Any], arg_storage: torch.Tensor
+    ) -> torch.Tensor:
+        """Note whose tokens come next, then whose logits."""
+        self._bank.set_batch(
+            [
+                (row.state.logit_processor_kwargs["draw"].adapter, row.query_length)
+                for row in requests_in_batch
+            ]
+        )
+        return super().prepare_tensor_args(requests_in_batch, arg_storage)

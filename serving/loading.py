@@ -97,15 +97,12 @@ def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype | str:
 
 
 def _model(spec: ModelSpec, device: torch.device) -> Any:  # noqa: ANN401 -- any architecture
-    model = AutoModelForCausalLM.from_pretrained(
+    return AutoModelForCausalLM.from_pretrained(
         str(spec.checkpoint),
         dtype=_dtype(spec, device),
         device_map={"": device},
         **load_arguments(spec),
-    )
-    if spec.adapter is not None:
-        model.load_adapter(spec.adapter)
-    return model.train(mode=False)
+    ).train(mode=False)
 
 
 def _context(spec: ModelSpec, model: Any) -> int:  # noqa: ANN401 -- any architecture

@@ -5,56 +5,51 @@ other model and no memory budget.
 """
 
 import asyncio
-import gc
-import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from serving.batching import Batcher
-from serving.cache import CacheShape
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
-from serving.loading import Loaded, load
-from serving.plain import Plain
 from serving.prompt import Encoder
 from serving.spec import ModelSpec
-from serving.supervisor import REST_S, Supervisor
+from serving.supervisor import REST_S
 from serving.text import Decoder, Trimmer
-from serving.tokens import SourceDiedError, TokenRequest, TokenSource
+from serving.tokens import TokenRequest
 from serving.watch import Watch
+from serving.weights import Weights
 
 if TYPE_CHECKING:
     from serving.prompt import Encoded
 
-log = logging.getLogger(__name__)
-
 
 class LocalEngine:
-    """One loaded model; `build` makes it."""
+    """One model on weights that others may share."""
 
     def __init__(
-        self, spec: ModelSpec, loaded: Loaded, shape: CacheShape, supervisor: Supervisor
+        self, spec: ModelSpec, weights: Weights, leave: Callable[[], bool] | None = None
     ) -> None:
         self._spec = spec
-        self._loaded: Loaded | None = loaded
-        self._supervisor = supervisor
+        self._weights = weights
+        self._leave = leave or (lambda: weights.leave(spec.name))
+        self._closed = False
+        loaded = weights.loaded
         self._eos = loaded.eos
         self._backend = loaded.tokenizer.backend_tokenizer
         self._encoder = Encoder(
             spec,
             loaded.tokenizer,
             context_tokens=loaded.context_tokens,
-            cache_tokens=shape.tokens,
+            cache_tokens=weights.shape.tokens,
         )
         ends = loaded.tokenizer.convert_ids_to_tokens(sorted(loaded.eos))
         self._ends = (*spec.stop, *ends)
-        self.footprint = _footprint(loaded, shape)
+        self.footprint = weights.footprint + weights.join(spec)
 
     def health(self) -> str | None:
         """Return None while the engine can serve, else why it cannot."""
-        return self._supervisor.health()
+        if self._closed:
+            return f"{self._spec.name}: the engine is closed"
+        return self._weights.supervisor.health()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early frees its place in the batch."""
@@ -81,17 +76,29 @@ class LocalEngine:
     async def _ids(self, prompt: Prompt) -> AsyncGenerator[list[int]]:
         encoded: Encoded = self._encoder.encode(prompt)
         request = TokenRequest(
-            tuple(encoded.ids), encoded.limit, self._spec.sampling, seed=prompt.seed
+            tuple(encoded.ids),
+            encoded.limit,
+            self._spec.sampling,
+            seed=prompt.seed,
+            adapter=None if self._spec.adapter is None else self._spec.name,
         )
-        async with aclosing(self._supervisor.tokens(request)) as stream:
+        async with aclosing(self._weights.supervisor.tokens(request)) as stream:
+            self._check_open()
             async for ids in stream:
+                self._check_open()  # shared weights go on running for others
                 yield ids
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError(FailureKind.CANCELLED, f"{self._spec.name}: the engine was closed")
+
     async def close(self) -> None:
-        """End the threads and let go of the weights."""
-        await self._supervisor.close()
-        self._loaded = None
-        await asyncio.to_thread(_free_memory)
+        """Leave the weights; the last to leave lets them go."""
+        if self._closed:
+            return
+        self._closed = True
+        if await asyncio.to_thread(self._leave):
+            await asyncio.to_thread(self._weights.stop)
 
 
 class Response:
@@ -136,60 +143,17 @@ class Response:
         return self._trimmer.finish()
 
 
-def build(spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = REST_S) -> LocalEngine:
-    """Load a model and start it; blocks for as long as loading takes.
+def build(spec: ModelSpec, *, rest_s: float = REST_S) -> LocalEngine:
+    """Load a model on weights of its own; blocks for as long as loading takes.
 
     Raises
     ------
     EngineError
         If the model cannot be loaded or started.
     """
-    loaded = load(spec, cpu_threads=cpu_threads)
-    cuda = loaded.model.device.type == "cuda"
-    shape = CacheShape.of(loaded.context_tokens, spec.batch, cuda=cuda)
-    first = _source(spec, loaded, shape)
-
-    batched = isinstance(first, Batcher)
-
-    def again() -> TokenSource:
-        _free_memory()
-        # What was served batched is not made slower for good by one bad moment.
-        return _batcher(loaded, shape) if batched else Plain(loaded.model, loaded.eos)
-
-    supervisor = Supervisor(spec.name, again, rest_s=rest_s, source=first)
-    return LocalEngine(spec, loaded, shape, supervisor)
-
-
-def _source(spec: ModelSpec, loaded: Loaded, shape: CacheShape) -> TokenSource:
-    """Return a running source: batched where the library can, plain where it refuses."""
+    weights = Weights(spec, rest_s=rest_s)
     try:
-        return _batcher(loaded, shape)
-    except (ValueError, AttributeError, NotImplementedError) as refusal:
-        log.warning("%s: no continuous batching, plain generation instead: %s", spec.name, refusal)
-    except SourceDiedError as death:
-        if death.kind is not FailureKind.ENGINE_DEAD:
-            raise EngineError(death.kind, f"{spec.name}: {death}") from death
-        log.warning("%s: continuous batching died, plain generation instead: %s", spec.name, death)
-    return Plain(loaded.model, loaded.eos)
-
-
-def _batcher(loaded: Loaded, shape: CacheShape) -> Batcher:
-    """Return a batcher that has run its first request."""
-    batcher = Batcher(loaded.model, shape, loaded.eos)
-    try:
-        batcher.start()
-    except SourceDiedError:
-        batcher.stop()
+        return LocalEngine(spec, weights)
+    except BaseException:
+        weights.stop()
         raise
-    return batcher
-
-
-def _footprint(loaded: Loaded, shape: CacheShape) -> int:
-    config, width = loaded.model.config.to_dict(), loaded.model.dtype.itemsize
-    return int(loaded.model.get_memory_footprint()) + shape.bytes(config, width)
-
-
-def _free_memory() -> None:
-    if torch.cuda.is_available():  # elsewhere a full collection only holds up the event loop
-        gc.collect()
-        torch.cuda.empty_cache()

@@ -12,6 +12,7 @@ import torch
 from transformers import StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
+from serving.lora import AdapterBank
 from serving.sampling import Draw, SingleSampler
 from serving.tokens import SourceDiedError, TokenRequest
 
@@ -62,8 +63,14 @@ class _Until(StoppingCriteria):
 class Plain:
     """A token source on the library's ``generate``."""
 
-    def __init__(self, model: Any, eos: frozenset[int]) -> None:  # noqa: ANN401 -- any model
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 -- any architecture
+        eos: frozenset[int],
+        bank: AdapterBank,
+    ) -> None:
         self._model = model
+        self._bank = bank
         self._eos = sorted(eos)
         self._slots = asyncio.Semaphore(THREADS)
         self._running: dict[threading.Thread, threading.Event] = {}
@@ -99,6 +106,7 @@ class Plain:
 
     def _generate(self, request: TokenRequest, pipe: _Pipe, stop: threading.Event) -> None:
         ids = torch.tensor([request.ids], device=self._model.device)
+        self._bank.set_batch([(request.adapter, len(request.ids))])
         with torch.inference_mode():
             self._model.generate(
                 input_ids=ids,

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from serving.build import build_engine
+from serving.build import Builder
 from serving.engine import Engine, EngineError, FailureKind
 from serving.estimate import estimate
 from serving.spec import ModelSpec
@@ -58,13 +58,13 @@ class Pool:
         specs: Iterable[ModelSpec],
         budget_bytes: int,
         *,
-        build: Callable[[ModelSpec], Engine] = build_engine,
+        build: Callable[[ModelSpec], Engine] | None = None,
         size_of: Callable[[ModelSpec], int] = lambda spec: estimate(spec).total,
         rest_s: float = REST_S,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._budget = budget_bytes
-        self._build = build
+        self._build = build or Builder()
         self._size_of = size_of
         self._rest_s = rest_s
         self._residents: OrderedDict[str, _Resident] = OrderedDict()  # least recently used first

@@ -30,6 +30,7 @@ class Draw:
 
     def __init__(self, request: TokenRequest) -> None:
         self.sampling = request.sampling
+        self.adapter = request.adapter
         self._dice = Random(request.seed)  # noqa: S311 -- a response, not a secret
         for _ in range(request.drawn):
             self._dice.random()

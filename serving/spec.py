@@ -137,6 +137,12 @@ class ModelSpec(Part):
             )
         return self
 
+    def weights_key(self) -> str:
+        """Return a hash that models share which can be served from one copy of weights."""
+        shared = {"checkpoint", "revision", "quantization", "context_tokens", "device", "batch"}
+        settings = self.model_dump_json(include={*shared, "trust_remote_code"})
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
     def _need(self, value: object, field: str) -> None:
         if not value:
             raise ValueError(f"{self.name}: a {self.kind} model needs {field}")

@@ -115,11 +115,11 @@ class Supervisor:
         if self._strikes >= STRIKES:
             self._rests_until = _now() + self._rest_s
 
-    async def close(self) -> None:
-        """End the source for good."""
+    def stop(self) -> None:
+        """End the source for good; blocks."""
         self._closed = True
         if self._source is not None:
-            await asyncio.to_thread(self._source.stop)
+            self._source.stop()
         self._source = None
         self._build = _never  # what it would build from is freed with it
 

@@ -22,6 +22,8 @@ class TokenRequest:
     seed: int
     drawn: int = 0
     """Tokens of the response that are part of ``ids`` already."""
+    adapter: str | None = None
+    """Which of the adapters on the weights shapes the response."""
 
     def continued(self, made: list[int]) -> "TokenRequest":
         """Return the request for the rest of a response of which ``made`` exists."""

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from serving.build import build_engine
+from serving.build import Builder
 from serving.remote import RemoteEngine
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
@@ -24,7 +24,8 @@ def test_nothing_heavy_is_imported_before_an_engine_is_built() -> None:
 
 
 async def test_each_kind_gets_its_engine() -> None:
-    assert isinstance(build_engine(ModelSpec(name="m", kind="scripted")), ScriptedEngine)
-    remote = build_engine(ModelSpec(name="m", url="http://127.0.0.1:9/v1", remote_name="x"))
+    build = Builder()
+    assert isinstance(build(ModelSpec(name="m", kind="scripted")), ScriptedEngine)
+    remote = build(ModelSpec(name="m", url="http://127.0.0.1:9/v1", remote_name="x"))
     assert isinstance(remote, RemoteEngine)
     await remote.close()

@@ -17,6 +17,7 @@ from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind,
 from serving.local import LocalEngine, build
 from serving.plain import Plain
 from serving.spec import ModelSpec
+from serving.supervisor import Supervisor
 from tests.serving.faults import Faulty, lost_device, out_of_memory
 
 ASK = Prompt.of("hello", seed=5)
@@ -39,10 +40,11 @@ async def running(
     """Yield an engine, on plain generation if asked, and close it."""
     engine = build(spec_of(folder, **fields), rest_s=30.0)
     if plain:
-        engine._supervisor._source.stop()  # type: ignore[union-attr]  # noqa: SLF001
-        loaded = model_of(engine)
-        engine._supervisor._build = lambda: Plain(loaded, engine._eos)  # noqa: SLF001
-        engine._supervisor._source = None  # noqa: SLF001
+        supervisor = supervisor_of(engine)
+        supervisor._source.stop()  # type: ignore[union-attr]  # noqa: SLF001
+        model, bank = model_of(engine), engine._weights._bank  # noqa: SLF001
+        supervisor._build = lambda: Plain(model, engine._eos, bank)  # noqa: SLF001
+        supervisor._source = None  # noqa: SLF001
     try:
         yield engine
     finally:
@@ -50,12 +52,15 @@ async def running(
 
 
 def model_of(engine: LocalEngine) -> Any:  # noqa: ANN401 -- transformers' class
-    assert engine._loaded is not None  # noqa: SLF001
-    return engine._loaded.model  # noqa: SLF001
+    return engine._weights.loaded.model  # noqa: SLF001
+
+
+def supervisor_of(engine: LocalEngine) -> Supervisor:
+    return engine._weights.supervisor  # noqa: SLF001
 
 
 def source_of(engine: LocalEngine) -> Any:  # noqa: ANN401 -- either source
-    return engine._supervisor._source  # noqa: SLF001
+    return supervisor_of(engine)._source  # noqa: SLF001
 
 
 async def events(engine: LocalEngine, prompt: Prompt = ASK) -> list[Event]:
@@ -92,7 +97,7 @@ async def test_both_ways_of_generating_say_the_same(checkpoint: Path, quantizati
 async def test_greedy_text_equals_the_librarys_own(checkpoint: Path) -> None:
     async with running(checkpoint, sampling=GREEDY) as engine:
         said = text(await events(engine))
-        tokenizer = engine._loaded.tokenizer  # type: ignore[union-attr]  # noqa: SLF001
+        tokenizer = engine._weights.loaded.tokenizer  # noqa: SLF001
         ids = engine._encoder.encode(ASK).ids  # noqa: SLF001
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 -- heavy
 

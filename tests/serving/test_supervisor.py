@@ -155,7 +155,7 @@ async def test_a_closed_supervisor_takes_no_request() -> None:
     source = Counting()
     supervisor, _ = supervised(source)
     await read(supervisor)
-    await supervisor.close()
+    supervisor.stop()
     assert source.stopped == 1
     with pytest.raises(EngineError, match="closed") as caught:
         await read(supervisor)

@@ -1,0 +1,154 @@
+"""Adapters on shared weights: each token of a mixed batch gets the adapter of its own request.
+
+The library's continuous batching knows one adapter at a time. Here every adapted layer adds, after
+its own output, ``scale * B A x`` on the rows of each adapter's requests, so that many adapted
+models cost one copy of the weights. Whose rows are whose is said before each forward pass, by the
+thread that runs it. Plain LoRA on linear layers only; anything else is refused when it is read.
+"""
+
+import json
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from serving.engine import EngineError, FailureKind
+
+PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+REFUSED = ("use_dora", "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication")
+
+Rows = slice | torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Low-rank changes of layers, by the layers' names."""
+
+    layers: Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+    scale: float
+
+    @property
+    def footprint(self) -> int:
+        """Bytes of all matrices."""
+        return sum(matrix.nbytes for pair in self.layers.values() for matrix in pair)
+
+
+def read_adapter(folder: str, *, device: torch.device, dtype: torch.dtype) -> Adapter:
+    """Return the adapter in a folder as PEFT writes it.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be read or is more than plain LoRA.
+    """
+    try:
+        config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
+        weights = load_file(Path(folder) / "adapter_model.safetensors", device=str(device))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _refusal(f"the adapter {folder} cannot be read: {error}") from error
+    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
+        raise _refusal(f"the adapter {folder} is not plain LoRA without bias")
+    if found := [key for key in REFUSED if config.get(key)]:
+        raise _refusal(f"the adapter {folder} uses {', '.join(found)}, which is not supported")
+    layers = {}
+    for name in [key.removesuffix(DOWN) for key in weights if key.endswith(DOWN)]:
+        pair = weights.pop(name + DOWN), weights.pop(name + UP)
+        layers[name.removeprefix(PREFIX)] = (pair[0].to(dtype), pair[1].to(dtype))
+    if weights or not layers:
+        raise _refusal(f"the adapter {folder} changes more than linear layers: {sorted(weights)}")
+    rank = int(config["r"])
+    spread = math.sqrt(rank) if config.get("use_rslora") else rank
+    return Adapter(layers, float(config["lora_alpha"]) / spread)
+
+
+def adapter_bytes(folder: str) -> int:
+    """Return about what an adapter takes, from the size of its file."""
+    try:
+        return (Path(folder) / "adapter_model.safetensors").stat().st_size
+    except OSError as error:
+        raise _refusal(f"the adapter {folder} cannot be read: {error}") from error
+
+
+def _refusal(cause: str) -> EngineError:
+    return EngineError(FailureKind.BACKEND, cause)
+
+
+class AdapterBank:
+    """The adapters of one model in memory."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401 -- any architecture
+        self._model = model
+        self._adapters: dict[str, Adapter] = {}
+        self._hooks: dict[str, Any] = {}
+        self._batch = threading.local()
+
+    def add(self, name: str, adapter: Adapter) -> None:
+        """Add an adapter, or replace one of the same name.
+
+        Raises
+        ------
+        EngineError
+            If a layer it changes is not one of the model's, or not of its size.
+        """
+        modules = dict(self._model.named_modules())
+        for layer, (down, up) in adapter.layers.items():
+            module = modules.get(layer)
+            sizes = (getattr(module, "in_features", None), getattr(module, "out_features", None))
+            if sizes != (down.shape[1], up.shape[0]):
+                raise _refusal(f"the adapter of {name} does not fit the model at {layer}")
+        for layer in adapter.layers:
+            if layer not in self._hooks:
+                hook = modules[layer].register_forward_hook(self._hook_of(layer))
+                self._hooks[layer] = hook
+        self._adapters = {**self._adapters, name: adapter}
+
+    def remove(self, name: str) -> None:
+        """Forget an adapter."""
+        self._adapters = {key: kept for key, kept in self._adapters.items() if key != name}
+
+    @property
+    def footprint(self) -> int:
+        """Bytes of all adapters."""
+        return sum(adapter.footprint for adapter in self._adapters.values())
+
+    def set_batch(self, parts: Sequence[tuple[str | None, int]]) -> None:
+        """Say whose tokens the next forward pass of this thread holds.
+
+        Parameters
+        ----------
+        parts : sequence of (adapter or None, number of tokens)
+            In the order of the batch. A single part may cover more tokens than it says.
+        """
+        names = {name for name, _ in parts}
+        if len(names) == 1:
+            (name,) = names
+            self._batch.rows = {} if name is None else {name: slice(None)}
+            return
+        rows: dict[str, list[int]] = {}
+        start = 0
+        for name, size in parts:
+            if name is not None:
+                rows.setdefault(name, []).extend(range(start, start + size))
+            start += size
+        device = self._model.device
+        self._batch.rows = {name: torch.tensor(at, device=device) for name, at in rows.items()}
+
+    def _hook_of(self, layer: str) -> Any:  # noqa: ANN401 -- torch's type of hooks
+        def change(_module: object, args: tuple[torch.Tensor, ...], out: torch.Tensor) -> Any:  # noqa: ANN401
+            rows: Mapping[str, Rows] = getattr(self._batch, "rows", {})
+            for name, at in rows.items():
+                adapter = self._adapters.get(name)
+                if adapter is None or layer not in adapter.layers:
+                    continue
+                down, up = adapter.layers[layer]
+                seen = args[0][:, at].to(down.dtype)
+                out[:, at] += (((seen @ down.T) @ up.T) * adapter.scale).to(out.dtype)
+            return out
+
+        return change

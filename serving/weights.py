@@ -1,0 +1,120 @@
+"""One copy of weights in memory and the source that runs it.
+
+Models that differ only in adapter, prompts or sampling share it: each is a user. Knows neither
+text nor templates.
+"""
+
+import gc
+import logging
+import threading
+
+import torch
+
+from serving.batching import Batcher
+from serving.cache import CacheShape
+from serving.engine import EngineError, FailureKind
+from serving.loading import Loaded, load
+from serving.lora import AdapterBank, read_adapter
+from serving.plain import Plain
+from serving.spec import ModelSpec
+from serving.supervisor import REST_S, Supervisor
+from serving.tokens import SourceDiedError, TokenSource
+
+log = logging.getLogger(__name__)
+
+
+class Weights:
+    """Loaded when made, which blocks; stopped when its last user leaves.
+
+    Raises
+    ------
+    EngineError
+        If the model cannot be loaded or started.
+    """
+
+    def __init__(self, spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = REST_S) -> None:
+        self.loaded = load(spec, cpu_threads=cpu_threads)
+        cuda = self.loaded.model.device.type == "cuda"
+        self.shape = CacheShape.of(self.loaded.context_tokens, spec.batch, cuda=cuda)
+        self._bank = AdapterBank(self.loaded.model)
+        self._users: set[str] = set()
+        self._lock = threading.Lock()
+        name = str(spec.checkpoint)
+        first = _source(name, self.loaded, self.shape, self._bank)
+        batched = isinstance(first, Batcher)
+
+        def again() -> TokenSource:
+            _free_memory()
+            # What was served batched is not made slower for good by one bad moment.
+            make = _batcher if batched else _plain
+            return make(self.loaded, self.shape, self._bank)
+
+        self.supervisor = Supervisor(name, again, rest_s=rest_s, source=first)
+
+    @property
+    def footprint(self) -> int:
+        """Bytes of weights and key-value cache, without adapters."""
+        model = self.loaded.model
+        cache = self.shape.bytes(model.config.to_dict(), model.dtype.itemsize)
+        return int(model.get_memory_footprint()) + cache
+
+    def join(self, spec: ModelSpec) -> int:
+        """Add a user, with its adapter if it has one; return the adapter's bytes."""
+        with self._lock:
+            if spec.name in self._users:
+                raise EngineError(FailureKind.BACKEND, f"{spec.name} is loaded already")
+            size = 0
+            if spec.adapter is not None:
+                model = self.loaded.model
+                adapter = read_adapter(spec.adapter, device=model.device, dtype=model.dtype)
+                self._bank.add(spec.name, adapter)
+                size = adapter.footprint
+            self._users.add(spec.name)
+            return size
+
+    def leave(self, name: str) -> bool:
+        """Remove a user; return whether it was the last, who must then `stop`."""
+        with self._lock:
+            self._users.discard(name)
+            self._bank.remove(name)
+            return not self._users
+
+    def stop(self) -> None:
+        """End the threads and let go of the weights; blocks."""
+        self.supervisor.stop()
+        del self.loaded, self._bank
+        _free_memory()
+
+
+def _source(name: str, loaded: Loaded, shape: CacheShape, bank: AdapterBank) -> TokenSource:
+    """Return a running source: batched where the library can, plain where it refuses."""
+    try:
+        return _batcher(loaded, shape, bank)
+    except (ValueError, AttributeError, NotImplementedError) as refusal:
+        log.warning("%s: no continuous batching, plain generation instead: %s", name, refusal)
+    except SourceDiedError as death:
+        if death.kind is not FailureKind.ENGINE_DEAD:
+            raise EngineError(death.kind, f"{name}: {death}") from death
+        log.warning("%s: continuous batching died, plain generation instead: %s", name, death)
+    return _plain(loaded, shape, bank)
+
+
+def _batcher(loaded: Loaded, shape: CacheShape, bank: AdapterBank) -> Batcher:
+    """Return a batcher that has run its first request."""
+    batcher = Batcher(loaded.model, shape, loaded.eos, bank)
+    try:
+        batcher.start()
+    except SourceDiedError:
+        batcher.stop()
+        raise
+    return batcher
+
+
+def _plain(loaded: Loaded, _shape: CacheShape, bank: AdapterBank) -> Plain:
+    return Plain(loaded.model, loaded.eos, bank)
+
+
+def _free_memory() -> None:
+    if torch.cuda.is_available():  # elsewhere a full collection only holds up the event loop
+        gc.collect()
+        torch.cuda.empty_cache()
