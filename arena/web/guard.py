@@ -22,6 +22,8 @@ _OPEN: Final = re.compile(
     r"/(config|theme\.css|assets/[\w.-]+|static/[\w./-]+"
     r"|gradio_api/(queue/(join|data)|heartbeat/\w+|startup-events))"
 )
+_UNCHANGING: Final = ("/assets/", "/look/")  # their addresses change with their content
+_OK: Final = 200
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
@@ -59,7 +61,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        guarded = _with_headers(send)
+        guarded = _with_headers(send, scope["path"])
         refused = self._refusal(scope)
         if refused is not None:
             await refused(scope, receive, guarded)
@@ -122,12 +124,14 @@ def _plain(status: int) -> PlainTextResponse:
     return PlainTextResponse(sentences[status], status)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, path: str) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers[name] = value
+            if path.startswith(_UNCHANGING) and message["status"] == _OK:
+                headers["Cache-Control"] = "public, max-age=31536000, immutable"
         await send(message)
 
     return sent

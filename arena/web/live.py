@@ -1,9 +1,9 @@
 """The two panes: Gradio renders the responses while they are made.
 
-One event, fed by a hidden field with the battle's id and put out to the two panes alone; a second
-tells the page that all of it has been shown. Everything else on the page is our own HTML. Names of
-functions and components reach the browser, so they are neutral; who the visitor is comes from the
-signed cookie and never from Gradio's session.
+One event, fed by a hidden field with the battle's id and put out to the two panes alone; the last
+text it puts out ends with a mark, by which the page knows that all of it is shown. Everything else
+on the page is our own HTML. Names of functions and components reach the browser, so they are
+neutral; who the visitor is comes from the signed cookie and never from Gradio's session.
 """
 
 import json
@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 import gradio as gr
+from gradio.utils import MatplotlibBackendMananger
 
 from arena.views import State, Turn
 from arena.web.flow import Flow
-from arena.web.markdown import FORMULAS, safe
+from arena.web.markdown import END, FORMULAS, safe
 from arena.web.raters import Raters
 from arena.web.words import DEFAULT_LANGUAGE, LANGUAGE_NAMES, say
 
@@ -39,17 +40,20 @@ class Panes:
 
     async def show(self, order: str, request: gr.Request) -> AsyncIterator[tuple[str, str]]:
         """Yield both panes until the newest turn is complete."""
-        battle, lang, _ = _read(order)
+        battle, lang, number = _read(order)
         tab = request.session_hash or ""
         self._remember(tab, order)
         try:
             if request.request is None:
                 return
             rater = self._raters.require(request.request)
+            panes = (_NOTHING, _NOTHING)
             async for panes in self._follow(battle, rater, lang):
                 if self._newest.get(tab) != order:
                     return  # the tab shows another battle by now
                 yield panes
+            end = f"\n\n{END}{number}{END}"
+            yield (panes[0] + end, panes[1] + end)
         except Exception:  # noqa: BLE001 - the page boundary: the browser learns nothing but "reload"
             _log.exception("showing a battle failed")
 
@@ -96,7 +100,7 @@ def _asked(turn: Turn, *, first: bool) -> str:
 
 
 def _literal(words: str) -> str:
-    return safe("".join(f"\\{c}" if c in "\\`*_[]#$!|~" else c for c in words))
+    return safe("".join(c if c.isalnum() or c in " <" else f"&#{ord(c)};" for c in words))
 
 
 def _said(response: str, lang: str) -> str:
@@ -113,14 +117,10 @@ def _read(order: str) -> tuple[str, str, int]:
     return battle, lang if lang in LANGUAGE_NAMES else DEFAULT_LANGUAGE, number
 
 
-def _shown(order: str) -> str:
-    """Tell the page which order has been carried out."""
-    _, _, number = _read(order)
-    return str(number)
-
-
 def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
     """Build the part of the battle page that Gradio renders."""
+    with MatplotlibBackendMananger():
+        pass  # Gradio loads matplotlib in its first event, and every stream would stand still
     panes = Panes(flow, raters)
     page = gr.Blocks(title="Battle", analytics_enabled=False, fill_width=True)
     page.max_threads = EVENTS_AT_ONCE
@@ -128,8 +128,7 @@ def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
         order = gr.Textbox(elem_id="order", container=False, show_label=False, label="order")
         with gr.Row(elem_id="panes", equal_height=True):
             shown = [_pane("a"), _pane("b")]
-        done = gr.Markdown(elem_id="done", container=False)
-        show = order.change(
+        order.change(
             panes.show,
             inputs=[order],
             outputs=shown,
@@ -137,14 +136,6 @@ def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
             show_progress="hidden",
             api_visibility="private",
             api_name="show",
-        )
-        show.then(
-            _shown,
-            inputs=[order],
-            outputs=[done],
-            show_progress="hidden",
-            api_visibility="private",
-            api_name="shown",
         )
     page.queue(default_concurrency_limit=None, api_open=False)
     return page

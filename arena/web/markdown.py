@@ -19,6 +19,7 @@ from typing import Final
 
 LESS: Final = "\ue0f0"  # the page shows it as <
 APART: Final = "\ue0f1"  # keeps two characters apart; the page removes it
+END: Final = "\ue0f2"  # no text of a model: `arena.web.live` says with it that all is shown
 
 # What the renderer is told to read as formulas; a bare dollar sign is never one of them.
 FORMULAS: Final[list[dict[str, str | bool]]] = [
@@ -26,6 +27,30 @@ FORMULAS: Final[list[dict[str, str | bool]]] = [
     {"left": "\\[", "right": "\\]", "display": True},
     {"left": "\\(", "right": "\\)", "display": False},
 ]
+
+# Languages whose colours Gradio's renderer can draw in any order; asked first for C++ it throws, and
+# the whole response stays unseen. Every other language is shown as plain text.
+COLOURED: Final = {
+    "bash": "bash",
+    "c": "c",
+    "c++": "c",
+    "cpp": "c",
+    "css": "css",
+    "go": "go",
+    "java": "java",
+    "javascript": "javascript",
+    "js": "javascript",
+    "json": "json",
+    "py": "python",
+    "python": "python",
+    "python3": "python",
+    "rust": "rust",
+    "sh": "bash",
+    "shell": "bash",
+    "sql": "sql",
+    "ts": "javascript",
+    "typescript": "javascript",
+}
 
 _ANY_FENCE: Final = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})")
 _PLAIN_FENCE: Final = re.compile(r"(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
@@ -39,7 +64,7 @@ _PIECES: Final = re.compile(
     r"|\$(?P<dollars>[^\s$`](?:[^$\n`]*[^\s$`\\])?)\$(?!\d)"
 )
 _DEFINITION: Final = re.compile(r"(\[[^\]\n]*\])(?=:)")
-_UNSHOWABLE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{APART}]")
+_UNSHOWABLE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{APART}{END}]")
 
 
 @lru_cache(maxsize=512)
@@ -69,21 +94,22 @@ def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
             if held:
                 yield False, "\n".join(held)
             mark = plain["mark"]
-            held = [_undrawn(line)]
+            held = [_relabelled(line)]
         else:
             certain = certain and not _ANY_FENCE.match(line)
-            held.append(_undrawn(line))
+            held.append(_relabelled(line))
     if held:
         yield bool(mark), "\n".join(held)
 
 
-def _undrawn(line: str) -> str:
-    """Let a diagram be read as its text: drawing it would hide what the model wrote."""
+def _relabelled(line: str) -> str:
+    """Let code have only such colours as cannot hide it: no diagrams, no half-loaded languages."""
     fence = _ANY_FENCE.match(line)
-    if fence is None:
+    if fence is None or not (info := line[fence.end() :].strip()):
         return line
-    info = re.sub("mermaid", "text", line[fence.end() :], flags=re.IGNORECASE)
-    return line[: fence.end()] + info
+    language = re.split(r"[\s{:,]", info, maxsplit=1)[0].lower()
+    is_fence = "`" not in info or fence[1][0] == "~"
+    return line[: fence.end()] + COLOURED.get(language, "text") if is_fence else line
 
 
 def _piece(found: re.Match[str]) -> str:

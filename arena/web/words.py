@@ -56,7 +56,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "b_better": ("B is better", "B 更好"),
     "vote": ("Your vote", "您的投票"),
     "skip": ("Skip", "跳过"),
-    "keys": ("Keys", "按键"),
+    "key_sheet": ("Keys", "按键"),
     "keys_pill": ("keys", "按键"),
     "criteria": ("Criteria", "标准"),
     "withdraw": ("Withdraw", "撤回"),

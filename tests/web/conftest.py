@@ -1,5 +1,6 @@
 """One server with scripted battles, and one Chromium, for all tests of the pages."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -7,13 +8,22 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Error, Page, Request, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.questions import Question, QuestionBank
@@ -22,6 +32,8 @@ from arena.signing import Signer
 from arena.web.app import create_app
 from serving.spec import ModelSpec
 from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles
+
+expect.set_options(timeout=20_000)  # a machine that runs other tests beside these is slow
 
 QUESTIONS = (
     Question("p1", "physics", {"en": "Why does ice float?", "zh": "冰为什么会浮在水上？"}),
@@ -85,28 +97,52 @@ def scripted_settings() -> Settings:
     return Settings(arena=ArenaSettings(demo=True), models=models)
 
 
+class Served:
+    """The server, in a thread and an event loop of its own, on a free port."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), daemon=True)
+        self.arena: Arena | None = None
+
+    async def _serve(self) -> None:
+        signer = Signer(b"k" * 32)
+        battles = FakeBattles(signer)
+        bank = QuestionBank("test", "0" * 64, QUESTIONS)
+        # Gradio makes an event loop where it finds none, so it is built where one runs.
+        tap = Tap(create_app(scripted_settings(), battles, signer, bank=bank))
+        config = uvicorn.Config(tap, port=self._port, log_level="warning", ws="none")
+        self._server = uvicorn.Server(config)
+        self.arena = Arena(self.url, battles, tap, signer)
+        await self._server.serve()
+
+    def start(self) -> Arena:
+        """Start, and return once it listens."""
+        self._thread.start()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.arena is not None and self._server.started:
+                return self.arena
+            time.sleep(0.02)
+        raise TimeoutError("The server did not start.")
+
+    def stop(self) -> None:
+        """Stop without waiting for streams."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join(timeout=20)
+
+
 @pytest.fixture(scope="session")
 def running() -> Iterator[Arena]:
-    """Serve in a thread of its own, on a free port."""
-    signer = Signer(b"k" * 32)
-    battles = FakeBattles(signer)
-    bank = QuestionBank("test", "0" * 64, QUESTIONS)
-    tap = Tap(create_app(scripted_settings(), battles, signer, bank=bank))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(tap, port=port, log_level="warning", ws="none", loop="asyncio")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.started
-    yield Arena(f"http://127.0.0.1:{port}", battles, tap, signer)
-    server.should_exit = True
-    server.force_exit = True
-    thread.join(timeout=10)
+    """Serve for as long as there are tests."""
+    served = Served()
+    yield served.start()
+    served.stop()
 
 
 @pytest.fixture
@@ -167,6 +203,9 @@ class Visit:
             self.complaints.append(text)
 
 
+DESKTOP: Final = {"viewport": {"width": 1400, "height": 860}, "locale": "en-GB"}
+
+
 class Visitors:
     """Opens pages as different visitors."""
 
@@ -175,22 +214,25 @@ class Visitors:
         self._arena = arena
         self._contexts: list[BrowserContext] = []
 
-    async def open(self, path: str = "/", **context: object) -> Visit:
+    async def open(self, **context: object) -> Visit:
         """Return a page of a new visitor, with what Gradio renders already in place."""
-        options = {"viewport": {"width": 1400, "height": 860}, "locale": "en-GB", **context}
-        opened = await self._browser.new_context(**options)  # type: ignore[arg-type]
+        opened = await self._browser.new_context(**{**DESKTOP, **context})  # type: ignore[arg-type]
         self._contexts.append(opened)
-        visit = Visit(await opened.new_page())
-        visit.watch()
-        await visit.page.goto(self._arena.url + path)
-        if urlsplit(path).path == "/":
-            await visit.page.wait_for_selector("#text-b", state="attached")
-        return visit
+        return await visit_in(opened, self._arena.url + "/")
 
     async def leave(self) -> None:
         """Close every page."""
         for context in self._contexts:
             await context.close()
+
+
+async def visit_in(context: BrowserContext, url: str) -> Visit:
+    """Open a page and wait for what Gradio renders in it."""
+    visit = Visit(await context.new_page())
+    visit.watch()
+    await visit.page.goto(url)
+    await visit.page.wait_for_selector("#text-b", state="attached")
+    return visit
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -200,7 +242,19 @@ async def visitors(browser: Browser, arena: Arena) -> AsyncIterator[Visitors]:
     await opened.leave()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desk(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Keep one desktop open: its cache saves a second in each test."""
+    context = await browser.new_context(**DESKTOP)  # type: ignore[arg-type]
+    yield context
+    await context.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(visitors: Visitors) -> Visit:
+async def visit(desk: BrowserContext, arena: Arena) -> AsyncIterator[Visit]:
     """Visit as someone new, at a desktop."""
-    return await visitors.open()
+    await desk.clear_cookies()
+    visit = await visit_in(desk, arena.url + "/")
+    yield visit
+    for page in desk.pages:
+        await page.close()

@@ -74,6 +74,11 @@ function focus(el) {
   el.focus({ preventScroll: true });
 }
 
+// On a phone the keyboard would cover the questions.
+function focusPrompt() {
+  focus(matchMedia("(pointer: fine)").matches ? first.area : by("main"));
+}
+
 // ---- from the server to the page
 
 function take(view) {
@@ -227,13 +232,13 @@ async function cast(outcome) {
 
 // Another outcome is in force, or the battle is closed: show what the server holds.
 async function look(id, refused) {
-  try {
-    const view = await ask(`/api/battles/${id}`);
-    if (view.state !== "ready") arrive(view);
-    tell(() => sentenceOf(refused));
-  } catch {
-    // the sentence of the refusal stands already
-  }
+  const view = await ask(`/api/battles/${id}`).catch(() => null);
+  if (!view || view.state === "ready") return; // the sentence of the refusal stands already
+  if (!view.reveal && view.state !== "streaming") return start(() => sentenceOf(refused));
+  if (view.state === "streaming") return follows(view);
+  take(view);
+  reveal(view.state);
+  tell(() => sentenceOf(refused));
 }
 
 function withdraw() {
@@ -291,7 +296,7 @@ function start(sentence = () => "") {
   by("ask-status").textContent = sentence();
   render();
   window.scrollTo(0, 0);
-  focus(first.area);
+  focusPrompt();
 }
 
 function sentenceOf(refused) {
@@ -301,19 +306,14 @@ function sentenceOf(refused) {
 // ---- what happens besides
 
 async function resume() {
-  let view = null;
-  try {
-    view = (await ask("/api/battles/current")).battle;
-  } catch {
-    return; // the first page works without
-  }
-  if (!view || phase !== "ask" || first.area.value) return;
-  const isOver = view.state !== "streaming" && view.state !== "ready";
-  if (isOver && sessionStorage.getItem(SEEN) !== view.battle_id) return;
-  if (isOver && !view.reveal) return;
+  const { battle: view } = await ask("/api/battles/current").catch(() => ({ battle: null }));
+  if (phase !== "ask" || first.area.value) return; // someone was quicker
+  const isOpen = view?.state === "streaming" || view?.state === "ready";
+  const wasHere = view?.reveal && sessionStorage.getItem(SEEN) === view.battle_id;
+  if (!isOpen && !wasHere) return focusPrompt();
+  if (view.state === "streaming") return follows(view);
   take(view);
-  if (view.state === "ready") beReady();
-  else if (!isOver) return follows(view);
+  if (isOpen) beReady();
   else reveal(view.state);
   panes.show(view.battle_id, () => {});
 }

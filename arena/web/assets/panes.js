@@ -3,11 +3,14 @@
 import { language, say } from "./words.js";
 
 const LESS = "\ue0f0"; // travels for "<", see arena/web/markdown.py
-const TRAVELLED = /[\ue0f0\ue0f1]/;
+const APART = "\ue0f1";
+const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the order's number
+const TRAVELLED = /[\ue0f0-\ue0f2]/;
 
 let field = null;
 let waiting = null;
 let number = 0;
+let told = 0; // the last order that was said to be shown
 let heard = () => {};
 export let lastChange = 0;
 export const rest = () => {
@@ -56,22 +59,23 @@ function send() {
   waiting = null;
 }
 
-function restore(root) {
-  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  for (let node = texts.nextNode(); node; node = texts.nextNode())
-    if (TRAVELLED.test(node.data))
-      node.data = node.data.replaceAll(LESS, "<").replaceAll("\ue0f1", "");
+function restore(pane) {
+  const texts = document.createTreeWalker(pane, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+    if (!TRAVELLED.test(node.data)) continue;
+    const end = END.exec(node.data);
+    if (end) pane.dataset.shown = end[1];
+    node.data = node.data.replace(END, "").replaceAll(LESS, "<").replaceAll(APART, "");
+  }
 }
 
-function changed(records) {
+function changed() {
   lastChange = Date.now();
   by("stage").classList.remove("stale");
-  for (const { target } of records) restore(target);
-}
-
-function shown() {
-  if (by("done").textContent.trim() !== String(number)) return;
-  by("stage").classList.remove("stale");
+  const both = ["text-a", "text-b"].map(by);
+  both.forEach(restore);
+  if (number === told || both.some((pane) => Number(pane.dataset.shown) !== number)) return;
+  told = number;
   heard();
 }
 
@@ -81,11 +85,10 @@ const DEEP = { childList: true, subtree: true, characterData: true };
 export const ready = new Promise((resolve) => {
   const found = () => {
     const input = document.querySelector("#order textarea, #order input");
-    if (!input || !by("text-a") || !by("text-b") || !by("done")) return false;
+    if (!input || !by("text-a") || !by("text-b")) return false;
     field = input;
     for (const seat of ["a", "b"]) head(seat);
     for (const id of ["text-a", "text-b"]) new MutationObserver(changed).observe(by(id), DEEP);
-    new MutationObserver(shown).observe(by("done"), DEEP);
     resolve();
     send();
     return true;
