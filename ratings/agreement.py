@@ -3,8 +3,8 @@
 Two votes on one item, with the seats undone, are scored 1 where they say the same, 0.5 where
 exactly one is a tie, else 0; ``both_bad`` reads as a tie. With B < tie < A as y in {-1, 0, 1}
 that is ``1 - |y - y'| / 2``: linear-weighted observed agreement, so its chance-corrected
-companions come for free [1]_ [2]_. The headline is the mean over items of the mean over the
-pairs of raters of an item.
+companions come for free (`ratings.coefficients`). The headline is the mean over items of the
+mean over the pairs of raters of an item.
 
 What the figures mean: 1 is perfect agreement; ``chance`` is what raters who vote at random with
 the same share of ties would reach (about 0.55 at 30 % ties, so 0.80 is a kappa of 0.56); kappa
@@ -13,12 +13,6 @@ everyone by half: read the tie rate beside it.
 
 Which model of a pair is called A is arbitrary, so chance gives both sides the same share and no
 figure changes when models are renamed. This module does not know ratings.
-
-References
-----------
-.. [1] J. L. Fleiss, "Measuring nominal scale agreement among many raters", Psychological Bulletin,
-   76(5), 1971.
-.. [2] K. Krippendorff, "Content Analysis: An Introduction to Its Methodology", 4th edition, 2018.
 """
 
 from dataclasses import dataclass
@@ -27,13 +21,24 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
+from ratings.coefficients import (
+    above_chance,
+    chance_agreement,
+    credit_of_items,
+    exact_of_items,
+    gwet_ac2,
+    item_weights,
+    krippendorff_alpha,
+    mean_credit,
+    three_outcomes,
+)
 from ratings.overlap import Overlap, VotePairs, shared_items
 from ratings.votes import Votes
 
 ROUNDS: Final = 2000  # bootstrap rounds
 _BLOCK: Final = 4_000_000  # draws held at once
-CREDIT: Final = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +51,18 @@ class Agreement:
         The headline, and its 95 % interval from resampling questions (`nan` with fewer than two).
     exact, exact_four : float
         Share of identical votes: among three outcomes, and with ``both_bad`` as a fourth.
-    chance, kappa, alpha : float
+    chance, kappa, alpha, ac2 : float
         Expected by chance; linear-weighted kappa (Fleiss); Krippendorff's alpha with distance
-        ``|y - y'| / 2``.
+        ``|y - y'| / 2``; Gwet's AC2.
+    by_pairs, by_annotations : float
+        The headline with each pair of votes, or each vote, counted alike instead of each item.
     items, rater_pairs : int
         Items with two or more raters, and pairs of votes on them.
     tie_rate : float
         Share of ties, both-bad included, among the votes on those items.
-    by_rater_pair, by_aspect : DataFrame
-        The same by two raters (``rater_1, rater_2, items, tie_discounted, exact``) and by aspect
+    by_rater_pair, by_rater, by_aspect : DataFrame
+        The same by two raters (``rater_1, rater_2, items, tie_discounted, exact``), by one rater
+        against all others (``rater, items, rater_pairs, tie_discounted, exact``) and by aspect
         (``aspect, items, rater_pairs, tie_discounted, lower, upper, exact``).
     rounds, seed : int
         Settings of the bootstrap.
@@ -68,10 +76,14 @@ class Agreement:
     chance: float
     kappa: float
     alpha: float
+    ac2: float
+    by_pairs: float
+    by_annotations: float
     items: int
     rater_pairs: int
     tie_rate: float
     by_rater_pair: pd.DataFrame
+    by_rater: pd.DataFrame
     by_aspect: pd.DataFrame
     rounds: int
     seed: int
@@ -113,73 +125,29 @@ def agreement(votes: Votes, *, rounds: int = ROUNDS, seed: int = 0) -> Agreement
     each = credit_of_items(shared.tallies)
     lower, upper = question_interval(each, shared.question, rounds=rounds, seed=seed)
     mean, chance = _mean(each), chance_agreement(shared.tallies)
-    tie_share = _merged(shared.tallies)[:, 1].sum() / max(len(shared.stance), 1)
+    pairs = shared.pairs()
+    tie_share = three_outcomes(shared.tallies)[:, 1].sum() / max(len(shared.stance), 1)
     return Agreement(
         tie_discounted=mean,
         lower=lower,
         upper=upper,
-        exact=_mean(exact_of_items(_merged(shared.tallies))),
+        exact=_mean(exact_of_items(three_outcomes(shared.tallies))),
         exact_four=_mean(exact_of_items(shared.tallies)),
         chance=chance,
-        kappa=_above_chance(mean, chance),
+        kappa=above_chance(mean, chance),
         alpha=krippendorff_alpha(shared.tallies),
+        ac2=gwet_ac2(shared.tallies),
+        by_pairs=mean_credit(shared.tallies, "pair"),
+        by_annotations=mean_credit(shared.tallies, "annotation"),
         items=len(each),
-        rater_pairs=int(_pair_counts(shared.tallies).sum()),
+        rater_pairs=int(item_weights(shared.tallies, "pair").sum()),
         tie_rate=float(tie_share) if len(each) else float("nan"),
-        by_rater_pair=_by_rater_pair(shared.pairs(), votes),
+        by_rater_pair=_by_rater_pair(pairs, votes),
+        by_rater=_by_rater(pairs, votes),
         by_aspect=_by_aspect(shared, votes, rounds=rounds, seed=seed),
         rounds=rounds,
         seed=seed,
     )
-
-
-def credit_of_items(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the tie-discounted agreement of each item: the mean over its pairs of votes.
-
-    Parameters
-    ----------
-    tallies : ndarray of shape (n_items, 4)
-        Votes on each item: for one model, tie, for the other, both bad; two or more in all.
-
-    Returns
-    -------
-    ndarray of shape (n_items,)
-        ``sum_kl W_kl n_k (n_l - [k = l]) / (r (r - 1))``.
-    """
-    tally = _merged(tallies)
-    voters = tally.sum(axis=1)
-    credit = ((tally @ CREDIT) * tally).sum(axis=1) - voters
-    return np.asarray(credit / (voters * (voters - 1.0)))
-
-
-def exact_of_items(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of identical pairs of votes on each item, among the columns given."""
-    voters = tallies.sum(axis=1)
-    return np.asarray((tallies * (tallies - 1.0)).sum(axis=1) / (voters * (voters - 1.0)))
-
-
-def chance_agreement(tallies: NDArray[np.float64]) -> float:
-    """Return the tie-discounted agreement of raters who vote at random with these shares."""
-    if len(tallies) == 0:
-        return float("nan")
-    share = _even_shares(tallies)
-    return float(share @ CREDIT @ share)
-
-
-def krippendorff_alpha(tallies: NDArray[np.float64]) -> float:
-    """Return Krippendorff's alpha with distance ``1 - W``, each item read in both orientations.
-
-    Reading an item once with either model as A makes alpha independent of which is called A.
-    `nan` where no item has two votes, and where every vote is a tie: nothing varies.
-    """
-    both_ways = np.concatenate([_merged(tallies), _merged(tallies)[:, ::-1]])
-    total = both_ways.sum(axis=0)
-    expected = total @ (1.0 - CREDIT) @ total / max(total.sum() - 1.0, 1.0)
-    if expected == 0:
-        return float("nan")
-    voters = both_ways.sum(axis=1)
-    observed = (voters * (1.0 - np.tile(credit_of_items(tallies), 2))).sum()
-    return float(1.0 - observed / expected)
 
 
 def question_interval(
@@ -222,25 +190,67 @@ def question_interval(
     return float(lower), float(upper)
 
 
-def _by_rater_pair(pairs: VotePairs, votes: Votes) -> pd.DataFrame:
-    names = pd.Index([]) if votes.rater is None else votes.rater.names
-    low = np.minimum(pairs.rater_1, pairs.rater_2)
-    high = np.maximum(pairs.rater_1, pairs.rater_2)
-    table = pd.DataFrame(
+def items_needed(half_width: float, sd: float, *, level: float = 0.95) -> int:
+    """Return how many twice-rated items give an interval of so much either side.
+
+    Parameters
+    ----------
+    half_width : float
+        Wanted half width of the interval, 0.03 for 3 points.
+    sd : float
+        Standard deviation of the agreement of one item: some 0.37 for two raters without ties
+        at 0.8. Where items share questions, count with the standard deviation of question means
+        and the result is the number of questions.
+    level : float, default 0.95
+        Of the interval.
+
+    Examples
+    --------
+    >>> items_needed(0.03, 0.367)
+    575
+    """
+    return int(np.ceil((ndtri(0.5 + level / 2.0) * sd / half_width) ** 2 - 1e-9))
+
+
+def _pair_table(pairs: VotePairs) -> pd.DataFrame:
+    return pd.DataFrame(
         {
-            "rater_1": low,
-            "rater_2": high,
+            "item": pairs.item,
+            "rater_1": np.minimum(pairs.rater_1, pairs.rater_2),
+            "rater_2": np.maximum(pairs.rater_1, pairs.rater_2),
             "tie_discounted": 1.0 - np.abs(pairs.stance_1 - pairs.stance_2) / 2.0,
             "exact": (pairs.stance_1 == pairs.stance_2).astype(np.float64),
         }
     )
-    grouped = table.groupby(["rater_1", "rater_2"], sort=True)
-    by_pair = grouped.mean()
-    by_pair.insert(0, "items", grouped.size())
-    by_pair = by_pair.reset_index()
-    for column in ("rater_1", "rater_2"):
-        by_pair[column] = [str(names[code]) for code in by_pair[column]]
-    return by_pair
+
+
+def _by_rater_pair(pairs: VotePairs, votes: Votes) -> pd.DataFrame:
+    grouped = _pair_table(pairs).groupby(["rater_1", "rater_2"])
+    by_pair = grouped[["tie_discounted", "exact"]].mean()
+    by_pair.insert(0, "items", grouped["item"].nunique())
+    return _named(by_pair.reset_index(), votes)
+
+
+def _by_rater(pairs: VotePairs, votes: Votes) -> pd.DataFrame:
+    """Return each rater against all others: the mean over items of the mean over the others."""
+    table = _pair_table(pairs)
+    both = [table.assign(rater=table[column]) for column in ("rater_1", "rater_2")]
+    each = pd.concat(both).groupby(["rater", "item"])
+    on_items = each[["tie_discounted", "exact"]].mean().assign(rater_pairs=each.size())
+    grouped = on_items.groupby("rater")
+    by_rater = grouped[["tie_discounted", "exact"]].mean()
+    by_rater.insert(0, "items", grouped.size())
+    by_rater.insert(1, "rater_pairs", grouped["rater_pairs"].sum())
+    return _named(by_rater.reset_index(), votes)
+
+
+def _named(table: pd.DataFrame, votes: Votes) -> pd.DataFrame:
+    """Return the table with names in place of the codes of raters."""
+    names = pd.Index([]) if votes.rater is None else votes.rater.names
+    for column in table.columns:
+        if str(column).startswith("rater") and column != "rater_pairs":
+            table[column] = [str(names[code]) for code in table[column]]
+    return table
 
 
 def _by_aspect(shared: Overlap, votes: Votes, *, rounds: int, seed: int) -> pd.DataFrame:
@@ -252,32 +262,11 @@ def _by_aspect(shared: Overlap, votes: Votes, *, rounds: int, seed: int) -> pd.D
         tallies = shared.tallies[own]
         each = credit_of_items(tallies)
         interval = question_interval(each, shared.question[own], rounds=rounds, seed=seed)
-        pairs = int(_pair_counts(tallies).sum())
-        exact = _mean(exact_of_items(_merged(tallies)))
+        pairs = int(item_weights(tallies, "pair").sum())
+        exact = _mean(exact_of_items(three_outcomes(tallies)))
         rows.append((str(name), len(each), pairs, _mean(each), *interval, exact))
     columns = ["aspect", "items", "rater_pairs", "tie_discounted", "lower", "upper", "exact"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _merged(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return tallies of three outcomes, both-bad read as a tie."""
-    merged = tallies[:, :3].copy()
-    merged[:, 1] += tallies[:, 3]
-    return merged
-
-
-def _even_shares(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = _merged(tallies).sum(axis=0)
-    return np.asarray((total + total[::-1]) / (2.0 * total.sum()))
-
-
-def _pair_counts(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
-    voters = tallies.sum(axis=1)
-    return np.asarray(voters * (voters - 1.0) / 2.0)
-
-
-def _above_chance(observed: float, chance: float) -> float:
-    return (observed - chance) / (1.0 - chance) if chance < 1.0 else float("nan")
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.agreement import CREDIT, agreement, credit_of_items, question_interval
+from ratings.agreement import agreement, items_needed, question_interval
+from ratings.coefficients import CREDIT, credit_of_items
 from ratings.overlap import shared_items, stances
 from ratings.votes import Votes
 
@@ -157,3 +158,40 @@ def test_other_names_change_no_figure(votes: Votes) -> None:
     assert found.alpha == pytest.approx(again.alpha, nan_ok=True)
     assert found.kappa == pytest.approx(again.kappa, nan_ok=True)
     assert found.tie_discounted == pytest.approx(again.tie_discounted, nan_ok=True)
+
+
+def test_weightings_differ_where_items_have_different_numbers_of_raters() -> None:
+    """Two raters agree on one item; of four on the other, three say the same."""
+    both = ["tie", "model_a"]
+    votes = judged({"ann": both, "ben": both, "cat": ["", "model_a"], "dan": ["", "tie"]})
+    found = agreement(votes)
+    assert found.tie_discounted == pytest.approx((1 + 0.75) / 2)
+    assert found.by_pairs == pytest.approx((1 * 1 + 6 * 0.75) / 7)
+    assert found.by_annotations == pytest.approx((1 * 1 + 3 * 0.75) / 4)
+
+
+def test_pair_weighting_agrees_with_the_reference_on_real_votes(real_votes: Votes) -> None:
+    """0.699345 over rater pairs: the project's facts, by another program."""
+    assert agreement(real_votes, rounds=10).by_pairs == pytest.approx(0.699345, abs=1e-6)
+
+
+def test_ac2_of_a_worked_example() -> None:
+    """Shares 0.35, 0.3, 0.35 vary by 0.665; the weights add up to 5, over 3 x 2: chance 0.554."""
+    winners = ["model_a"] * 7 + ["tie"] * 6 + ["model_b"] * 7
+    found = agreement(judged({"ann": winners, "ben": winners[::-1]}))
+    chance = 5 / 6 * 0.665
+    assert found.ac2 == pytest.approx((found.tie_discounted - chance) / (1 - chance))
+
+
+def test_by_rater_is_against_all_others() -> None:
+    votes = judged({"ann": ["tie", "tie"], "ben": ["tie", "model_a"], "cat": ["model_a", ""]})
+    by_rater = agreement(votes).by_rater.set_index("rater")
+    assert by_rater["tie_discounted"].to_dict() == {"ann": 0.625, "ben": 0.625, "cat": 0.5}
+    assert by_rater["rater_pairs"].tolist() == [3, 3, 2]
+    assert by_rater["items"].tolist() == [2, 2, 1]
+
+
+def test_items_needed_are_those_of_the_published_table() -> None:
+    """Standard deviations and items for 3 points: the project's facts."""
+    needed = [items_needed(0.03, sd) for sd in (0.30, 0.33, 0.367, 0.40)]
+    assert needed == [385, 465, 575, 683]

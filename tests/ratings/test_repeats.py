@@ -1,0 +1,57 @@
+"""Repeats: only one rater's votes on one item meet, and seats matter only where said."""
+
+import math
+
+import pandas as pd
+
+from ratings.repeats import self_agreement
+from ratings.votes import Votes
+
+
+def repeated(*rows: tuple[str, str, str, str]) -> Votes:
+    """Return votes on Gemma and Qwen from (rater, question, seat A, winner)."""
+    frame = pd.DataFrame(rows, columns=["judge", "question_id", "model_a", "winner"])
+    other = frame["model_a"].map({"Gemma": "Qwen", "Qwen": "Gemma"})
+    return Votes.from_frame(frame.assign(model_b=other))
+
+
+def test_the_same_model_from_the_other_seat_is_the_same_outcome() -> None:
+    found = self_agreement(
+        repeated(("ann", "q", "Gemma", "model_a"), ("ann", "q", "Qwen", "model_b"))
+    )
+    assert (found.tie_discounted, found.exact, found.swapped) == (1, 1, 1)
+    assert math.isnan(found.kept)
+
+
+def test_a_left_clicker_agrees_with_nothing_swapped() -> None:
+    found = self_agreement(
+        repeated(
+            ("ann", "q1", "Gemma", "model_a"),
+            ("ann", "q1", "Qwen", "model_a"),
+            ("ann", "q2", "Gemma", "model_a"),
+            ("ann", "q2", "Gemma", "model_a"),
+        )
+    )
+    assert (found.swapped, found.kept, found.tie_discounted, found.repeats) == (0, 1, 0.5, 2)
+
+
+def test_every_repeated_item_counts_alike() -> None:
+    thrice = [("ann", "q1", "Gemma", winner) for winner in ("tie", "tie", "model_a")]
+    twice = [("ben", "q1", "Gemma", "model_a"), ("ben", "q1", "Gemma", "model_b")]
+    found = self_agreement(repeated(*thrice, *twice, ("cat", "q1", "Gemma", "tie")))
+    assert found.tie_discounted == (2 / 3 + 0) / 2
+    by_rater = found.by_rater.set_index("rater")
+    assert by_rater["repeats"].to_dict() == {"ann": 1, "ben": 1}
+    assert by_rater["kept_pairs"].to_dict() == {"ann": 3, "ben": 1}
+    assert by_rater["swapped_pairs"].tolist() == [0, 0]
+
+
+def test_two_raters_on_one_item_are_no_repeat() -> None:
+    found = self_agreement(repeated(("ann", "q", "Gemma", "tie"), ("ben", "q", "Gemma", "tie")))
+    assert found.repeats == 0
+    assert math.isnan(found.tie_discounted)
+    assert len(found.by_rater) == 0
+
+
+def test_a_log_without_raters_has_no_repeats() -> None:
+    assert self_agreement(Votes.from_arrays(("A", "B"), [[0, 1]] * 2, [0, 0])).repeats == 0
