@@ -18,7 +18,7 @@ from arena.errors import LogError
 from arena.shipped import shipped
 from arena.votelog import VoteLog, read_source
 
-PATIENCE: Final = 4  # a board is kept for so many times as long as it took to make
+PATIENCE: Final = 1  # a board is kept for so many times as long as it took to make
 _Key = tuple[str | None, str | None, RankBy]
 
 
