@@ -29,11 +29,12 @@ class Estimate:
 
     weights: int
     cache: int
+    adapter: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.cache
+        return self.weights + self.cache + self.adapter
 
 
 def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
@@ -55,10 +56,29 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
         weights = sum(_bytes(*tensor, spec.quantization, width) for tensor in tensors)
         trained = config.get("max_position_embeddings") or config.get("n_positions")
         shape = CacheShape.of(context_of(spec, trained), spec.batch, cuda=cuda)
-        return Estimate(weights, shape.bytes(config, width))
+        return Estimate(weights, shape.bytes(config, width), adapter_bytes(spec))
     except (OSError, ValueError, KeyError, struct.error) as error:
         raise EngineError(
             FailureKind.BACKEND, f"{spec.name}: cannot read the checkpoint {folder}: {error}"
+        ) from error
+
+
+def adapter_bytes(spec: ModelSpec) -> int:
+    """Return about what a model's adapter takes, from the size of its file.
+
+    Raises
+    ------
+    EngineError
+        If it has one that is not there.
+    """
+    if spec.adapter is None:
+        return 0
+    try:
+        return (Path(spec.adapter) / "adapter_model.safetensors").stat().st_size
+    except OSError as error:
+        raise EngineError(
+            FailureKind.BACKEND,
+            f"{spec.name}: cannot read the adapter {spec.adapter}: {error.strerror}",
         ) from error
 
 

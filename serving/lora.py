@@ -67,14 +67,6 @@ def read_adapter(folder: str, *, device: torch.device, dtype: torch.dtype) -> Ad
     return Adapter(layers, float(config["lora_alpha"]) / spread)
 
 
-def adapter_bytes(folder: str) -> int:
-    """Return about what an adapter takes, from the size of its file."""
-    try:
-        return (Path(folder) / "adapter_model.safetensors").stat().st_size
-    except OSError as error:
-        raise _refusal(f"the adapter {folder} cannot be read: {error}") from error
-
-
 def _refusal(cause: str) -> EngineError:
     return EngineError(FailureKind.BACKEND, cause)
 

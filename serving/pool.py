@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from serving.budget import Budget, Parts, parts_of
 from serving.build import Builder
 from serving.engine import Engine, EngineError, FailureKind
-from serving.estimate import estimate
 from serving.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ PATIENCE_S = 5.0  # seconds that requests for loaded models may pass one that wa
 class _Resident:
     """A model that holds memory, loaded or on its way."""
 
-    size: int
     loading: "asyncio.Task[Engine]"
     users: int = 0
 
@@ -49,8 +48,8 @@ class Pool:
         The roster; names are unique.
     budget_bytes : int
         Most bytes of all engines together, by estimate before loading and by footprint after.
-    build, size_of : callable
-        How an engine is made and how large it will be; tests put their own here.
+    build, measure : callable
+        How an engine is made and what parts it has in memory; tests put their own here.
     """
 
     def __init__(
@@ -59,18 +58,16 @@ class Pool:
         budget_bytes: int,
         *,
         build: Callable[[ModelSpec], Engine] | None = None,
-        size_of: Callable[[ModelSpec], int] = lambda spec: estimate(spec).total,
+        measure: Callable[[ModelSpec], Parts] = parts_of,
         rest_s: float = REST_S,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
-        self._budget = budget_bytes
+        self._budget = Budget(budget_bytes, measure)
         self._build = build or Builder()
-        self._size_of = size_of
         self._rest_s = rest_s
         self._residents: OrderedDict[str, _Resident] = OrderedDict()  # least recently used first
         self._waiting: list[_Waiter] = []
         self._resting: dict[str, tuple[float, EngineError]] = {}
-        self._sizes: dict[str, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._leaving = 0  # bytes of engines that are being closed
         self._closed = False
@@ -120,14 +117,13 @@ class Pool:
 
         A model that cannot be loaded stops no other: it is logged, and `unavailable` names it.
         """
-        room = self._budget
+        warmed: list[str] = []
         for name in dict.fromkeys(names):
             try:
-                size = self._size(name)
-                if size > room:
+                if self._needed([*warmed, name]) > self._budget.total:
                     continue
                 async with self.engine(name):
-                    room -= size
+                    warmed.append(name)
             except EngineError as error:
                 log.error("%s is left out: %s", name, error)  # noqa: TRY400 -- loading logged it
 
@@ -147,12 +143,11 @@ class Pool:
         """Wait until all of ``names`` have memory, then pin them."""
         if self._closed:
             raise _closed_error()
-        needed = sum(self._size(name) for name in dict.fromkeys(names))
-        if needed > self._budget:
+        if (needed := self._needed(names)) > self._budget.total:
             raise EngineError(
                 FailureKind.OUT_OF_MEMORY,
                 f"{' and '.join(names)} need {needed / 1e9:.2f} GB together; "
-                f"the budget is {self._budget / 1e9:.2f} GB",
+                f"the budget is {self._budget.total / 1e9:.2f} GB",
             )
         if not self._may_pass(names) or not self._make_room(names):
             waiter = _Waiter(names, asyncio.get_running_loop().create_future(), _now())
@@ -183,32 +178,30 @@ class Pool:
         for name in names:
             self._check(name)
         missing = [name for name in dict.fromkeys(names) if name not in self._residents]
-        needed = sum(self._size(name) for name in missing)
-        for victim in self._victims(needed - self._free() - self._leaving, names):
+        for victim in self._victims(names):
             self._evict(victim)
-        if missing and needed > self._free():
+        together = self._budget.used([*self._residents, *names])
+        if missing and together + self._leaving > self._budget.total:
             # Memory is free only when its last owner is closed; closing wakes the waiters.
             return False
         for name in missing:
-            self._residents[name] = _Resident(self._size(name), self._load(name))
+            self._residents[name] = _Resident(self._load(name))
         for name in names:
             self._residents[name].users += 1
             self._residents.move_to_end(name)
         return True
 
-    def _victims(self, short: int, keep: tuple[str, ...]) -> list[str]:
-        """Return the longest idle models that give ``short`` bytes; none if all do not suffice."""
-        victims = []
+    def _victims(self, keep: tuple[str, ...]) -> list[str]:
+        """Return the longest idle models that must go for ``keep``; none if that is not enough."""
+        victims: list[str] = []
+        stay = {*self._residents, *keep}
         for name, resident in self._residents.items():
-            if short <= 0:
-                break
+            if self._budget.used(stay) <= self._budget.total:
+                return victims
             if resident.users == 0 and name not in keep and resident.loading.done():
                 victims.append(name)
-                short -= resident.size
-        return victims if short <= 0 else []
-
-    def _free(self) -> int:
-        return self._budget - self._leaving - sum(r.size for r in self._residents.values())
+                stay.remove(name)
+        return victims if self._budget.used(stay) <= self._budget.total else []
 
     def _wake(self) -> None:
         """Let in who can go, oldest first."""
@@ -230,16 +223,17 @@ class Pool:
         if error is not None and until > _now():
             raise EngineError(error.kind, error.cause)
 
-    def _size(self, name: str) -> int:
-        if name not in self._specs:
-            raise EngineError(FailureKind.BACKEND, f"there is no model named {name}")
-        if name not in self._sizes:
+    def _needed(self, names: Iterable[str]) -> int:
+        """Return the bytes of models together, by what is known of them so far."""
+        for name in names:
+            if name not in self._specs:
+                raise EngineError(FailureKind.BACKEND, f"there is no model named {name}")
             try:
-                self._sizes[name] = self._size_of(self._specs[name])
+                self._budget.read(self._specs[name])
             except EngineError as error:
                 self._resting[name] = (_now() + self._rest_s, error)
                 raise
-        return self._sizes[name]
+        return self._budget.used(names)
 
     def _load(self, name: str) -> "asyncio.Task[Engine]":
         task = asyncio.create_task(self._load_in_thread(name), name=f"load {name}")
@@ -258,11 +252,9 @@ class Pool:
             raise refused from error
         self._resting.pop(name, None)
         log.info("%s: loaded in %.1f s, %d bytes", name, _now() - start, engine.footprint)
-        self._sizes[name] = engine.footprint
-        if name in self._residents:
-            self._residents[name].size = engine.footprint
-            for victim in self._victims(-self._free() - self._leaving, (name,)):
-                self._evict(victim)  # it turned out larger than its estimate
+        self._budget.learn(name, engine.footprint)
+        for victim in self._victims((name,)) if name in self._residents else ():
+            self._evict(victim)  # it turned out larger than its estimate
         return engine
 
     def _release(self, name: str) -> None:
@@ -281,13 +273,15 @@ class Pool:
             self._evict(name)
 
     def _evict(self, name: str) -> None:
+        before = self._budget.used(self._residents)
         resident = self._residents.pop(name)
-        self._leaving += resident.size
-        task = asyncio.create_task(self._dismiss(name, resident), name=f"close {name}")
+        freed = before - self._budget.used(self._residents)
+        self._leaving += freed
+        task = asyncio.create_task(self._dismiss(name, resident, freed), name=f"close {name}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _dismiss(self, name: str, resident: _Resident) -> None:
+    async def _dismiss(self, name: str, resident: _Resident, freed: int) -> None:
         try:
             engine = await resident.loading
             await engine.close()
@@ -295,7 +289,7 @@ class Pool:
         except EngineError:
             pass  # it never came to be
         finally:
-            self._leaving -= resident.size
+            self._leaving -= freed
             self._wake()
 
 

@@ -44,7 +44,9 @@ class Workshop:
 
     def pool(self, budget: int, names: str = "abcd", rest_s: float = 15.0) -> Pool:
         specs = [ModelSpec(name=name, kind="scripted", responses=(name,)) for name in names]
-        return Pool(specs, budget, build=self.build, size_of=lambda _: 1, rest_s=rest_s)
+        return Pool(
+            specs, budget, build=self.build, measure=lambda spec: {spec.name: 1}, rest_s=rest_s
+        )
 
 
 async def use(pool: Pool, *names: str) -> None:
@@ -290,10 +292,26 @@ async def test_closing_closes_all_and_refuses_who_waits() -> None:
 
 async def test_a_footprint_larger_than_its_estimate_counts() -> None:
     specs = [ModelSpec(name=name, kind="scripted") for name in "abc"]
-    pool = Pool(specs, 3, build=lambda spec: Sized(spec, 2), size_of=lambda _: 1)
+    pool = Pool(specs, 3, build=lambda spec: Sized(spec, 2), measure=lambda spec: {spec.name: 1})
     await use(pool, "a")
     await use(pool, "b")
     assert pool.resident() == ("b",)
+
+
+async def test_models_on_shared_weights_fit_where_copies_would_not() -> None:
+    specs = [ModelSpec(name=name, kind="scripted") for name in "abc"]
+    parts = {"a": {"w": 4, "a": 1}, "b": {"w": 4, "b": 1}, "c": {"other": 5}}
+    sizes = {"a": 5, "b": 5, "c": 5}
+    pool = Pool(
+        specs,
+        6,
+        build=lambda spec: Sized(spec, sizes[spec.name]),
+        measure=lambda spec: parts[spec.name],
+    )
+    await use(pool, "a", "b")
+    assert pool.resident() == ("a", "b")
+    await asyncio.wait_for(use(pool, "c"), 2)
+    assert pool.resident() == ("c",)
 
 
 async def test_an_open_stream_ends_when_the_pool_closes() -> None:
@@ -303,7 +321,9 @@ async def test_an_open_stream_ends_when_the_pool_closes() -> None:
         )
         return Sized(hanging, 1)
 
-    pool = Pool([ModelSpec(name="a", kind="scripted")], 1, build=build, size_of=lambda _: 1)
+    pool = Pool(
+        [ModelSpec(name="a", kind="scripted")], 1, build=build, measure=lambda spec: {spec.name: 1}
+    )
     async with pool.engine("a") as engine:
         reading = asyncio.create_task(anext(engine.stream(Prompt.of("?"))))
         await asyncio.sleep(0.01)

@@ -1,0 +1,205 @@
+"""Adapters in mixed batches, against PEFT serving them one by one."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from serving.build import Builder
+from serving.engine import Delta, EngineError, Prompt
+from serving.estimate import estimate
+from serving.local import LocalEngine
+from serving.lora import read_adapter
+from serving.spec import ModelSpec
+
+# PEFT 0.21 asks transformers 5.23 in a way that transformers 6 will not know.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
+
+NAMES = ("law", "med", "sci")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session")
+def adapters(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return random adapters of the tiny checkpoint, written by PEFT."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 -- heavy
+
+    folders = {}
+    for seed, name in enumerate(NAMES):
+        torch.manual_seed(seed)
+        base = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+        config = peft.LoraConfig(
+            r=4, lora_alpha=16, target_modules="all-linear", init_lora_weights=False
+        )
+        folders[name] = tmp_path_factory.mktemp(name)
+        peft.get_peft_model(base, config).save_pretrained(folders[name])
+    return folders
+
+
+def spec_of(folder: Path, name: str, adapter: Path | None = None, **fields: Any) -> ModelSpec:  # noqa: ANN401
+    return ModelSpec.model_validate(
+        {
+            "name": name,
+            "checkpoint": str(folder),
+            "adapter": None if adapter is None else str(adapter),
+            "sampling": {"temperature": 0.0},
+            "output_tokens": 10,
+            "context_tokens": 256,
+            **fields,
+        }
+    )
+
+
+async def say(engine: LocalEngine, asked: str) -> str:
+    stream = engine.stream(Prompt.of(asked))
+    return "".join([event.text async for event in stream if isinstance(event, Delta)])
+
+
+def build(specs: list[ModelSpec]) -> list[LocalEngine]:
+    builder = Builder()
+    engines = [builder(spec) for spec in specs]
+    assert all(isinstance(engine, LocalEngine) for engine in engines)
+    return engines  # type: ignore[return-value]
+
+
+async def test_mixed_batches_equal_peft_one_by_one(
+    checkpoint: Path, adapters: dict[str, Path]
+) -> None:
+    from peft import PeftModel  # noqa: PLC0415 -- heavy
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 -- heavy
+
+    engines = build([spec_of(checkpoint, name, adapters[name]) for name in NAMES])
+    asked = [(engine, text) for engine in engines for text in ("a", "why is it so?")]
+    said = await asyncio.gather(*(say(*one) for one in asked))
+    encoder, decode = engines[0]._encoder, engines[0]._backend.decode  # noqa: SLF001
+    expected = []
+    for name in NAMES:
+        base = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+        model: Any = PeftModel.from_pretrained(base, adapters[name])
+        for text in ("a", "why is it so?"):
+            ids = torch.tensor([encoder.encode(Prompt.of(text)).ids])
+            made = model.generate(input_ids=ids, max_new_tokens=10, do_sample=False, pad_token_id=0)
+            expected.append(decode(made[0][ids.shape[1] :].tolist()).rstrip("\ufffd"))
+    for engine in engines:
+        await engine.close()
+    assert list(said) == expected
+    assert len(set(said)) > 3
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
+async def test_company_changes_nothing(
+    checkpoint: Path, adapters: dict[str, Path], quantization: str
+) -> None:
+    plain = spec_of(checkpoint, "plain", quantization=quantization)
+    adapted = [spec_of(checkpoint, n, adapters[n], quantization=quantization) for n in NAMES]
+    engines = build([plain, *adapted])
+    alone = [await say(engine, "hello") for engine in engines]
+    together = await asyncio.gather(*(say(engine, "hello") for engine in engines))
+    for engine in engines:
+        await engine.close()
+    assert len(set(alone)) == 4
+    if quantization != "int8":  # whose outliers are found over the whole batch
+        assert list(together) == alone
+
+
+async def test_many_adapters_cost_little_more_than_one_model(
+    make_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Eight adapters of rank 4 on a width of 256: at most 1.2 times one model."""
+    folder = make_checkpoint(hidden_size=256, intermediate_size=512, num_hidden_layers=2)
+    specs = [spec_of(folder, "plain", batch=2)]
+    for number in range(8):
+        adapter = tmp_path / str(number)
+        _write(adapter, 256, layers=2)
+        specs.append(spec_of(folder, f"a{number}", adapter, batch=2))
+    engines = build(specs)
+    weights = engines[0]._weights  # noqa: SLF001
+    assert all(engine._weights is weights for engine in engines)  # noqa: SLF001
+    together = weights.footprint + weights._bank.footprint  # noqa: SLF001
+    for engine in engines:
+        await engine.close()
+    assert together <= 1.2 * engines[0].footprint
+    assert estimate(specs[1]).adapter == pytest.approx(
+        engines[1].footprint - engines[0].footprint, rel=0.2
+    )
+
+
+def _write(folder: Path, width: int, *, layers: int, **config: object) -> None:
+    """Write an adapter of the query layers in PEFT's format."""
+    from safetensors.torch import save_file  # noqa: PLC0415 -- here alone
+
+    folder.mkdir()
+    at = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
+    weights = {}
+    for layer in range(layers):
+        weights[at.format(layer, "A")] = torch.randn(4, width)
+        weights[at.format(layer, "B")] = torch.randn(width, 4)
+    save_file(weights, folder / "adapter_model.safetensors")
+    described = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "bias": "none", **config}
+    (folder / "adapter_config.json").write_text(json.dumps(described))
+
+
+async def test_the_last_to_leave_frees_the_weights(
+    checkpoint: Path, adapters: dict[str, Path]
+) -> None:
+    law, med = build([spec_of(checkpoint, n, adapters[n]) for n in ("law", "med")])
+    await law.close()
+    assert law.health() is not None
+    assert await say(med, "hello")
+    weights = med._weights  # noqa: SLF001
+    await med.close()
+    assert weights.supervisor.health() is not None
+
+
+async def test_weights_that_were_freed_are_loaded_again(checkpoint: Path) -> None:
+    builder = Builder()
+    first = builder(spec_of(checkpoint, "m"))
+    await first.close()
+    second = builder(spec_of(checkpoint, "m"))
+    assert second.health() is None
+    await second.close()
+
+
+async def test_a_bad_adapter_leaves_nothing_behind(checkpoint: Path, tmp_path: Path) -> None:
+    _write(tmp_path / "wide", 999, layers=1)
+    builder = Builder()
+    with pytest.raises(EngineError, match="does not fit the model at model"):
+        builder(spec_of(checkpoint, "m", tmp_path / "wide"))
+    assert builder._weights == {}  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        pytest.param({"peft_type": "IA3"}, "not plain LoRA", id="another method"),
+        pytest.param({"bias": "all"}, "not plain LoRA", id="with bias"),
+        pytest.param({"use_dora": True}, "use_dora", id="another formula"),
+        pytest.param({"rank_pattern": {"q_proj": 8}}, "rank_pattern", id="mixed ranks"),
+    ],
+)
+def test_what_is_not_plain_lora_is_refused(
+    tmp_path: Path, config: dict[str, object], message: str
+) -> None:
+    _write(tmp_path / "a", 64, layers=1, **config)
+    with pytest.raises(EngineError, match=message):
+        read_adapter(str(tmp_path / "a"), device=CPU, dtype=torch.float32)
+
+
+def test_a_rank_stabilised_scale_is_understood(tmp_path: Path) -> None:
+    _write(tmp_path / "plain", 64, layers=1)
+    _write(tmp_path / "stable", 64, layers=1, use_rslora=True)
+    read = [
+        read_adapter(str(tmp_path / name), device=CPU, dtype=torch.float32)
+        for name in ("plain", "stable")
+    ]
+    assert [adapter.scale for adapter in read] == [2.0, 4.0]
+
+
+def test_a_missing_adapter_is_named(checkpoint: Path) -> None:
+    with pytest.raises(EngineError, match="cannot read the adapter /nowhere"):
+        estimate(spec_of(checkpoint, "m", Path("/nowhere")))
