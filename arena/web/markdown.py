@@ -28,8 +28,8 @@ FORMULAS: Final[list[dict[str, str | bool]]] = [
     {"left": "\\(", "right": "\\)", "display": False},
 ]
 
-# Languages whose colours Gradio's renderer can draw in any order; asked first for C++ it throws, and
-# the whole response stays unseen. Every other language is shown as plain text.
+# Languages whose colours the renderer can draw in any order; asked first for C++, it throws and
+# the whole response stays unseen. Every other language is shown without colours.
 COLOURED: Final = {
     "bash": "bash",
     "c": "c",

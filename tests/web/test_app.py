@@ -1,0 +1,49 @@
+"""The application as a whole: what is where, and that nothing else is."""
+
+import logging
+
+import httpx
+import pytest
+from fastapi import APIRouter
+
+from arena.signing import Signer
+from arena.web.app import create_app
+from tests.web.conftest import scripted_settings
+from tests.web.fake_battles import CANARY_A, FakeBattles
+
+
+def _failing_router() -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/fails")
+    async def fails() -> None:
+        raise RuntimeError(f"{CANARY_A} is at http://10.0.0.7")
+
+    return router
+
+
+async def test_a_page_that_fails_says_a_sentence_and_logs_the_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signer = Signer(b"k" * 32)
+    app = create_app(scripted_settings(), FakeBattles(signer), signer, routers=[_failing_router()])
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        with caplog.at_level(logging.ERROR):
+            answer = await visitor.get("/fails")
+    assert answer.status_code == 500
+    assert answer.json()["error"] == "unexpected"
+    assert CANARY_A not in answer.text
+    assert any(CANARY_A in str(record.exc_info) for record in caplog.records)
+
+
+def test_plain_pages(client: httpx.Client) -> None:
+    assert client.get("/healthz").text == "ok\n"
+    assert "Bradley-Terry" in client.get("/about").text
+    assert client.get("/nowhere").status_code == 404
+
+
+def test_the_battle_page_carries_questions_but_not_their_keys(client: httpx.Client) -> None:
+    page = client.get("/").text
+    assert "Why does ice float?" in page
+    assert CANARY_A not in page

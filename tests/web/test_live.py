@@ -1,0 +1,85 @@
+"""The stream event is a public address: called directly, it shows only one's own battles."""
+
+import json
+import time
+
+import httpx
+import pytest
+
+from arena.views import Turn
+from arena.web.live import conversation
+from tests.web.conftest import Arena
+from tests.web.fake_battles import CANARY_A, CANARY_B
+from tests.web.test_api import opened
+
+
+def ordered(client: httpx.Client, order: object, session: str = "abc") -> str:
+    """Send an order as Gradio's own client does, and return all that came of it."""
+    body = {"data": [order], "fn_index": 0, "session_hash": session, "trigger_id": 1}
+    joined = client.post("/gradio_api/queue/join", json=body)
+    assert joined.status_code == 200
+    heard: list[str] = []
+    with client.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as stream:
+        for line in stream.iter_lines():
+            heard.append(line)
+            if "close_stream" in line:
+                break
+    return "\n".join(heard)
+
+
+def test_ones_own_battle_is_shown(client: httpx.Client) -> None:
+    battle = opened(client)
+    order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 7})
+    heard = ordered(client, order)
+    assert "less dense" in heard
+    assert "\\ue0f27\\ue0f2" in heard or "\ue0f27\ue0f2" in heard
+    assert CANARY_A not in heard
+    assert CANARY_B not in heard
+
+
+def test_the_battle_of_another_is_not_shown(client: httpx.Client, arena: Arena) -> None:
+    battle = opened(client)
+    order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 1})
+    with httpx.Client(base_url=arena.url, trust_env=False, timeout=20) as other:
+        assert "less dense" not in ordered(other, order, "nocookie")
+        other.get("/")
+        assert "less dense" not in ordered(other, order, "othercookie")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        *("", "{", "null", "[]", '{"battle": 1}', '{"battle": "x", "lang": "xx", "n": "y"}'),
+        *(7, None, {"battle": "x"}, ["x"], "x" * 100_000),
+    ],
+)
+def test_an_order_that_is_none_shows_nothing_and_breaks_nothing(
+    client: httpx.Client, order: object
+) -> None:
+    heard = ordered(client, order, f"s{time.monotonic_ns()}")
+    assert "less dense" not in heard
+    assert "Traceback" not in heard
+
+
+@pytest.mark.parametrize("number", [1, 2, 99, -1])
+def test_there_is_no_other_event(client: httpx.Client, number: int) -> None:
+    body = {"data": [""], "fn_index": number, "session_hash": "zzz"}
+    answer = client.post("/gradio_api/queue/join", json=body)
+    assert "less dense" not in answer.text
+    assert CANARY_A not in answer.text
+
+
+def test_gradios_configuration_tells_nothing(client: httpx.Client) -> None:
+    config = client.get("/config")
+    assert config.status_code == 200
+    assert CANARY_A not in config.text
+    names = [event["api_name"] for event in config.json()["dependencies"]]
+    assert names == ["show"]
+
+
+def test_turns_stand_below_their_prompts_in_both_panes() -> None:
+    turns = (Turn("One?", "a1", "b1", "stop", "stop"), Turn("T*o?", "", "b2", "stop", "stop"))
+    pane_a, pane_b = conversation(turns, "en")
+    assert pane_a.index("a1") < pane_a.index("###### T&#42;o&#63;") < pane_a.index("(empty")
+    assert pane_b.endswith("b2\n\n")
+    assert "One?" not in pane_a

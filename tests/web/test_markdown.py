@@ -1,0 +1,75 @@
+"""Safe Markdown: worked examples first, then what must hold for any text."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena.web.markdown import APART, END, LESS, safe
+
+
+def as_read(markdown: str) -> str:
+    """Put back what the page puts back."""
+    return markdown.replace(LESS, "<").replace(APART, "")
+
+
+pieces = st.sampled_from(
+    (
+        *("<", ">", "`", "```", "~~~", "\n", " ", "![", "](x)", "[a]:", "$", "\\(", "\\)", "- "),
+        *("> ", "a", "1", "<b>", "\\", "mermaid", "|", "    ", "$$", "中"),
+    )
+)
+texts = st.lists(pieces, max_size=40).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("response", "markdown"),
+    [
+        pytest.param("List<int>", f"List{LESS}int>", id="a type in prose"),
+        pytest.param("`List<int>`", f"`List{LESS}int>`", id="a type in code"),
+        pytest.param("![a](b)", f"!{APART}[a](b)", id="an image"),
+        pytest.param("[a]: hidden", f"[a]{APART}: hidden", id="a link definition"),
+        pytest.param("$5 and $10", "$5 and $10", id="prices"),
+        pytest.param("so $x^2$ it is", "so \\(x^2\\) it is", id="a formula in dollars"),
+        pytest.param("$a < b$", "\\(a \\lt  b\\)", id="a formula with less-than"),
+        pytest.param("`$HOME/$USER`", "`$HOME/$USER`", id="dollars in code"),
+        pytest.param("```c\na < b $x$\n```", "```c\na < b $x$\n```", id="a plain fence"),
+        pytest.param("```\na<b", "```\na<b", id="a fence that never ends"),
+        pytest.param("- ```\n  a<b", f"- ```\n  a{LESS}b", id="a fence in a list"),
+        pytest.param("```mermaid\ng\n```", "```text\ng\n```", id="a diagram"),
+        pytest.param("```C++\nx\n```", "```c\nx\n```", id="a language that would throw"),
+        pytest.param("```py {.x}\nx\n```", "```python\nx\n```", id="a language with attributes"),
+        pytest.param("a\x00b\r\nc", "a\N{REPLACEMENT CHARACTER}b\nc", id="control characters"),
+    ],
+)
+def test_examples(response: str, markdown: str) -> None:
+    assert safe(response) == markdown
+
+
+def test_a_model_cannot_write_our_own_characters() -> None:
+    assert safe(f"{LESS}{APART}{END}") == "\N{REPLACEMENT CHARACTER}" * 3
+
+
+def test_half_a_character_does_no_harm() -> None:
+    assert safe("a\ud83d").encode("utf-8")
+
+
+@given(texts)
+def test_a_tag_can_begin_in_plain_fences_only(response: str) -> None:
+    outside = re.sub(r"(?ms)^(`{3,}|~{3,})[^\n`]*$.*?(^\1[`~]*[ \t]*$|\Z)", "", safe(response))
+    assert "<" not in outside
+
+
+@given(texts.filter(lambda text: "$" not in text and "\\" not in text and "mermaid" not in text))
+def test_the_page_reads_what_the_model_wrote(response: str) -> None:
+    without_labels = r"(?m)((?:`{3,}|~{3,})).*$"
+    read = re.sub(without_labels, r"\1", as_read(safe(response)))
+    assert read == re.sub(without_labels, r"\1", response)
+
+
+@given(texts)
+def test_no_image_and_no_definition_is_left_outside_code(response: str) -> None:
+    outside = re.sub(r"(?ms)^(`{3,}|~{3,})[^\n`]*$.*?(^\1[`~]*[ \t]*$|\Z)", "", safe(response))
+    assert "![" not in outside
+    assert not re.search(r"\[[^\]\n]*\]:", outside)

@@ -1,0 +1,50 @@
+"""The frame of every page: its language, and where its files are."""
+
+import httpx
+import pytest
+
+from arena.web.shell import Shell, choose_language
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept", "accepted", "language"),
+    [
+        pytest.param("zh", "en", "en", "zh", id="the address decides first"),
+        pytest.param(None, "zh", "en", "zh", id="then the earlier choice"),
+        pytest.param(None, None, "de, zh-CN;q=0.8, en;q=0.5", "zh", id="then the browser"),
+        pytest.param("xx", "yy", "fr", "en", id="else English"),
+        pytest.param(None, None, "", "en", id="nothing said"),
+    ],
+)
+def test_language(wanted: str | None, kept: str | None, accepted: str, language: str) -> None:
+    assert choose_language(wanted, kept, accepted) == language
+
+
+def test_the_addresses_of_files_change_with_their_content() -> None:
+    assert Shell().assets == Shell("Another").assets
+    assert Shell().assets.startswith("/look/")
+
+
+def test_files_may_be_kept_for_ever_and_pages_not_at_all(client: httpx.Client) -> None:
+    style = client.get(f"{Shell().assets}/look.css")
+    assert "immutable" in style.headers["cache-control"]
+    assert client.get("/about").headers["cache-control"] == "no-store"
+
+
+def test_a_language_in_the_address_is_remembered(client: httpx.Client) -> None:
+    client.get("/about?lang=zh")
+    assert '<html lang="zh-CN">' in client.get("/about").text
+
+
+@pytest.mark.parametrize("lang", ["<script>", "../en", "zh\r\nSet-Cookie: a=b", "x" * 5000])
+def test_a_language_that_is_none_does_no_harm(client: httpx.Client, lang: str) -> None:
+    answer = client.get("/about", params={"lang": lang})
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert '<html lang="en">' in answer.text
+
+
+def test_the_title_of_an_arena_is_text() -> None:
+    page = Shell("<b>Lab</b>").text("about.html", lang="en", active="about")
+    assert "&lt;b&gt;Lab&lt;/b&gt;" in page
+    assert "<b>Lab" not in page
