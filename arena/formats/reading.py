@@ -89,7 +89,7 @@ def _family_of(path: Path, columns: Sequence[str]) -> Family:
 def _refusal(path: Path, problems: Sequence[Problem], rows: int) -> str:
     bad = len({problem.row for problem in problems})
     first = [f"{place(path, problem.row)}: {problem.says}" for problem in problems[:LISTED]]
-    way_out = "Mend the file, or import it with --skip-bad to leave them out."
+    way_out = "Mend the file, or take these rows out of it."
     if len(problems) == 1:
         return f"{path}: {first[0]}, so nothing was read. {way_out}"
     more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""

@@ -190,7 +190,7 @@ def test_what_is_no_vote_is_refused_with_its_line(tmp_path: Path, row: str, says
     with pytest.raises(LogError) as refusal:
         read_votes(written(tmp_path / "v.csv", f"{HEADER}{row}\n"))
     assert says in str(refusal.value)
-    assert "--skip-bad" in str(refusal.value)
+    assert "take these rows out" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
