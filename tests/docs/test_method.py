@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose
 
 from arena.shipped import shipped
 from arena.votelog import load_votes
-from ratings.agreement import CREDIT, chance_agreement
+from ratings.clusters import FEWEST_QUESTIONS, FEWEST_RATERS
+from ratings.coefficients import CREDIT, chance_agreement
 from ratings.counts import PairCounts
 from ratings.elo import INITIAL, K, elo_ratings, expected_score
-from ratings.intervals import FEWEST_QUESTIONS, FEWEST_RATERS
 from ratings.leaderboard import leaderboard
 from ratings.orders import ORDERS, elo_orders
 from ratings.votes import OUTCOMES, SCORES, Votes
