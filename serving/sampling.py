@@ -112,8 +112,15 @@ class BatchSampler(ContinuousBatchingLogitsProcessor):
         return torch.zeros(len(self._draws), dtype=torch.int32)
 
     def __call__(self, scores: torch.Tensor, tensor_arg: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        """Leave each row nothing but its drawn token."""
-        return _only(choose(scores, self._draws), scores)
+        """Leave each row nothing but its drawn token.
+
+        A request whose prompt is not read to its end yet has a row too, after all others, which
+        the library ignores.
+        """
+        if not self._draws:
+            return scores
+        drawn = scores[: len(self._draws)]
+        return torch.cat([_only(choose(drawn, self._draws), drawn), scores[len(self._draws) :]])
 
 
 class SingleSampler(LogitsProcessor):

@@ -116,6 +116,16 @@ async def test_a_seed_says_the_same_alone_and_in_company(checkpoint: Path, *, pl
     assert len({text(said) for said in company}) > 1
 
 
+async def test_prompts_longer_than_one_forward_pass_change_nothing(checkpoint: Path) -> None:
+    async with running(checkpoint, batch=8) as engine:
+        prompts = [Prompt.of(f"{i} " * 70, seed=i) for i in range(6)]  # 160 tokens each, 256 a pass
+        source = source_of(engine)
+        alone = [text(await events(engine, prompt)) for prompt in prompts]
+        together = await asyncio.gather(*(events(engine, prompt) for prompt in prompts))
+        assert source_of(engine) is source
+    assert [text(said) for said in together] == alone
+
+
 async def test_int8_streams_too(checkpoint: Path) -> None:
     async with running(checkpoint, quantization="int8") as engine:
         assert isinstance(source_of(engine), Batcher)
