@@ -71,6 +71,7 @@ class FakeBattles:
         self.skips: list[str] = []
         self.vote_failures = 0
         self.vote_crashes = 0
+        self.answers_lost = 0  # votes that are saved, and whose rater does not hear of it
         self.unavailable = False
         self.opened: list[tuple[str, str | None, str]] = []
         self._held = True
@@ -157,12 +158,7 @@ class FakeBattles:
         self, token: str, outcome: str, key: str, rater: str, dwell_ms: int | None = None
     ) -> Receipt:
         del dwell_ms
-        if self.vote_crashes:
-            self.vote_crashes -= 1
-            raise RuntimeError(f"disk full while {CANARY_A} played {CANARY_B}")
-        if self.vote_failures:
-            self.vote_failures -= 1
-            raise VoteNotSaved(f"the store failed for {CANARY_A}")
+        self._fail_as_told()
         battle_id, owner, turns = self.signer.open_token(token)
         battle = self._find(battle_id, rater)
         if owner != rater:
@@ -177,6 +173,9 @@ class FakeBattles:
             battle.outcome = Outcome(outcome)
             battle.state = State.VOTED
             self.votes.append((battle_id, outcome, key, rater))
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise RuntimeError("The line was cut.")
         return self._receipt(battle)
 
     async def withdraw(self, battle_id: str, rater: str, key: str) -> Receipt:
@@ -194,6 +193,14 @@ class FakeBattles:
         battle.state = State.SKIPPED
         battle.changed.set()
         self.skips.append(battle_id)
+
+    def _fail_as_told(self) -> None:
+        if self.vote_crashes:
+            self.vote_crashes -= 1
+            raise RuntimeError(f"disk full while {CANARY_A} played {CANARY_B}")
+        if self.vote_failures:
+            self.vote_failures -= 1
+            raise VoteNotSaved(f"the store failed for {CANARY_A}")
 
     def _find(self, battle_id: str, rater: str) -> _Battle:
         battle = self._battles.get(battle_id)

@@ -28,9 +28,10 @@ let status = () => "";
 
 // ---- what is seen
 
-function tell(sentence) {
+function tell(sentence, isAlarm = false) {
   status = sentence;
   by("status").textContent = sentence();
+  by("bar").classList.toggle("alarm", isAlarm);
 }
 
 function render() {
@@ -223,8 +224,7 @@ async function cast(outcome) {
   } catch (refused) {
     phase = "ready";
     render();
-    by("bar").classList.add("alarm");
-    tell(() => (refused.code === "offline" ? say("not_saved") : sentenceOf(refused)));
+    tell(() => (refused.code === "offline" ? say("not_saved") : sentenceOf(refused)), true);
     by("vote").querySelector(`[data-outcome=${outcome}]`).focus({ preventScroll: true });
     if (refused.status === 409) await look(id, refused);
   }
@@ -238,7 +238,7 @@ async function look(id, refused) {
   if (view.state === "streaming") return follows(view);
   take(view);
   reveal(view.state);
-  tell(() => sentenceOf(refused));
+  tell(() => sentenceOf(refused), true);
 }
 
 function withdraw() {
@@ -254,8 +254,7 @@ async function takeBack() {
     await ask("/api/withdraw", { battle_id: battle.battle_id, key }, "not_withdrawn");
     reveal("withdrawn");
   } catch (refused) {
-    by("bar").classList.add("alarm");
-    tell(() => (refused.code === "offline" ? say("not_withdrawn") : sentenceOf(refused)));
+    tell(() => (refused.code === "offline" ? say("not_withdrawn") : sentenceOf(refused)), true);
   } finally {
     by("withdraw").disabled = false;
   }
@@ -352,9 +351,6 @@ function wire() {
       event.preventDefault();
       change(link.dataset.lang);
     });
-  new MutationObserver(() => by("bar").classList.remove("alarm")).observe(document.body, {
-    attributeFilter: ["data-phase"],
-  });
   listen({ vote, skip, withdraw, next, open: openSheet });
 }
 
@@ -362,7 +358,7 @@ function change(to) {
   if (to === language()) return;
   switchLanguage(to);
   offer.show();
-  tell(status);
+  tell(status, by("bar").classList.contains("alarm"));
   render();
   const isStill = ["ready", "voted", "withdrawn"].includes(phase);
   if (isStill) panes.show(battle.battle_id, () => {}); // "(empty response)" is a sentence too
