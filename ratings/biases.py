@@ -91,7 +91,11 @@ def biases(votes: Votes, columns: Mapping[str, NDArray[np.float64]] | None = Non
     gradients = csr_array(design * (usable.scores - expit(design @ found))[:, None])
     alone = (gradients.T @ gradients).todense()
     clustered = can_cluster(usable)
-    meat, df = two_way_meat(usable, gradients) if clustered else (alone, NORMAL)
+    meat, df = (
+        two_way_meat(usable, lambda rows: csr_array(gradients[rows]))
+        if clustered
+        else (alone, NORMAL)
+    )
     variance = [np.diag(bread @ middle @ bread) for middle in (meat, alone)]
     half_width = t_quantile(df) * np.sqrt(np.maximum(*variance))[n_models:]
     ratings = np.where(groups.of_model < 0, np.nan, MEAN + POINTS * found[:n_models])

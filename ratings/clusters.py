@@ -10,6 +10,8 @@ References
    Journal of Business & Economic Statistics, 29(2), 2011.
 """
 
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,6 +24,9 @@ from ratings.votes import Votes
 
 FEWEST_QUESTIONS: Final = 8  # below these, too few clusters for a clustered interval
 FEWEST_RATERS: Final = 5
+_BLOCK: Final = 500_000  # votes whose gradients are held at once
+
+Gradients = Callable[[NDArray[np.intp]], csr_array]
 
 
 def can_cluster(votes: Votes) -> bool:
@@ -33,15 +38,16 @@ def can_cluster(votes: Votes) -> bool:
     return questions >= FEWEST_QUESTIONS and raters >= FEWEST_RATERS
 
 
-def two_way_meat(votes: Votes, gradients: csr_array) -> tuple[NDArray[np.float64], int]:
+def two_way_meat(votes: Votes, gradients: Gradients) -> tuple[NDArray[np.float64], int]:
     """Return the middle of a two-way clustered covariance, and its degrees of freedom.
 
     Parameters
     ----------
     votes : Votes
         With questions and raters; a vote without one is a cluster of its own.
-    gradients : sparse array of shape (n_votes, n_parameters)
-        Gradient of the log-likelihood of each vote.
+    gradients : callable
+        From rows of the votes to the gradients of their log-likelihood, a sparse array of shape
+        (n_rows, n_parameters).
 
     Returns
     -------
@@ -60,24 +66,38 @@ def two_way_meat(votes: Votes, gradients: csr_array) -> tuple[NDArray[np.float64
         raise ValueError("the votes name no questions or no raters to cluster by")
     questions, n_questions = _own_where_missing(votes.question)
     raters, n_raters = _own_where_missing(votes.rater)
-    both = pd.factorize(questions.astype(np.int64) * (int(raters.max(initial=0)) + 1) + raters)[0]
+    both = questions.astype(np.int64) * (int(raters.max(initial=0)) + 1) + raters
     meat = (
         _squared_sums(gradients, questions) * _few_clusters(n_questions)
         + _squared_sums(gradients, raters) * _few_clusters(n_raters)
-        - _squared_sums(gradients, both)
+        - _squared_sums(gradients, pd.factorize(both)[0])
     )
     return meat, min(n_questions, n_raters) - 1
 
 
-def _squared_sums(
-    gradients: csr_array, cluster: NDArray[np.intp] | NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Return the sum over clusters of the outer product of their total gradient."""
-    n_votes = len(cluster)
-    shape = (int(cluster.max(initial=-1)) + 1, n_votes)
-    adder = csr_array((np.ones(n_votes), (cluster, np.arange(n_votes))), shape=shape)
-    totals = adder @ gradients
-    return np.asarray((totals.T @ totals).todense())
+def _squared_sums(gradients: Gradients, cluster: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the sum over clusters of the outer product of their total gradient.
+
+    Whole clusters are taken some hundred thousand votes at a time, which bounds the memory.
+    """
+    few = int(cluster.max(initial=0)) < np.iinfo(np.uint16).max
+    # NumPy sorts 16 bits several times faster
+    order = np.argsort(cluster.astype(np.uint16) if few else cluster, kind="stable")
+    firsts = np.flatnonzero(np.diff(cluster[order], prepend=-1))
+    ends = np.append(firsts, len(order))
+    block = np.searchsorted(ends, np.arange(0, len(order) + _BLOCK, _BLOCK))
+    edges = np.unique(np.minimum(np.append(block, len(firsts)), len(firsts)))
+    meat: NDArray[np.float64] | float = 0.0
+    for first, last in pairwise(edges.tolist()):
+        rows = order[ends[first] : ends[last]]
+        starts = ends[first : last + 1] - ends[first]
+        shape = (last - first, len(rows))
+        adder = csr_array((np.ones(len(rows)), np.arange(len(rows)), starts), shape=shape)
+        totals = adder @ gradients(rows)
+        meat = meat + np.asarray((totals.T @ totals).todense())
+    if isinstance(meat, float):  # no votes
+        return np.zeros((gradients(order).shape[1],) * 2)
+    return meat
 
 
 def _own_where_missing(labels: Labels) -> tuple[NDArray[np.int32], int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.kernels import count_cells
-from ratings.votes import A_WINS, B_WINS, BOTH_BAD, OUTCOMES, TIE, Votes
+from ratings.votes import A_WINS, B_WINS, BOTH_BAD, OUTCOMES, SCORES, TIE, Votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,10 @@ class PairCounts:
     @property
     def points(self) -> NDArray[np.float64]:
         """Wins plus half of the ties and both-bad votes, of the row's model over the column's."""
-        return self.wins + (self.ties + self.both_bad) / 2
+        # one product for each seat: a refresh of a live board asks for this first
+        given = self.seats @ (1.0 - SCORES)
+        taken: NDArray[np.float64] = self.seats @ SCORES + given.T
+        return taken
 
     def without_both_bad(self) -> Self:
         """Return the counts without the votes that called both bad.

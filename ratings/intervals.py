@@ -16,6 +16,7 @@ References
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -25,7 +26,6 @@ from scipy.special import stdtrit
 
 from ratings.bradley_terry import POINTS, BradleyTerry
 from ratings.clusters import two_way_meat
-from ratings.counts import vote_cells
 from ratings.groups import ALONE
 from ratings.votes import SCORES, Votes
 
@@ -111,23 +111,24 @@ def clustered(fit: BradleyTerry, votes: Votes) -> Uncertainty:
     -------
     Uncertainty
         Clusters by question plus clusters by rater, less clusters by both, with a t quantile of
-        min(questions, raters) - 1 degrees of freedom. No standard error is smaller than that of
-        these votes only: with few clusters the estimate can fall below it, and new questions
-        cannot be less uncertain than old ones.
+        min(questions, raters) - 1 degrees of freedom. With few clusters an estimate can come out
+        negative; there the standard error of these votes only stands in.
 
     Raises
     ------
     ValueError
         If the votes name no questions or no raters.
     """
-    meat, df = two_way_meat(votes, _gradients(fit, votes))
+    meat, df = two_way_meat(votes, partial(_gradients, votes, _residuals(fit)))
     raw = _uncertainty("clustered", fit, _between_bread(fit, meat), df)
     floor = sandwich(fit)
     return replace(
         raw,
         covariance=_nearest_semidefinite(raw.covariance),
-        error=np.maximum(raw.error, floor.error),
-        difference_error=np.maximum(raw.difference_error, floor.difference_error),
+        error=np.where(raw.error > 0, raw.error, floor.error),
+        difference_error=np.where(
+            raw.difference_error > 0, raw.difference_error, floor.difference_error
+        ),
     )
 
 
@@ -146,12 +147,13 @@ def _between_bread(fit: BradleyTerry, meat: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray((covariance + covariance.T) / 2.0)
 
 
-def _gradients(fit: BradleyTerry, votes: Votes) -> csr_array:
-    """Return the gradient of each vote's log-likelihood in the logits; (n_votes, n_models)."""
-    residual = _residuals(fit).reshape(-1)[vote_cells(votes)]
-    values = np.column_stack([residual, -residual]).reshape(-1)
-    ends = np.arange(0, 2 * len(votes) + 1, 2)
-    return csr_array((values, votes.pairs.reshape(-1), ends), shape=(len(votes), len(fit.models)))
+def _gradients(votes: Votes, residual: NDArray[np.float64], rows: NDArray[np.intp]) -> csr_array:
+    """Return the gradient of some votes' log-likelihood in the logits; (n_rows, n_models)."""
+    pairs, outcome = votes.pairs[rows], votes.outcome[rows]
+    own = residual[pairs[:, 0], pairs[:, 1], outcome]
+    values = np.column_stack([own, -own]).reshape(-1)
+    ends = np.arange(0, 2 * len(rows) + 1, 2)
+    return csr_array((values, pairs.reshape(-1), ends), shape=(len(rows), len(votes.models)))
 
 
 def _uncertainty(

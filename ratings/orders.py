@@ -147,7 +147,7 @@ def _drawn_rows(
 ) -> NDArray[np.int32]:
     if resample and n_votes:
         return generator.integers(n_votes, size=(n_orders, n_votes), dtype=np.int32)
-    rows = np.empty((n_orders, n_votes), dtype=np.int32)
+    rows = np.tile(np.arange(n_votes, dtype=np.int32), (n_orders, 1))
     for own in rows:
-        own[:] = generator.permutation(n_votes)
+        generator.shuffle(own)
     return rows

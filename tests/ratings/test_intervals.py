@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def test_new_questions_and_raters_widen_the_interval_on_real_votes(real_votes: V
     assert uncertainty.df == 12
     assert uncertainty.quantile() == pytest.approx(2.17881, abs=1e-5)
     assert uncertainty.quantile() * uncertainty.error[gpt4] == pytest.approx(94.48, abs=0.01)
-    assert np.all(uncertainty.error >= sandwich(fit).error)
+    assert np.mean(uncertainty.error > sandwich(fit).error) > 0.8
 
 
 def slow_clusters(votes: Votes, *labels: Labels) -> NDArray[np.float64]:
@@ -85,9 +85,8 @@ def test_clusters_by_question_and_rater_less_both() -> None:
     )
     covariance = POINTS**2 * bread @ meat @ bread
     uncertainty = clustered(fit, votes)
-    plain = np.sqrt(np.maximum(np.diag(covariance), np.diag(sandwich(fit).covariance)))
     assert uncertainty.df == 8
-    assert_allclose(uncertainty.error, plain)
+    assert_allclose(uncertainty.error, np.sqrt(np.diag(covariance)))
 
 
 def test_a_vote_without_question_is_a_question_of_its_own() -> None:
@@ -150,9 +149,19 @@ def test_every_vote_twice_halves_the_variance(votes: Votes) -> None:
     assert_allclose(two.covariance, one.covariance / 2, atol=1e-6)
 
 
+def test_661_of_1711_pairs_of_real_models_are_told_apart_for_new_ones(real_votes: Votes) -> None:
+    """The count with clusters and the t quantile, in the project's facts."""
+    fit = bradley_terry(PairCounts.of(real_votes))
+    uncertainty = clustered(fit, real_votes)
+    lead = fit.ratings[:, None] - fit.ratings
+    assert (lead > uncertainty.quantile() * uncertainty.difference_error).sum() == 661
+
+
 @given(st.from_type(Votes))
-def test_new_questions_are_never_less_uncertain(votes: Votes) -> None:
+def test_clusters_always_give_an_error_where_the_sandwich_does(votes: Votes) -> None:
     fit = bradley_terry(PairCounts.of(votes))
+    assume(votes.question is not None and votes.rater is not None)
     new, these = clustered(fit, votes), sandwich(fit)
-    known = ~np.isnan(new.difference_error)
-    assert np.all(new.difference_error[known] >= these.difference_error[known])
+    enough = new.df > 0
+    assert np.array_equal(np.isnan(new.error), np.isnan(these.error)) or not enough
+    assert not np.any(new.error[these.error > 0] == 0)

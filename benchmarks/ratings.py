@@ -1,0 +1,309 @@
+"""Ratings against peers: every figure in one run, on one BLAS thread.
+
+Votes are simulated: strengths N(0, 200) points, models drawn by Zipf's law, 30 % ties. Times are
+medians of five runs; of evalica's bootstrap, which takes seconds for a round, only some rounds are
+run and the cost of one is compared. The order band of Elo is no part of any figure.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import evalica
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from benchmarks.report import Report, Row, Value, conclude, parser, progress
+from ratings import compiled
+from ratings.bootstrap import bootstrap
+from ratings.bradley_terry import bradley_terry
+from ratings.columns import Labels
+from ratings.counts import PairCounts
+from ratings.elo import elo_ratings
+from ratings.intervals import sandwich
+from ratings.leaderboard import leaderboard
+from ratings.ranks import rank_ranges, told_apart
+from ratings.votes import Votes
+from ratings.winrate import win_rates
+
+WINNERS: Final = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw)
+OUTCOMES: Final = ["model_a", "model_b", "tie"]
+GIB: Final = 2**30
+MODELS: Final = 150
+PEER_ROUNDS: Final = 100  # of a bootstrap, the fewest that give an interval
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much to measure: models beside the 150 of the large logs are few or many."""
+
+    large: int = 1_700_000
+    middle: int = 140_000
+    small: int = 2_400
+    memory: int = 10_000_000
+    repeats: int = 5
+    peer_rounds: int = 2
+
+
+LONG: Final = Sizes(repeats=11, peer_rounds=10)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: our cost, a peer's, and how many times ours it has to be."""
+
+    work: str
+    ours: float
+    peer: float
+    beside: str
+    at_least: float
+    unit: str = "s"
+
+    @property
+    def ratio(self) -> float:
+        """How many times the peer's cost is ours."""
+        return self.peer / self.ours
+
+    def row(self) -> Row:
+        """Return the figure as it stands in the table."""
+        return {
+            "work": self.work,
+            "ours": self.ours,
+            "beside": self.peer,
+            "unit": self.unit,
+            "ratio": self.ratio,
+            "to reach": self.at_least,
+            "beside what": self.beside,
+        }
+
+
+def simulated(n_votes: int, n_models: int, seed: int = 0) -> Votes:
+    """Return votes with 30 % ties on 200 questions by 50 raters."""
+    generator = np.random.default_rng(seed)
+    strength = generator.normal(0, 200, n_models)
+    share = generator.permutation(1.0 / np.arange(1, n_models + 1) ** 0.8)
+    pairs = generator.choice(n_models, (n_votes, 2), p=share / share.sum()).astype(np.int32)
+    while len(same := np.flatnonzero(pairs[:, 0] == pairs[:, 1])):
+        pairs[same, 1] = generator.choice(n_models, len(same))
+    odds = 10 ** ((strength[pairs[:, 0]] - strength[pairs[:, 1]]) / 400)
+    drawn = generator.random(n_votes) * (1 + odds + 0.85 * np.sqrt(odds))
+    outcome = np.where(drawn < odds, 0, np.where(drawn < odds + 1, 1, 2)).astype(np.int8)
+    return Votes(
+        tuple(f"model-{code:03}" for code in range(n_models)),
+        pairs,
+        outcome,
+        question=Labels.of(generator.integers(200, size=n_votes)),
+        rater=Labels.of(generator.integers(50, size=n_votes)),
+    )
+
+
+def median_time(work: Callable[[], object], repeats: int) -> float:
+    """Return the median of some runs in seconds, after one that does not count."""
+    work()
+    return statistics.median(once(work) for _ in range(repeats))
+
+
+def once(work: Callable[[], object]) -> float:
+    """Return the seconds of one run."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+class Peer:
+    """The same votes as evalica takes them: codes for its kernels, names for its calls."""
+
+    def __init__(self, votes: Votes) -> None:
+        names = np.array(votes.models, dtype=object)
+        self.xs, self.ys = (column.astype(np.uint64) for column in votes.pairs.T)
+        self.winners = np.array([int(winner) for winner in WINNERS], np.uint8)[votes.outcome]
+        self.weights = np.ones(len(votes))
+        self.n_models = len(votes.models)
+        self.lists = (names[votes.a].tolist(), names[votes.b].tolist())
+        self.said = [WINNERS[code] for code in votes.outcome]
+
+    def elo_kernel(self) -> object:
+        """Run the compiled Elo alone, without its checks."""
+        return evalica._brzo.elo(  # noqa: SLF001 - the kernel itself is what we compare with
+            self.xs, self.ys, self.winners, self.weights, self.n_models,
+            1000.0, 10.0, 400.0, 16.0, 1.0, 0.5,
+        )  # fmt: skip
+
+    def elo_call(self) -> object:
+        """Run Elo as its users do."""
+        return evalica.elo(*self.lists, self.said, k=16.0)
+
+    def rating_kernel(self) -> object:
+        """Run the compiled Bradley-Terry alone, without its checks."""
+        return evalica._brzo.bradley_terry(  # noqa: SLF001 - as above
+            self.xs, self.ys, self.winners, self.weights, self.n_models, 1.0, 0.5, 1e-8, 100
+        )
+
+    def rounds(self, n_rounds: int) -> object:
+        """Run some bootstrap rounds; the percentile method, as the default needs N x N bytes."""
+        return evalica.bootstrap(
+            evalica.bradley_terry,
+            *self.lists,
+            self.said,
+            n_resamples=n_rounds,
+            bootstrap_method="percentile",
+        )
+
+
+def bare_rating(votes: Votes) -> NDArray[np.float64]:
+    """Count and fit without checks, as the peer's kernel does."""
+    seats = compiled.count_cells(votes.pairs, votes.outcome, len(votes.models))
+    points = PairCounts(votes.models, seats).points
+    return compiled.newton_fit(points, np.zeros(len(points)), damped=False, most_steps=30)
+
+
+def kernel_figures(large: Votes, small: Votes, repeats: int) -> list[Figure]:
+    """Return Elo and Bradley-Terry from codes."""
+    big, little = Peer(large), Peer(small)
+    size, kernel = f"{len(large):,} votes", "evalica's kernel"
+    elo = median_time(lambda: elo_ratings(large), repeats)
+    rating = median_time(lambda: bradley_terry(PairCounts.of(large)), repeats)
+    tiny = median_time(lambda: bare_rating(small), 40 * repeats)
+    peers = [median_time(run, repeats) for run in (big.elo_kernel, big.elo_call, big.rating_kernel)]
+    peer_tiny = median_time(little.rating_kernel, 40 * repeats)
+    return [
+        Figure(f"Elo, {size}", elo, peers[0], kernel, 4.0),
+        Figure(f"Elo, {size}", elo, peers[1], "evalica's call", 60.0),
+        Figure(f"Bradley-Terry, {size}", rating, peers[2], kernel, 2.0),
+        Figure(f"Bradley-Terry, {len(small):,} votes", tiny, peer_tiny, kernel, 1 / 1.2),
+    ]
+
+
+def bootstrap_figures(large: Votes, middle: Votes, sizes: Sizes) -> list[Figure]:
+    """Return the cost of a bootstrap round, and how it grows with the votes."""
+    big, less = (bradley_terry(PairCounts.of(votes)) for votes in (large, middle))
+    ours = median_time(lambda: bootstrap(big), sizes.repeats) / 1000
+    fewer = median_time(lambda: bootstrap(less), sizes.repeats) / 1000
+    peer = Peer(large)
+    theirs = once(lambda: peer.rounds(sizes.peer_rounds)) / sizes.peer_rounds
+    beside = f"evalica.bootstrap, {sizes.peer_rounds} round(s) run"
+    size = f"bootstrap round, {len(large):,} votes"
+    return [
+        Figure(size, ours, theirs, beside, 50.0),
+        Figure(size, ours, fewer, f"the same at {len(middle):,} votes", 0.5),
+    ]
+
+
+def pipeline_figure(votes: Votes, sizes: Sizes) -> Figure:
+    """Return the cost from a Parquet file to everything a board shows, with 1,000 rounds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "votes.parquet"
+        write_parquet(votes, path)
+        ours = median_time(lambda: our_pipeline(path), sizes.repeats)
+        theirs = once(lambda: peer_pipeline(path, sizes.peer_rounds))
+    beside = f"evalica with {PEER_ROUNDS} rounds, reckoned from {sizes.peer_rounds}"
+    # its reading and first fit are reckoned once for every round: a few parts in a hundred
+    theirs *= PEER_ROUNDS / sizes.peer_rounds
+    return Figure(f"Parquet of {len(votes):,} votes to a board", ours, theirs, beside, 10.0)
+
+
+def our_pipeline(path: Path) -> object:
+    """Read, rate with sandwich and 1,000 rounds, replay Elo in log order, count, rank."""
+    votes = Votes.from_arrow(pq.read_table(path))
+    fit = bradley_terry(PairCounts.of(votes))
+    apart = told_apart(fit.ratings, sandwich(fit))
+    ranges = rank_ranges(fit.ratings, fit.groups.of_model, apart)
+    return ranges, bootstrap(fit).interval(), elo_ratings(votes), win_rates(fit.counts)
+
+
+def peer_pipeline(path: Path, n_rounds: int) -> object:
+    """Read and rate with rounds, and nothing else."""
+    frame = pd.read_parquet(path)
+    kinds = dict(zip(OUTCOMES, WINNERS, strict=True))
+    return evalica.bootstrap(
+        evalica.bradley_terry,
+        frame["model_a"].astype(object),
+        frame["model_b"].astype(object),
+        frame["winner"].astype(object).map(kinds).tolist(),
+        n_resamples=n_rounds,
+        bootstrap_method="percentile",
+    )
+
+
+def write_parquet(votes: Votes, path: Path) -> None:
+    """Write votes as a vote log with dictionary columns."""
+
+    def column(codes: NDArray[np.integer], names: list[str]) -> pa.DictionaryArray:
+        return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), names)
+
+    models, empty = list(votes.models), Labels.of([])
+    question, rater = votes.question or empty, votes.rater or empty
+    table = {
+        "question_id": column(question.codes, question.names.tolist()),
+        "model_a": column(votes.a, models),
+        "model_b": column(votes.b, models),
+        "winner": column(votes.outcome, OUTCOMES),
+        "judge": column(rater.codes, rater.names.tolist()),
+    }
+    pq.write_table(pa.table(table), path, compression="zstd")
+
+
+def memory_figure(n_votes: int) -> Figure:
+    """Return the peak memory of a leaderboard of a large Parquet file, in its own process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "votes.parquet"
+        write_parquet(simulated(n_votes, MODELS), path)
+        command = [sys.executable, "-m", "benchmarks.ratings", "--peak", str(path)]
+        ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own code
+    work = f"peak memory, leaderboard of {n_votes:,} votes"
+    return Figure(work, float(ran.stdout) / GIB, 1.5, "the limit", 1.0, "GiB")
+
+
+def peak_bytes(path: str) -> int:
+    """Make a leaderboard of a file and return the peak memory of this process."""
+    leaderboard(Votes.from_arrow(pq.read_table(path)))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def measure(sizes: Sizes) -> Report:
+    """Measure everything."""
+    large, middle = simulated(sizes.large, MODELS), simulated(sizes.middle, MODELS)
+    progress("ratings: kernels")
+    figures = kernel_figures(large, simulated(sizes.small, 16), sizes.repeats)
+    progress("ratings: bootstrap")
+    figures += bootstrap_figures(large, middle, sizes)
+    progress("ratings: a whole board")
+    figures.append(pipeline_figure(large, sizes))
+    progress("ratings: memory")
+    figures.append(memory_figure(sizes.memory))
+    missed = [
+        f"{one.work} beside {one.beside}: {one.ratio:.2f}, to reach {one.at_least:.2f}"
+        for one in figures
+        if one.ratio < one.at_least
+    ]
+    settings: dict[str, Value] = {
+        "evalica": evalica.__version__,
+        "repeats": sizes.repeats,
+        "models": MODELS,
+    }
+    return Report("ratings", settings, [one.row() for one in figures], faults=missed)
+
+
+def main() -> int:
+    """Measure and print."""
+    options = parser("Ratings against peers.")
+    options.add_argument("--peak", metavar="PARQUET", help="print the peak memory of a leaderboard")
+    asked = options.parse_args()
+    if asked.peak:
+        print(peak_bytes(asked.peak))
+        return 0
+    return conclude(lambda: measure(LONG if asked.long else Sizes()), as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
