@@ -17,6 +17,8 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 
 from serving.tokens import TokenRequest
 
+CANDIDATES = 256  # tokens that nearly always make up any top_p; if not, all are sorted
+
 
 class NanLogitsError(RuntimeError):
     """A model computed something that is not a number."""
@@ -66,25 +68,57 @@ def choose(scores: torch.Tensor, draws: Sequence[Draw]) -> torch.Tensor:
 
 
 def _sample(scores: torch.Tensor, draws: Sequence[Draw], rolls: list[float]) -> torch.Tensor:
-    """Draw from the kept part of each row: the first token whose cumulated share exceeds a roll."""
-    vocabulary = scores.shape[-1]
+    """Draw from the kept part of each row: the first token whose cumulated share exceeds a roll.
 
-    def column(values: list[float]) -> torch.Tensor:
-        return torch.tensor(values, device=scores.device, dtype=torch.float32).unsqueeze(-1)
+    How a row is drawn follows from its own settings alone, or a seed would say something else in
+    other company. Rows that keep every token need no sorting, which would take most of the time.
+    """
+    heat = [draw.sampling.temperature or 1.0 for draw in draws]
+    share = (scores.float() / _column(heat, scores)).softmax(dim=-1)
+    aim = _column(rolls, scores)
+    chosen = scores.argmax(dim=-1)
+    trims = [draw.sampling.top_k > 0 or draw.sampling.top_p < 1 for draw in draws]
+    whole = [row for row, trim in enumerate(trims) if not trim]
+    trimmed = [row for row, trim in enumerate(trims) if trim]
+    if whole:
+        chosen[whole] = _reach(share[whole], aim[whole], chosen[whole])
+    if trimmed:
+        kept, ids = _keep(share[trimmed], [draws[row] for row in trimmed])
+        place = _reach(kept, aim[trimmed], torch.zeros_like(ids[:, 0]))
+        chosen[trimmed] = ids.gather(-1, place.unsqueeze(-1)).squeeze(-1)
+    return chosen
 
-    heat = column([draw.sampling.temperature or 1.0 for draw in draws])
-    top_p = column([draw.sampling.top_p for draw in draws])
-    top_k = column([float(draw.sampling.top_k or vocabulary) for draw in draws])
-    ordered, ids = torch.sort(scores.float() / heat, dim=-1, descending=True)
-    share = ordered.softmax(dim=-1)
-    before = share.cumsum(dim=-1) - share
-    rank = torch.arange(vocabulary, device=scores.device)
-    share = share.masked_fill((before >= top_p) | (rank >= top_k), 0.0)
-    share[:, 0].clamp_(min=torch.finfo(share.dtype).tiny)
+
+def _column(values: list[float], like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(values, device=like.device, dtype=torch.float32).unsqueeze(-1)
+
+
+def _reach(share: torch.Tensor, aim: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+    """Return the place in each row where the cumulated share passes a part of its whole."""
     reached = share.cumsum(dim=-1)
-    place = (reached <= column(rolls) * reached[:, -1:]).sum(dim=-1, keepdim=True)
-    last = (share > 0).sum(dim=-1, keepdim=True) - 1
-    return ids.gather(-1, torch.minimum(place, last)).squeeze(-1)
+    place = torch.searchsorted(reached, aim * reached[:, -1:], right=True).squeeze(-1)
+    # A roll next to one may be rounded to it, and then passes the last token.
+    return torch.where(place < share.shape[-1], place, otherwise)
+
+
+def _keep(share: torch.Tensor, draws: Sequence[Draw]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the kept shares, largest first and zero where dropped, and their tokens.
+
+    First the ``top_k`` likeliest are kept, then of these as few as make up ``top_p``.
+    """
+    vocabulary = share.shape[-1]
+    top_p = _column([draw.sampling.top_p for draw in draws], share)
+    top_k = _column([float(draw.sampling.top_k or vocabulary) for draw in draws], share)
+    need = max(int(draw.sampling.top_k) or CANDIDATES for draw in draws)
+    ordered, ids = share.topk(min(need, vocabulary), dim=-1)
+    if bool(((ordered.sum(dim=-1, keepdim=True) < top_p) & (top_k > ordered.shape[-1])).any()):
+        ordered, ids = share.sort(dim=-1, descending=True)
+    rank = torch.arange(ordered.shape[-1], device=share.device)
+    ordered = ordered.masked_fill(rank >= top_k, 0.0)
+    mass = torch.where(top_k < vocabulary, ordered.sum(dim=-1, keepdim=True), 1.0)
+    before = (ordered.cumsum(dim=-1) - ordered) / mass
+    dropped = (before >= top_p) & (rank > 0)
+    return ordered.masked_fill(dropped, 0.0), ids
 
 
 def _only(chosen: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import TopKLogitsWarper, TopPLogitsWarper
 
-from serving.sampling import BatchSampler, Draw, NanLogitsError, SingleSampler, choose
+from serving.sampling import BatchSampler, Draw, NanLogitsError, SingleSampler, _keep, choose
 from serving.spec import Sampling
 from serving.tokens import TokenRequest
 
@@ -48,6 +49,20 @@ def test_only_what_is_kept_is_drawn(sampling: dict[str, Any], kept: list[float])
     assert shares(**sampling) == pytest.approx(kept, abs=0.03)
 
 
+@pytest.mark.parametrize("top_k", [0, 5, 300, 3000])
+@pytest.mark.parametrize("top_p", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("spread", [0.1, 3.0], ids=["flat", "steep"])
+def test_the_librarys_own_tokens_are_kept(top_k: int, top_p: float, spread: float) -> None:
+    """The oracle: transformers' warpers, in its order. Rounding may move the border by one."""
+    logits = torch.randn(1, 4000, generator=torch.Generator().manual_seed(1)) * spread
+    ids = torch.tensor([[1]])
+    expected = TopKLogitsWarper(top_k)(ids, logits.clone()) if top_k else logits.clone()
+    expected = TopPLogitsWarper(top_p)(ids, expected)
+    share, tokens = _keep(logits.softmax(dim=-1), [draw(top_k=top_k, top_p=top_p)])
+    kept = set(tokens[share > 0].tolist())
+    assert len(kept ^ set(torch.nonzero(expected[0].isfinite()).flatten().tolist())) <= 1
+
+
 def test_a_seed_draws_the_same_alone_and_among_others() -> None:
     alone = draw(7)
     solo = [int(choose(LOGITS.unsqueeze(0), [alone])) for _ in range(20)]
@@ -55,6 +70,25 @@ def test_a_seed_draws_the_same_alone_and_among_others() -> None:
     batched = [int(choose(LOGITS.expand(3, -1), among)[1]) for _ in range(20)]
     assert batched == solo
     assert len(set(solo)) > 1
+
+
+def test_a_trimmed_seed_draws_the_same_alone_and_among_others() -> None:
+    alone = draw(7, top_p=0.8)
+    solo = [int(choose(LOGITS.unsqueeze(0), [alone])) for _ in range(20)]
+    among = [draw(1), draw(7, top_p=0.8), draw(3, top_k=2)]
+    batched = [int(choose(LOGITS.expand(3, -1), among)[1]) for _ in range(20)]
+    assert batched == solo
+    assert set(solo) == {0, 1, 2}
+
+
+def test_a_roll_that_is_rounded_to_one_still_draws() -> None:
+    class High(Draw):
+        def roll(self) -> float:
+            return 1.0 - 2.0**-53
+
+    for sampling in (Sampling(temperature=1), Sampling(temperature=1, top_k=2)):
+        chosen = choose(LOGITS.unsqueeze(0), [High(TokenRequest((1,), 8, sampling, 0))])
+        assert int(chosen) in range(4)
 
 
 def test_a_continued_request_goes_on_where_its_dice_were() -> None:
