@@ -1,5 +1,6 @@
 """Bradley-Terry: figures from elsewhere, laws, and what is not estimable."""
 
+import evalica
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -10,6 +11,7 @@ from ratings.bradley_terry import BradleyTerry, bradley_terry
 from ratings.counts import PairCounts
 from ratings.votes import Votes
 
+EVALICA = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw, evalica.Winner.Draw)
 SWAPPED = np.array([1, 0, 2, 3])
 
 
@@ -37,6 +39,15 @@ def test_agrees_with_the_reference_on_real_votes(real_votes: Votes) -> None:
     fit = rated(real_votes)
     assert fit.ratings[fit.models.index("GPT 4")] == pytest.approx(1172.132556, abs=1e-6)
     assert fit.ratings.mean() == pytest.approx(1000)
+
+
+def test_agrees_with_evalica_on_real_votes(real_votes: Votes) -> None:
+    names = np.array(real_votes.models, dtype=object)
+    said = [EVALICA[code] for code in real_votes.outcome]
+    seats = names[real_votes.a], names[real_votes.b]
+    found = evalica.bradley_terry(*seats, said, tolerance=1e-14, limit=100_000)
+    theirs = 400 * np.log10(found.scores[list(real_votes.models)].to_numpy())
+    assert_allclose(rated(real_votes).ratings, 1000 + theirs - theirs.mean(), atol=1e-6)
 
 
 def test_ten_wins_to_one_is_a_lead_of_400() -> None:

@@ -1,5 +1,6 @@
 """Elo: worked figures first, then what must hold for any votes."""
 
+import evalica
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from numpy.testing import assert_allclose
 from ratings.elo import K, elo_ratings, elo_update, expected_score
 from ratings.votes import OUTCOMES, Votes
 
+EVALICA = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw, evalica.Winner.Draw)
 SWAPPED = np.array([1, 0, 2, 3])
 
 
@@ -25,6 +27,13 @@ def test_agrees_with_the_reference_on_real_votes(real_votes: Votes) -> None:
     assert rating["GPT 4"] == pytest.approx(1161.026084, abs=1e-6)
     assert rating["GPT 3.5 Turbo (16k)"] == pytest.approx(1128.967171, abs=1e-6)
     assert rating["Dolly v2 (12B)"] == pytest.approx(783.015314, abs=1e-6)
+
+
+def test_agrees_with_evalica_on_real_votes(real_votes: Votes) -> None:
+    names = np.array(real_votes.models, dtype=object)
+    said = [EVALICA[code] for code in real_votes.outcome]
+    theirs = evalica.elo(names[real_votes.a], names[real_votes.b], said, k=16.0).scores
+    assert_allclose(elo_ratings(real_votes), theirs[list(real_votes.models)], atol=1e-6)
 
 
 def test_first_win_between_equals_moves_half_of_k() -> None:
