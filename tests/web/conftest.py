@@ -254,6 +254,7 @@ async def desk(browser: Browser) -> AsyncIterator[BrowserContext]:
 async def visit(desk: BrowserContext, arena: Arena) -> AsyncIterator[Visit]:
     """Visit as someone new, at a desktop."""
     await desk.clear_cookies()
+    await desk.set_offline(False)
     visit = await visit_in(desk, arena.url + "/")
     yield visit
     for page in desk.pages:

@@ -193,10 +193,10 @@ async def test_a_vote_without_a_network_is_not_saved_and_can_be_pressed_again(
     arena: Arena, visit: Visit
 ) -> None:
     await battle(visit.page, "Offline?")
-    await visit.page.route("**/api/votes", lambda route: route.abort())
+    await visit.page.context.set_offline(True)
     await visit.page.keyboard.press("1")
     await expect(status(visit.page)).to_have_text("Your vote is NOT saved. Press again.")
-    await visit.page.unroute("**/api/votes")
+    await visit.page.context.set_offline(False)
     await visit.page.keyboard.press("1")
     await expect(status(visit.page)).to_contain_text("Saved")
     assert len(arena.battles.votes) == 1
@@ -299,10 +299,13 @@ async def test_a_prompt_that_cannot_be_sent_stays_in_the_box(
 
 
 async def test_a_server_that_cannot_be_reached_loses_no_prompt(visit: Visit) -> None:
-    await visit.page.route("**/api/battles", lambda route: route.abort())
+    await visit.page.context.set_offline(True)
     await send(visit.page, "Precious words")
     await expect(visit.page.get_by_text("The server cannot be reached.")).to_be_visible()
     await expect(prompt_box(visit.page)).to_have_value("Precious words")
+    await visit.page.context.set_offline(False)
+    await button(visit.page, "Send").click()
+    await until_ready(visit.page)
 
 
 async def test_an_empty_response_says_so_and_is_voted_on(arena: Arena, visit: Visit) -> None:
