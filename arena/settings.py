@@ -46,7 +46,8 @@ class PaceSettings(_Section):
     """`[pace]`: how the two responses appear; one rate for the whole roster."""
 
     mode: Literal["paced", "together"] = "paced"
-    characters_per_second: float = Field(default=160.0, gt=0)
+    # At most what the slowest model of a roster makes, or a pause tells that it is there.
+    characters_per_second: float = Field(default=60.0, gt=0)
     tick_s: float = Field(default=0.15, ge=0.02, le=1.0)
     start_s: float = Field(default=0.3, ge=0)
     deadline_s: float = Field(default=180.0, gt=0)
