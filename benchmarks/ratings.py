@@ -32,8 +32,9 @@ from ratings.counts import PairCounts
 from ratings.elo import elo_ratings
 from ratings.intervals import sandwich
 from ratings.leaderboard import leaderboard
+from ratings.live import LiveBoard
 from ratings.ranks import rank_ranges, told_apart
-from ratings.votes import Votes
+from ratings.votes import Outcome, Votes
 from ratings.winrate import win_rates
 
 WINNERS: Final = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw)
@@ -235,6 +236,21 @@ def peer_pipeline(path: Path, n_rounds: int) -> object:
     )
 
 
+def refresh_figure(large: Votes, repeats: int) -> Figure:
+    """Return a table after one more vote on a live board, with many votes and with few."""
+    costs = []
+    for votes in (large, simulated(1_000, MODELS)):
+        _, board = LiveBoard.of(votes).leaderboard()
+        pair = votes.models[votes.a[-1]], votes.models[votes.b[-1]]
+
+        def refresh(board: LiveBoard = board, pair: tuple[str, str] = pair) -> object:
+            return board.after(*pair, Outcome.TIE).leaderboard()
+
+        costs.append(median_time(refresh, 10 * repeats))
+    work = f"refresh after one more vote, {len(large):,} votes"
+    return Figure(work, costs[0], costs[1], "the same at 1,000 votes", 1 / 1.5)
+
+
 def write_parquet(votes: Votes, path: Path) -> None:
     """Write votes as a vote log with dictionary columns."""
 
@@ -279,6 +295,7 @@ def measure(sizes: Sizes) -> Report:
     figures += bootstrap_figures(large, middle, sizes)
     progress("ratings: a whole board")
     figures.append(pipeline_figure(large, sizes))
+    figures.append(refresh_figure(large, sizes.repeats))
     progress("ratings: memory")
     figures.append(memory_figure(sizes.memory))
     missed = [

@@ -90,23 +90,52 @@ def leaderboard(
     Leaderboard
         Numbers that cannot be estimated are `nan`, with the reason in the notes.
     """
-    counts = PairCounts.of(votes)
-    fit = bradley_terry(counts)
-    these = sandwich(fit)
-    new = clustered(fit, votes) if can_cluster(votes) else these
+    fit = bradley_terry(PairCounts.of(votes))
+    new = clustered(fit, votes) if can_cluster(votes) else None
     n_orders = order_count(len(votes)) if orders is None else orders
     band = elo_orders(votes, orders=n_orders, seed=seed) if n_orders else None
-    elo = elo_ratings(votes)
+    return leaderboard_of(fit, elo_ratings(votes), rank_by=rank_by, new=new, band=band, seed=seed)
+
+
+def leaderboard_of(
+    fit: BradleyTerry,
+    elo: NDArray[np.float64],
+    *,
+    rank_by: RankBy = "rating",
+    new: Uncertainty | None = None,
+    band: EloOrders | None = None,
+    seed: int = 0,
+) -> Leaderboard:
+    """Put a table together from ratings that are there already.
+
+    Parameters
+    ----------
+    fit : BradleyTerry
+        Ratings with the counts that made them.
+    elo : ndarray of shape (n_models,)
+        Elo in log order, in points.
+    rank_by : {"rating", "elo"}, default "rating"
+        Bradley-Terry rating or Elo in log order.
+    new : Uncertainty, optional
+        For new questions and raters; that of these votes only where not given.
+    band : EloOrders, optional
+        Elo over orders of the same votes; left out where not given.
+    seed : int, default 0
+        The seed of the band, for the settings.
+    """
+    these = sandwich(fit)
+    new = these if new is None else new
     columns = {
-        "model": np.array(votes.models, dtype=object),
+        "model": np.array(fit.models, dtype=object),
         **_places(rank_by, fit, new, elo, band),
         **_rating_columns(fit, new, these),
-        **_count_columns(counts),
+        **_count_columns(fit.counts),
         **_elo_columns(elo, band),
     }
     rows = pd.DataFrame(columns)[list(COLUMNS)]
     groups = fit.groups.of_model if rank_by == "rating" else np.zeros(len(elo), dtype=np.intp)
     order = _best_first(rows["rank"].to_numpy(), groups)
+    n_orders = 0 if band is None else len(band.ratings)
     settings = {
         "rank_by": rank_by,
         "level": LEVEL,
@@ -118,8 +147,8 @@ def leaderboard(
     return Leaderboard(
         rows=rows.iloc[order].reset_index(drop=True),
         interval=_interval_name(new),
-        notes=_notes(fit, n_votes=len(votes), n_orders=n_orders),
-        warning=_warning(votes.models, order, _doubt(rank_by, fit, new, elo, band)),
+        notes=_notes(fit, n_orders=n_orders),
+        warning=_warning(fit.models, order, _doubt(rank_by, fit, new, elo, band)),
         settings=settings,
         fit=fit,
         uncertainty=new,
@@ -196,7 +225,8 @@ def _interval_name(uncertainty: Uncertainty) -> str:
     return "sandwich: these votes only, 95 %"
 
 
-def _notes(fit: BradleyTerry, *, n_votes: int, n_orders: int) -> list[str]:
+def _notes(fit: BradleyTerry, *, n_orders: int) -> list[str]:
+    n_votes = fit.counts.votes.sum()
     notes = [] if n_votes else ["There are no votes yet."]
     groups = fit.groups
     for model, reason in groups.reasons.items():
