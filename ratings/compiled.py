@@ -142,7 +142,7 @@ def newton_fit(
     most_steps: int,
 ) -> NDArray[np.float64]:
     """Maximise the Bradley-Terry likelihood by Newton's method."""
-    return _newton(np.ascontiguousarray(points), start, float(damped), most_steps)
+    return _newton(points, start, float(damped), most_steps)
 
 
 @_compiled
@@ -198,9 +198,23 @@ def _slopes(
 @_compiled
 def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     """Solve a positive definite system in place by Cholesky, from the lower half."""
+    inverse = _factor(matrix)
     size = len(vector)
-    inverse = np.empty(size)  # of the diagonal: a product costs a fifth of a quotient
     for i in range(size):
+        for m in range(i):
+            vector[i] -= matrix[i, m] * vector[m]
+        vector[i] *= inverse[i]
+    for i in range(size - 1, -1, -1):
+        vector[i] *= inverse[i]
+        for m in range(i):
+            vector[m] -= matrix[i, m] * vector[i]
+
+
+@_compiled
+def _factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factor in place below the diagonal; return its inverse: products cost less than quotients."""
+    inverse = np.empty(len(matrix))
+    for i in range(len(matrix)):
         for j in range(i):
             rest = matrix[i, j]
             for m in range(j):
@@ -210,14 +224,7 @@ def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
         for m in range(i):
             rest -= matrix[i, m] * matrix[i, m]
         inverse[i] = 1.0 / np.sqrt(rest)
-    for i in range(size):
-        for m in range(i):
-            vector[i] -= matrix[i, m] * vector[m]
-        vector[i] *= inverse[i]
-    for i in range(size - 1, -1, -1):
-        vector[i] *= inverse[i]
-        for m in range(i):
-            vector[m] -= matrix[i, m] * vector[i]
+    return inverse
 
 
 def chord_fits(
