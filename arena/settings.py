@@ -31,7 +31,8 @@ class ArenaSettings(_Section):
     db: Path = Path("arena.db")
     questions: Path | None = None
     demo: bool = False
-    live: bool = True
+    public_url: str | None = None
+    """Where browsers find it, when that is not where it listens: https://arena.example.org"""
 
 
 class Limits(_Section):

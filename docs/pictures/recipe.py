@@ -19,7 +19,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 DESK = {"width": 1400, "height": 860}
 PHONE = {"width": 390, "height": 844}
 QUESTION = "Why does iron rust?"
-GOOD = {"harbor-1m", "lantern-1m"}  # both say something worth reading
+GOOD = {"harbor-1m", "cedar-1m"}  # both say something worth reading
 TRIES = 40
 
 
