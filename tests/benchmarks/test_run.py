@@ -78,3 +78,10 @@ def test_what_one_has_used_up_the_next_does_not_get(monkeypatch: pytest.MonkeyPa
 
 def test_all_short_forms_together_stay_within_20_minutes() -> None:
     assert run.SHORT_S + (len(run.ORDER) - 1) * run.LEAST_S <= 20 * 60
+
+
+@pytest.mark.parametrize("name", run.ORDER)
+def test_every_benchmark_stands_in_the_figures_with_its_command(name: str) -> None:
+    figures = (run.HERE.parent / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert f"`python -m benchmarks.{name}`" in figures
+    assert (run.HERE / f"{name}.py").is_file()
