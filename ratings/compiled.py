@@ -151,10 +151,11 @@ def _newton(
 ) -> NDArray[np.float64]:
     n_models = len(start)
     logits = start - start.mean()
+    lost = points.T.copy()
     curvature = np.empty((n_models, n_models))
     step = np.empty(n_models)
     for _ in range(most_steps):
-        _slopes(points, logits, curvature, step)
+        _slopes(points, lost, logits, curvature, step)
         _solve(curvature, step)
         spread = step.max() - step.min()
         if not np.isfinite(spread):
@@ -169,30 +170,36 @@ def _newton(
 
 @_compiled
 def _slopes(
-    points: NDArray[np.float64],
+    won: NDArray[np.float64],
+    lost: NDArray[np.float64],
     logits: NDArray[np.float64],
     curvature: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> None:
-    """Fill the lower half of the pinned curvature, and the gradient."""
+    """Fill the lower half of the pinned curvature, and the gradient; ``lost`` is ``won.T``."""
     n_models = len(logits)
     odds = np.exp(logits)
+    total = np.zeros(n_models)
     gradient[:] = 0.0
-    curvature[:] = 0.0
-    trace = 0.0
+    for i in range(n_models):
+        pulled, weighed = 0.0, 0.0
+        for j in range(i):  # rows side by side in memory, so that several j go at once
+            share = 1.0 / (odds[i] + odds[j])
+            p, q = odds[i] * share, odds[j] * share
+            pull = won[i, j] * q - lost[i, j] * p
+            weight = (won[i, j] + lost[i, j]) * p * q
+            gradient[j] -= pull
+            total[j] += weight
+            curvature[i, j] = -weight
+            pulled += pull
+            weighed += weight
+        gradient[i] += pulled
+        total[i] += weighed
+    pin = total.sum() / n_models**2
     for i in range(n_models):
         for j in range(i):
-            total = 1.0 / (odds[i] + odds[j])
-            p, q = odds[i] * total, odds[j] * total
-            pull = points[i, j] * q - points[j, i] * p
-            gradient[i] += pull
-            gradient[j] -= pull
-            weight = (points[i, j] + points[j, i]) * p * q
-            curvature[i, j] = -weight
-            curvature[i, i] += weight
-            curvature[j, j] += weight
-            trace += 2.0 * weight
-    curvature += trace / n_models**2
+            curvature[i, j] += pin
+        curvature[i, i] = total[i] + pin
 
 
 @_compiled
