@@ -8,6 +8,7 @@ Rows are only ever added.
 import asyncio
 import hashlib
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -118,6 +119,8 @@ class Store:
             return await asyncio.wrap_future(self._writer.submit(job))
         except DBAPIError as error:
             raise StoreError(f"{self.path} could not be written: {error.orig}.") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} could not be written: {error}.") from error
 
     async def know_model(self, name: str, fingerprint: str, quantization: str, spec: Any) -> int:  # noqa: ANN401 - JSON
         """Return the number of a model, entering it when it is new."""
@@ -326,6 +329,8 @@ class Store:
             return await asyncio.wrap_future(self._writer.submit(job))
         except DBAPIError as error:
             raise VoteNotSaved(f"{NOT_SAVED}: {error.orig}.") from error
+        except sqlite3.Error as error:
+            raise VoteNotSaved(f"{NOT_SAVED}: {error}.") from error
         except StoreError as error:
             raise VoteNotSaved(f"{NOT_SAVED}: {error}") from error
 
