@@ -40,6 +40,8 @@ def test_the_layers_hold(house: Path) -> None:
         ("ratings/elo.py", "import arena.errors", "arena stands on ratings and serving"),
         ("serving/duet.py", "import ratings.elo", "arena stands on ratings and serving"),
         ("arena/store.py", "import arena.battles", "pages on flow, flow on storage"),
+        ("ratings/votes.py", "import ratings.elo", "ratings: a table on estimators"),
+        ("serving/spec.py", "import serving.pool", "serving: a pool on engines"),
         ("ratings/votes.py", "import torch", "ratings is arithmetic"),
         ("serving/spec.py", "import pandas", "serving knows no votes"),
         ("arena/battles.py", "import gradio", "only arena.web speaks Gradio"),
