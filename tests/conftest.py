@@ -27,7 +27,7 @@ def _version(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def real_votes() -> Path:
-    """The file of real human votes; its folder is named by EVENHAND_REAL_VOTES."""
+    """Return the file of real human votes; its folder is named by EVENHAND_REAL_VOTES."""
     folder = os.environ.get("EVENHAND_REAL_VOTES")
     if not folder:
         pytest.skip("EVENHAND_REAL_VOTES does not name a folder of real votes")
