@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def block(kind: str, number: int = 0) -> str:
-    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)[number]
+    return str(re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)[number])
 
 
 def test_its_tree_is_that_of_the_modules() -> None:
