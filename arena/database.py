@@ -84,30 +84,26 @@ class Database:
         try:
             self.writing = _writing_engine(path)
             self._check_and_upgrade()
-            self._inode = path.stat().st_ino
+            self._files = _files(path)
             self.reading = reading_engine(path)
         except BaseException:
             self._lock.close()
             raise
 
     def check_place(self) -> None:
-        """Make sure that the file is still where it was opened.
+        """Make sure that the database and its log are still where they were opened.
 
         Writing to a file that was deleted or replaced succeeds, and everything written is lost.
 
         Raises
         ------
         StoreError
-            If the file is gone or is another one.
+            If one of the two is gone or is another file.
         """
-        try:
-            inode = os.stat(self.path).st_ino  # noqa: PTH116 - before every batch: 3 microseconds
-        except FileNotFoundError:
-            inode = None
-        if inode != self._inode:
+        if _files(self.path) != self._files:
             raise StoreError(
-                f"{self.path} was deleted or replaced while the server was running. Voting has "
-                "stopped; put the file back and restart the server."
+                f"{self.path} or its log {self.path.name}-wal was deleted or replaced while the "
+                "server was running. Voting has stopped; put the file back and restart the server."
             )
 
     def close(self) -> None:
@@ -130,6 +126,14 @@ class Database:
                 f"{self.path} is damaged or is no Evenhand database ({error.orig}). "
                 "Restore a backup, or name another file with --db."
             ) from error
+
+
+def _files(path: Path) -> tuple[int, ...]:
+    """Return which files the database and its log are; looked at before every batch."""
+    try:
+        return tuple(os.stat(f"{path}{ending}").st_ino for ending in ("", "-wal"))  # noqa: PTH116 - microseconds count
+    except FileNotFoundError:
+        return ()
 
 
 def _lock(path: Path) -> IO[str]:

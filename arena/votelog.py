@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from arena.errors import LogError
+from arena.sqlite_file import is_sqlite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlier one back
-_SQLITE: Final = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +62,13 @@ def read_source(source: str | Path, *, conversations: bool = False) -> VoteLog:
 
 
 def is_database(source: str | Path) -> bool:
-    """Return whether a source is a database: by its URL or by what the file begins with."""
+    """Return whether a source is a database: by its URL, or by what SQLite says of the file."""
     if "://" in str(source):
         return True
     path = Path(source)
     if not path.is_file():
         return path.suffix.lower() in (".db", ".sqlite", ".sqlite3")
-    with path.open("rb") as file:
-        return file.read(len(_SQLITE)) == _SQLITE
+    return is_sqlite(path)
 
 
 def _from_database(source: str | Path, *, conversations: bool) -> VoteLog:

@@ -11,7 +11,9 @@ from alembic.migration import MigrationContext
 
 from arena.database import Database, database_path, reading_engine
 from arena.errors import ConfigError, StoreConflict, StoreError
+from arena.store import Store
 from arena.tables import metadata
+from arena.votelog import load_votes
 
 
 @pytest.fixture
@@ -99,6 +101,37 @@ def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
         with pytest.raises(StoreError, match="newer Evenhand") as refusal:
             Database(path)
         assert not isinstance(refusal.value, StoreConflict)
+
+
+def look_from_outside(path: Path) -> str:
+    """Read the database in another process, as a researcher does, and go."""
+    script = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1]); "
+        "print(connection.execute('SELECT count(*) FROM rater').fetchone()[0]); connection.close()"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+async def test_a_board_made_by_the_server_lets_go_of_no_lock(tmp_path: Path) -> None:
+    store = Store(tmp_path / "arena.db")
+    await store.know_rater("ada")
+    load_votes(store.path)
+    assert look_from_outside(store.path) == "1"
+    await store.know_rater("eve")
+    assert look_from_outside(store.path) == "2"
+    store.close()
+
+
+async def test_a_deleted_log_stops_the_writing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "arena.db")
+    await store.know_rater("ada")
+    (tmp_path / "arena.db-wal").unlink()
+    with pytest.raises(StoreError, match="deleted or replaced"):
+        await store.know_rater("eve")
+    store.close()
 
 
 def test_places_are_paths_or_sqlite_urls() -> None:

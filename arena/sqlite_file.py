@@ -1,0 +1,22 @@
+"""Tells whether a file is a SQLite database, without letting go of anybody's locks.
+
+Only SQLite may open the file of a database that a server in this process uses. Closing any other
+handle on it drops every lock that the process holds on it; the next program that reads the
+database then takes itself for the last one, and deletes the log that holds the newest votes.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def is_sqlite(path: Path) -> bool:
+    """Return whether SQLite takes a file for a database."""
+    # For writing, though nothing is written: what a kill left in the log must be taken in first.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.Error:
+        return False
+    return path.stat().st_size > 0
