@@ -109,6 +109,14 @@ class Store:
         """The file."""
         return self._database.path
 
+    def trouble(self) -> str | None:
+        """Return why nothing can be saved at present, or None."""
+        try:
+            self._database.check_place()
+        except StoreError as error:
+            return str(error)
+        return None if self._writer.alive else "The database is closed."
+
     def close(self) -> None:
         """Finish every queued write and close the file."""
         self._writer.close()

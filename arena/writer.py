@@ -36,6 +36,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="vote-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether jobs are taken and run."""
+        return not self._closed and self._thread.is_alive()
+
     def submit(self, job: Job[Result]) -> "Future[Result]":
         """Queue a job; the future is done once its batch is on the disk.
 
@@ -44,7 +49,7 @@ class Writer:
         StoreError
             If the writer is closed or its queue is full.
         """
-        if self._closed:
+        if not self.alive:
             raise StoreError("The database is closed.")
         future: Future[Result] = Future()
         try:
@@ -80,6 +85,8 @@ class Writer:
 
     def _write(self, batch: list[_Queued]) -> None:
         outcomes: list[tuple[Future[Any], Any, Exception | None]] = []
+        # From here on a caller who gives up cannot take a job back: it is done, and once.
+        batch = [(job, future) for job, future in batch if future.set_running_or_notify_cancel()]
         try:
             self._before_batch()
             with self._engine.begin() as connection:

@@ -251,3 +251,18 @@ async def test_live_battles_and_studies_are_counted_apart(store: Store) -> None:
     await store.vote(TIE)
     assert log_counts(store.path, study="")["stored"] == 1
     assert log_counts(store.path, study="survey")["stored"] == 0
+
+
+async def test_a_caller_who_gives_up_takes_no_other_write_along(store: Store) -> None:
+    await open_battle(store)
+    for number in range(40):
+        write = asyncio.ensure_future(store.know_rater(f"rater-{number}"))
+        await asyncio.sleep(0.0005 * (number % 5))
+        write.cancel()
+    assert await asyncio.wait_for(store.vote(TIE), 20) == (1, Outcome.TIE)
+    assert store.trouble() is None
+
+
+async def test_trouble_is_told_before_anybody_votes(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "arena.db").rename(tmp_path / "moved.db")
+    assert "deleted or replaced" in (store.trouble() or "")
