@@ -4,7 +4,7 @@ Everything a person can reach is put together here. How it is served (address, w
 for `arena.cli` to say; what a battle is, for `arena.battles`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import gradio as gr
@@ -27,6 +27,7 @@ from arena.web.refusals import answer_to, refusal
 from arena.web.shell import Shell
 
 _UNPROCESSABLE: Final = 422
+Health = Callable[[], str | None]
 
 
 def create_app(
@@ -38,11 +39,13 @@ def create_app(
     shell: Shell | None = None,
     routers: Sequence[APIRouter] = (),
     origins: Iterable[str] = (),
+    health: Health | None = None,
 ) -> FastAPI:
     """Put the pages of an arena together.
 
     `routers` are further pages (the leaderboard); `shell` must then be the one they render with.
     `origins` are the public addresses of this arena; without any, the host of a request decides.
+    `health` says in a few words what keeps the arena from saving votes; None where nothing does.
     """
     app = FastAPI(title=settings.arena.title, docs_url=None, redoc_url=None, openapi_url=None)
     raters = Raters(signer)
@@ -55,7 +58,7 @@ def create_app(
     app.include_router(
         battle_route(shell, raters, bank, models=len(settings.models), demo=settings.arena.demo)
     )
-    app.include_router(_plain_routes(shell))
+    app.include_router(_plain_routes(shell, health))
     _answer_errors(app)
     _mount_panes(app, live.blocks(battles, raters))
     app.add_middleware(Guard, origins=origins)
@@ -85,7 +88,7 @@ def _mount_panes(app: FastAPI, panes: gr.Blocks) -> None:
     mounted.app = Doors(mounted.app)
 
 
-def _plain_routes(shell: Shell) -> APIRouter:
+def _plain_routes(shell: Shell, health: Health | None) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/about")
@@ -94,7 +97,12 @@ def _plain_routes(shell: Shell) -> APIRouter:
 
     @routes.get("/healthz")
     async def healthz() -> PlainTextResponse:
-        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+        ill = health() if health else None
+        return PlainTextResponse(
+            f"{ill or 'ok'}\n",
+            status_code=503 if ill else 200,
+            headers={"Cache-Control": "no-store"},
+        )
 
     @routes.get("/robots.txt")
     async def robots() -> PlainTextResponse:

@@ -17,6 +17,7 @@ from arena.errors import (
     ModelUnavailable,
     NotAllowed,
     PromptRefused,
+    StoreError,
     TooMany,
     VoteNotSaved,
     VoteRefused,
@@ -25,16 +26,19 @@ from arena.web.shell import language_of
 from arena.web.words import say, words_of
 
 _log: Final = logging.getLogger(__name__)
+# What a route can say better, because it knows what was tried.
+_NAMELESS: Final = frozenset({"unexpected", "not_saved"})
 
 # Most particular class first: the first that fits decides.
 _CAUSES: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (AlreadyVoted, 409, "already_voted"),
     (BattleNotReady, 409, "not_ready"),
     (VoteNotSaved, 503, "not_saved"),
-    (VoteRefused, 409, "not_ready"),
+    (VoteRefused, 422, "bad_request"),
     (NotAllowed, 403, "not_allowed"),
     (TooMany, 429, "too_many"),
     (ModelUnavailable, 503, "unavailable"),
+    (StoreError, 503, "no_store"),
 )
 
 
@@ -59,11 +63,11 @@ def refusal(request: Request, status: int, key: str) -> JSONResponse:
 
 
 def answer_to(request: Request, error: Exception, instead: str | None = None) -> JSONResponse:
-    """Turn any exception into a refusal; `instead` is the sentence for what we cannot name."""
+    """Turn any exception into a refusal; `instead` replaces a sentence that says less."""
     status, key = cause_of(error)
     if status >= 500:  # noqa: PLR2004 - the class of answers that are our fault
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        key = instead or key
+        key = instead if instead and key in _NAMELESS else key
     elif isinstance(error, ArenaError):
         _log.info("%s %s refused: %s", request.method, request.url.path, error)
     answer = refusal(request, status, key)

@@ -129,6 +129,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "需要 Cookie 才能识别您的对战。请允许 Cookie 并重新加载页面。",
     ),
     "bad_request": ("This request was not understood.", "无法理解该请求。"),
+    "no_store": (
+        "The arena cannot save anything at the moment. Please tell whoever runs it.",
+        "本站目前无法保存任何内容，请告知管理员。",
+    ),
     "unexpected": (
         "Something went wrong on our side. Nothing you wrote is lost; try again.",
         "我们这边出了问题。您写的内容没有丢失，请重试。",

@@ -14,7 +14,9 @@ from arena.errors import (
     ModelUnavailable,
     NotAllowed,
     PromptRefused,
+    StoreError,
     VoteNotSaved,
+    VoteRefused,
 )
 from arena.signing import Signer
 from arena.views import BattleView, Frame, Receipt, Reveal, State, Turn
@@ -26,6 +28,7 @@ QUANTIZATION_A = "nf4"
 QUANTIZATION_B = "int8"
 LONGEST_PROMPT = 2000
 MOST_TURNS = 3
+SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class FakeBattles:
         self.vote_crashes = 0
         self.answers_lost = 0  # votes that are saved, and whose rater does not hear of it
         self.unavailable = False
+        self.store_closed = False
         self.opened: list[tuple[str, str | None, str]] = []
         self._held = True
 
@@ -84,6 +88,7 @@ class FakeBattles:
         self, rater: str, prompt: str, *, question_id: str | None = None, language: str = "en"
     ) -> BattleView:
         _check(prompt)
+        self._need_store()
         if self.unavailable:
             raise ModelUnavailable(f"{CANARY_A} is out of memory at http://10.0.0.7")
         self.opened.append((prompt, question_id, language))
@@ -158,6 +163,7 @@ class FakeBattles:
         self, token: str, outcome: str, key: str, rater: str, dwell_ms: int | None = None
     ) -> Receipt:
         del dwell_ms
+        _check_key(key)
         self._fail_as_told()
         battle_id, owner, turns = self.signer.open_token(token)
         battle = self._find(battle_id, rater)
@@ -194,7 +200,12 @@ class FakeBattles:
         battle.changed.set()
         self.skips.append(battle_id)
 
+    def _need_store(self) -> None:
+        if self.store_closed:
+            raise StoreError(f"/srv/arena.db, where {CANARY_A} is kept, was replaced")
+
     def _fail_as_told(self) -> None:
+        self._need_store()
         if self.vote_crashes:
             self.vote_crashes -= 1
             raise RuntimeError(f"disk full while {CANARY_A} played {CANARY_B}")
@@ -250,3 +261,8 @@ def _check(prompt: str) -> None:
         raise PromptRefused("Empty.", "empty")
     if len(prompt) > LONGEST_PROMPT:
         raise PromptRefused("Too long.", "long")
+
+
+def _check_key(key: str) -> None:
+    if len(key) < SHORTEST_KEY or not key.isascii():
+        raise VoteRefused("No key.")

@@ -97,6 +97,32 @@ def test_a_forged_vote_is_refused(
     assert arena.battles.votes == []
 
 
+@pytest.mark.parametrize("key", ["short", "é" * 32])
+def test_a_key_that_cannot_be_stored_is_a_bad_request(client: httpx.Client, key: str) -> None:
+    answer = client.post("/api/votes", json=ballot(opened(client), key=key))
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("en", "The arena cannot save anything at the moment. Please tell whoever runs it."),
+        ("zh", "本站目前无法保存任何内容，请告知管理员。"),
+    ],
+)
+def test_a_store_that_is_gone_is_said_in_its_own_sentence(
+    client: httpx.Client, arena: Arena, lang: str, sentence: str
+) -> None:
+    vote = ballot(opened(client))
+    arena.battles.store_closed = True
+    client.cookies.set("lang", lang)
+    for path, body in (("/api/votes", vote), ("/api/battles", {"prompt": "And now?"})):
+        answer = client.post(path, json=body)
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "no_store", "message": sentence}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"a":' * 5000])
 def test_a_body_that_is_no_vote_is_refused(client: httpx.Client, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}

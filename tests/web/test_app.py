@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
+from arena.errors import StoreError
 from arena.signing import Signer
 from arena.web.app import create_app
 from tests.web.conftest import scripted_settings
@@ -18,6 +19,10 @@ def _failing_router() -> APIRouter:
     @router.get("/fails")
     async def fails() -> None:
         raise RuntimeError(f"{CANARY_A} is at http://10.0.0.7")
+
+    @router.get("/replaced")
+    async def replaced() -> None:
+        raise StoreError(f"the database of {CANARY_A} was replaced")
 
     return router
 
@@ -35,6 +40,28 @@ async def test_a_page_that_fails_says_a_sentence_and_logs_the_cause(
     assert answer.json()["error"] == "unexpected"
     assert CANARY_A not in answer.text
     assert any(CANARY_A in str(record.exc_info) for record in caplog.records)
+
+
+async def test_a_page_without_its_store_is_503_and_names_no_file() -> None:
+    signer = Signer(b"k" * 32)
+    app = create_app(scripted_settings(), FakeBattles(signer), signer, routers=[_failing_router()])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        answer = await visitor.get("/replaced")
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "no_store"
+    assert CANARY_A not in answer.text
+
+
+async def test_an_arena_that_cannot_save_says_that_it_is_not_healthy() -> None:
+    signer = Signer(b"k" * 32)
+    found: list[str | None] = ["the database was replaced", None]
+    app = create_app(scripted_settings(), FakeBattles(signer), signer, health=lambda: found.pop(0))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        ill, well = [await visitor.get("/healthz") for _ in range(2)]
+    assert (ill.status_code, ill.text) == (503, "the database was replaced\n")
+    assert (well.status_code, well.text) == (200, "ok\n")
 
 
 def test_plain_pages(client: httpx.Client) -> None:
