@@ -13,7 +13,9 @@ disk. What we fail at makes a battle void; what a model does badly is shown and 
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -27,7 +29,7 @@ from arena.pairing import draw_pair, x_sits_at_a
 from arena.questions import Question
 from arena.responding import Responders, Sides
 from arena.settings import Settings
-from arena.showing import Showing
+from arena.showing import Showing, StoredTurn
 from arena.signing import Signer
 from arena.store import NewBattle, NewItem, Store
 from arena.streaming import Abandoned, Ending, RunningTurn
@@ -68,6 +70,7 @@ class Battles:
         self._question_ids: dict[str, int] = {}
         self._known_raters: set[str] = set()
         self._running: dict[str, RunningTurn] = {}
+        self._starting: set[str] = set()
         self._ready_since: dict[str, float] = {}
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._limit = RateLimitItemPerMinute(settings.limits.battles_per_minute)
@@ -128,8 +131,9 @@ class Battles:
             display=self._settings.pace.mode,
             propensity=pairing.propensity,
         )
-        await self._store.open_battle(item, battle)
-        return self._start_turn(self._showing(battle_id, rater))
+        with self._starts(battle_id):
+            await self._store.open_battle(item, battle)
+            return self._start_turn(self._showing(battle_id, rater))
 
     async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
         """Ask both models another prompt before the vote.
@@ -137,20 +141,24 @@ class Battles:
         Raises
         ------
         PromptRefused
-            If the prompt is empty or too long, or the battle has its most turns already.
+            If the prompt is empty or too long, or the battle has no room for another turn.
         NotAllowed
             If the battle is not this rater's.
         BattleNotReady
             If the battle is not waiting for a vote.
         """
-        showing = self._showing(battle_id, rater)
-        if state_of(showing) is not State.READY:
-            raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
         prompt = self._checked(prompt)
-        if len(showing.turns) >= self._settings.limits.turns:
-            raise PromptRefused(f"Battle {battle_id} has its most turns.", "turns")
-        await self._store.add_turn(showing.item_id, len(showing.turns), prompt)
-        return self._start_turn(self._showing(battle_id, rater))
+        with self._starts(battle_id):
+            showing = self._showing(battle_id, rater)
+            if state_of(showing) is not State.READY:
+                raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
+            if len(showing.turns) >= self._settings.limits.turns:
+                raise PromptRefused(f"Battle {battle_id} has its most turns.", "turns")
+            longer = replace(showing, turns=(*showing.turns, StoredTurn(prompt, None, None)))
+            if not await self._responders.fits(Sides.of(longer, self._random)):
+                raise PromptRefused(f"Battle {battle_id} fills the models' context.", "full")
+            await self._store.add_turn(showing.item_id, len(showing.turns), prompt)
+            return self._start_turn(self._showing(battle_id, rater))
 
     async def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
         """Yield the newest turn as it grows; at the end the battle is ready or void.
@@ -188,8 +196,7 @@ class Battles:
             If the battle is not this rater's.
         """
         showing = self._showing(battle_id, rater)
-        turn = self._running.get(battle_id)
-        if state_of(showing) is State.STREAMING and (turn is None or turn.over):
+        if state_of(showing) is State.STREAMING and not self._makes(battle_id):
             # A restart or a fault of ours: nobody makes these responses any more.
             await self._store.end_battle(battle_id, EndingKind.VOID, "the turn was lost")
             showing = self._showing(battle_id, rater)
@@ -264,6 +271,22 @@ class Battles:
             await turn.cancel()
         await self._store.end_battle(battle_id, EndingKind.SKIPPED, reason)
         self._ready_since.pop(battle_id, None)
+
+    @contextmanager
+    def _starts(self, battle_id: str) -> Iterator[None]:
+        """Hold a battle between its rows and its streams: nobody takes it for lost meanwhile."""
+        if battle_id in self._starting:
+            raise BattleNotReady(f"Battle {battle_id} is taking another prompt.")
+        self._starting.add(battle_id)
+        try:
+            yield
+        finally:
+            self._starting.discard(battle_id)
+
+    def _makes(self, battle_id: str) -> bool:
+        """Tell whether somebody makes the responses of a battle."""
+        turn = self._running.get(battle_id)
+        return battle_id in self._starting or (turn is not None and not turn.over)
 
     def _checked(self, prompt: str) -> str:
         # Halves of a character come from broken clients, and no database takes them.

@@ -49,7 +49,7 @@ class TooMany(ArenaError):
 
 
 class PromptRefused(ArenaError):
-    """A prompt that cannot be sent; `reason` is `empty`, `long` or `turns`."""
+    """A prompt that cannot be sent; `reason` is `empty`, `long`, `turns` or `full`."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

@@ -61,6 +61,9 @@ class Responders(Protocol):
     def available(self) -> list[str]:
         """Return the names of the models that can respond."""
 
+    async def fits(self, sides: Sides) -> bool:
+        """Tell whether both models have room for the newest turn."""
+
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace."""
 
@@ -78,6 +81,17 @@ class PoolResponders:
         """Return the names of the models that can serve now."""
         out = self._pool.unavailable()
         return [model for model in self._models if model not in out]
+
+    async def fits(self, sides: Sides) -> bool:
+        """Tell whether both models have room for the newest turn; a failure tells itself later."""
+        try:
+            async with self._pool.engines(sides.a.model, sides.b.model) as engines:
+                prompts = (Prompt(side.messages) for side in (sides.a, sides.b))
+                return all(
+                    engine.fits(prompt) for engine, prompt in zip(engines, prompts, strict=True)
+                )
+        except EngineError:
+            return True
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours."""

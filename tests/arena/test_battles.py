@@ -337,3 +337,50 @@ async def test_a_forged_token_is_refused(make: Make) -> None:
     battles = await make()
     with pytest.raises(NotAllowed):
         await battles.vote("forged", "tie", "key-0001", "ada")
+
+
+async def test_whoever_looks_while_a_battle_opens_does_not_end_it(make: Make) -> None:
+    battles = await make(limits=Limits(battles_per_minute=1000))
+    for _ in range(5):
+        opening = asyncio.ensure_future(battles.open("ada", "Hm?"))
+        while not opening.done():
+            await battles.current("ada")
+            await asyncio.sleep(0)
+        assert (await shown(battles, await opening)).state is State.READY
+
+
+async def test_of_two_follow_ups_at_once_one_is_told_to_wait(make: Make) -> None:
+    battles = await make()
+    view = await ready(battles)
+    both = await asyncio.gather(
+        *(battles.follow_up(view.battle_id, "ada", f"Why? {n}") for n in (1, 2)),
+        return_exceptions=True,
+    )
+    assert sorted(type(done).__name__ for done in both) == ["BattleNotReady", "BattleView"]
+    assert len((await shown(battles, view)).turns) == 2
+
+
+async def test_a_follow_up_without_room_is_refused_and_the_battle_can_be_voted_on(
+    make: Make,
+) -> None:
+    small = scripted("oak", "It is.", fail_at=99, fail_kind=FailureKind.CONTEXT)
+    battles = await make(small, PINE)
+    view = await ready(battles)
+    with pytest.raises(PromptRefused) as refusal:
+        await battles.follow_up(view.battle_id, "ada", "Why?")
+    assert refusal.value.reason == "full"
+    assert (await battles.vote(token(view), "tie", "key-0001", "ada")).seq == 1
+
+
+async def test_skipping_at_any_moment_leaves_the_store_at_work(make: Make) -> None:
+    slow = {"chunk_s": 0.002, "chunk_characters": 1}
+    battles = await make(
+        scripted("oak", "Yes.", **slow),
+        scripted("pine", "No.", **slow),
+        limits=Limits(battles_per_minute=1000),
+    )
+    for number in range(25):
+        view = await battles.open("ada", "Hm?")
+        await asyncio.sleep(0.001 * number)
+        await asyncio.wait_for(battles.skip(view.battle_id, "ada"), 20)
+    assert (await ready(battles)).state is State.READY
