@@ -1,8 +1,8 @@
 """Boards: what votes say about models, made anew from the log each time.
 
 `choice` says which votes count together, `table` is the board, `making` hands votes to `ratings`,
-`chance` says how far predictions miss, `plain` writes numbers as JSON has them. How a board is
-printed or drawn is not known here.
+`rows` mends what came back, `chance` says how far predictions miss, `plain` writes numbers as JSON
+has them. How a board is printed or drawn is not known here.
 """
 
 from arena.board.chance import Miss

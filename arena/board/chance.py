@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from ratings.counts import PairCounts
 
@@ -40,8 +41,9 @@ def miss_of(counts: PairCounts, predicted: "NDArray[np.float64]") -> Miss:
     # a vote's score varies less than a coin's, because of ties
     squares = won * (1 - p) ** 2 + ties * (0.5 - p) ** 2 + lost * p**2
     spread = squares.sum() / (n * p * (1 - p)).sum()
-    models = int((met | met.T).any(axis=1).sum())
-    left = max(len(n) - (models - 1), 0) / len(n)  # the ratings have taken their share of the noise
+    # the ratings have taken their share of the noise: one scale less than models in each group
+    sets, _ = connected_components(met, directed=False)
+    left = max(len(n) - (len(met) - sets), 0) / len(n)
     typical = np.sqrt(2 / np.pi * spread * p * (1 - p) / n * left)
     actual = (won + ties / 2) / n
     return Miss(float(np.abs(actual - p).mean()), float(typical.mean()), len(n))

@@ -7,16 +7,20 @@ not known here.
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from arena.board.choice import OTHERS, Choice, counting
+from arena.board.rows import sure_only, unrated_by_elo
 from arena.board.table import Board, RankBy
 from arena.errors import ConfigError, LogError
 from arena.votelog import VoteLog, read_source
 from ratings.leaderboard import Leaderboard, leaderboard
 from ratings.ranks import told_apart
 from ratings.votes import Votes
+
+NAMED: Final = 4  # neighbouring pairs named in the warning
 
 
 def board_of(
@@ -43,8 +47,10 @@ def board_of(
     if not len(counted):
         raise LogError(_nothing(log, choice, set_aside))
     made = leaderboard(Votes.from_frame(counted), rank_by=rank_by, orders=orders, seed=seed)
-    rows = made.rows.assign(failure_rate=_failure_rates(made.rows["model"], log, choice, counted))
-    notes = [*made.notes]
+    rows, unsure = sure_only(unrated_by_elo(made.rows))
+    rows = rows.assign(failure_rate=_failure_rates(rows["model"], log, choice, counted))
+    notes = [*made.notes, *unsure]
+    doubtful = _doubtful(made, rank_by)
     if raters != "human":
         notes.insert(0, f"Every vote here was cast {OTHERS[raters]}; no person judged anything.")
     return Board(
@@ -55,11 +61,24 @@ def board_of(
         settings={**made.settings, **choice.named(), "raters": raters},
         interval=made.interval,
         notes=tuple(notes),
-        warning=made.warning,
+        warning=_warning(doubtful, rank_by),
         log=counted,
         raters=raters,
-        doubtful=_doubtful(made, rank_by),
+        doubtful=doubtful,
+        groups=dict(zip(made.fit.models, made.fit.groups.of_model.tolist(), strict=True)),
     )
+
+
+def _warning(doubtful: tuple[tuple[str, str], ...], rank_by: RankBy) -> str | None:
+    """Return the sentence on neighbours that cannot be told apart; a few of many by name."""
+    if not doubtful:
+        return None
+    cause = "the order of the votes alone could swap these neighbours"
+    if rank_by == "rating":
+        cause = "these votes cannot tell these neighbours apart"
+    named = ", ".join(f"{better} and {worse}" for better, worse in doubtful[:NAMED])
+    more = f", and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else ""
+    return f"At 95 %, {cause}: {named}{more}."
 
 
 def _doubtful(made: Leaderboard, rank_by: RankBy) -> tuple[tuple[str, str], ...]:

@@ -57,6 +57,7 @@ class Board:
     log: pd.DataFrame
     raters: str  # human, simulated or model: whose votes count here
     doubtful: tuple[tuple[str, str], ...]  # neighbours that cannot be told apart, best first
+    groups: Mapping[str, int]  # models of different groups share no scale; -1 stands alone
 
     @property
     def counted(self) -> int:
@@ -77,9 +78,19 @@ class Board:
     def miss(self) -> Miss:
         """How far win rates are from those predicted by the numbers that rank the models."""
         counts = PairCounts.of(self.ballots)
-        rated = self.rows.set_index("model")[self.settings["rank_by"]]
-        rated = rated.reindex(list(counts.models))
-        return miss_of(counts, predicted_rates(rated.to_numpy(dtype=np.float64)))
+        return miss_of(counts, self._predicted(counts.models, self.settings["rank_by"]))
+
+    @property
+    def n_groups(self) -> int:
+        """How many sets of models are rated, each on a scale of its own."""
+        return max(self.groups.values(), default=-1) + 1
+
+    def _predicted(self, models: tuple[str, ...], by: RankBy) -> "NDArray[np.float64]":
+        """Return predicted win rates; between models without a common scale there are none."""
+        rated = self.rows.set_index("model")[by].reindex(list(models)).to_numpy(dtype=np.float64)
+        if by == "elo":  # all votes move one and the same scale
+            return predicted_rates(rated)
+        return predicted_rates(rated, np.array([self.groups[model] for model in models]))
 
     @cached_property
     def quantizations(self) -> dict[str, str]:
@@ -96,10 +107,10 @@ class Board:
         order = [actual.models.index(name) for name in self.rows["model"]]
         grid = np.ix_(order, order)
         values = actual.rate[grid]
-        if kind != "actual":
-            predicted = predicted_rates(self.rows[by].to_numpy(dtype=np.float64))
-            values = predicted if kind == "predicted" else values - predicted
         models = tuple(actual.models[place] for place in order)
+        if kind != "actual":
+            predicted = self._predicted(models, by)
+            values = predicted if kind == "predicted" else values - predicted
         return Heat(kind, models, values, actual.count[grid])
 
     def to_dict(self) -> dict[str, Any]:

@@ -55,3 +55,19 @@ def test_the_first_look_runs_from_top_to_bottom_within_a_minute() -> None:
     assert len(images) == 2
     assert "1,008 votes by 12 raters on 50 questions, 8 models" in said(notebook)
     assert "0.83 tie-discounted agreement (95 % 0.79 to 0.87) on 168 items" in said(notebook)
+
+
+@pytest.mark.slow
+def test_the_first_look_predicts_nothing_between_models_without_a_common_scale(
+    tmp_path: Path,
+) -> None:
+    """Two pairs that tied; the one vote between them fits no rating, so it is no difference."""
+    log = "model_a,model_b,winner\nharbor,pebble,tie\nwillow,harbor,model_a\ncedar,willow,tie\n"
+    (tmp_path / "apart.csv").write_text(log, encoding="utf-8")
+    notebook = read(ROOT / "notebooks" / "first-look.ipynb")
+    for cell in notebook.cells:
+        own = f"SOURCE = {str(tmp_path / 'apart.csv')!r}"
+        cell.source = cell.source.replace('SOURCE = shipped("votes/simulated.csv")', own)
+    place = {"metadata": {"path": str(ROOT)}}
+    nbclient.NotebookClient(notebook, timeout=60, resources=place).execute()
+    assert "Mean difference 0.0 points" in said(notebook)

@@ -42,3 +42,13 @@ def test_wrong_ratings_miss_by_more() -> None:
 def test_models_that_never_met_have_nothing_to_miss() -> None:
     miss = miss_of(PairCounts.of(Votes.from_arrays(("a", "b"), [], [])), EXPECTED[:2, :2])
     assert (np.isnan(miss.mean), miss.pairs) == (True, 0)
+
+
+def test_each_group_has_a_scale_of_its_own_to_spend() -> None:
+    """Two groups of three models: 6 pairs less 4 ratings leave a third to chance, not a sixth."""
+    cells = np.full((6, 6), np.nan)
+    cells[:3, :3] = cells[3:, 3:] = 0.5
+    pairs = [(a, b) for a, b in np.argwhere(cells == 0.5).tolist() if a < b]
+    votes = Votes.from_arrays(tuple("abcdef"), pairs * 2, [0] * 6 + [1] * 6)
+    expected = np.sqrt(2 / np.pi * 0.25 / 2 / 3)
+    assert miss_of(PairCounts.of(votes), cells).by_chance == pytest.approx(expected)

@@ -179,8 +179,49 @@ def test_the_newest_quantization_of_a_model_is_known(tmp_path: Path) -> None:
 def test_neighbours_that_cannot_be_told_apart_are_those_of_the_warning() -> None:
     board = board_of(shipped("votes/simulated.csv"), orders=0)
     assert board.warning is not None
-    assert all(f"{better} and {worse}" in board.warning for better, worse in board.doubtful)
-    assert board.warning.count(" and ") == len(board.doubtful)
+    assert len(board.doubtful) == 5
+    assert all(f"{better} and {worse}" in board.warning for better, worse in board.doubtful[:4])
+    assert board.warning.endswith(", and 1 more.")
+
+
+def test_the_warning_names_a_few_of_many_neighbours(real_votes: Path) -> None:
+    board = board_of(real_votes, orders=0)
+    assert len(board.doubtful) > 40
+    assert board.to_dict()["warning"].count(" and ") == 5
+
+
+def test_the_warning_on_elo_blames_the_order() -> None:
+    warning = board_of(shipped("votes/simulated.csv"), rank_by="elo").warning
+    assert warning is not None
+    assert "the order of the votes alone could swap" in warning
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Path:
+    """Two pairs that tied, and one vote between the pairs that puts them on no common scale."""
+    return written(
+        tmp_path,
+        vote("harbor", "pebble", "tie"),
+        vote("willow", "harbor", "model_a"),
+        vote("cedar", "willow", "tie"),
+    )
+
+
+def test_nothing_is_predicted_between_models_without_a_common_scale(apart: Path) -> None:
+    board = board_of(apart, orders=0)
+    assert board.rows["model"].tolist() == ["harbor", "pebble", "cedar", "willow"]
+    for kind, own in (("predicted", 0.5), ("residual", 0.0)):
+        cells = board.heat(kind).cells  # type: ignore[arg-type]  # one of the kinds
+        expected = np.full((4, 4), np.nan)
+        expected[0, 1] = expected[1, 0] = expected[2, 3] = expected[3, 2] = own
+        np.testing.assert_array_equal(cells, expected)
+    assert (board.miss.mean, board.miss.pairs, board.n_groups) == (0, 2, 2)
+
+
+def test_elo_has_one_scale_for_all(apart: Path) -> None:
+    board = board_of(apart, rank_by="elo", orders=0)
+    assert np.isfinite(board.heat("predicted", by="elo").cells[~np.eye(4, dtype=bool)]).all()
+    assert board.miss.pairs == 3
 
 
 def test_json_has_no_number_that_is_none() -> None:
