@@ -62,7 +62,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "withdraw": ("Withdraw", "撤回"),
     "next": ("Next battle", "下一场"),
     # the status line
-    "opening": ("Choosing two models …", "正在挑选两个模型……"),
+    "opening": ("Sending …", "正在发送……"),
     "writing": ("Both models are writing …", "两个模型正在作答……"),
     "ready": ("Both responses are ready", "两个回答都已就绪"),
     "saving": ("Saving …", "正在保存……"),
@@ -111,6 +111,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "This battle has had all its turns. Please vote.",
         "这场对战的轮数已用完，请投票。",
     ),
+    "prompt_full": (
+        "This conversation is full. Please vote on it.",
+        "这场对话已满，请投票。",
+    ),
     "prompt_refused": ("This prompt cannot be sent.", "无法发送该提示。"),
     "too_many": (
         "That was quick. Wait a moment and send it again.",
@@ -154,7 +158,6 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "key_criteria": ("what to look for", "评判标准"),
     "key_escape": ("leave the text box, so that the keys vote", "离开输入框，按键即可投票"),
     "key_help": ("this sheet", "本说明"),
-    "or": ("or", "或"),
     "criteria_title": ("What to look for", "评判标准"),
     "criteria_1": (
         "Is it right? A short correct response beats a long wrong one.",

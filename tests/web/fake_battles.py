@@ -40,6 +40,8 @@ class Script:
     seconds: float = 0.3
     voids: int = 0
     too_long: bool = False
+    full: bool = False  # as a follow-up: refused at once
+    dropped: bool = False  # as a follow-up: taken, and taken out again without a response
     waits: bool = False  # stays streaming until `release` is called
 
 
@@ -128,6 +130,8 @@ class FakeBattles:
             await asyncio.sleep(0.02)
         prompt = battle.turns[-1].prompt
         battle.turns[-1] = Turn(prompt, script.a, script.b, "stop", "stop")
+        if script.dropped:
+            battle.turns.pop()
         if battle.state is State.STREAMING:
             failed = script.voids > 0 or script.too_long
             battle.state = State.VOID if failed else State.READY
@@ -155,7 +159,10 @@ class FakeBattles:
             raise BattleNotReady("Not ready.")
         if len(battle.turns) >= MOST_TURNS:
             raise PromptRefused("No more turns.", "turns")
-        battle.script = self.scripts.get(prompt, Script())
+        script = self.scripts.get(prompt, Script())
+        if script.full:
+            raise PromptRefused(f"{CANARY_A} has no room.", "full")
+        battle.script = script
         self._respond(battle, prompt)
         return self._view(battle)
 

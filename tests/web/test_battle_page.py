@@ -5,7 +5,7 @@ import json
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from tests.web.conftest import Arena, Visit, Visitors
 from tests.web.fake_battles import CANARY_A, CANARY_B, MOST_TURNS, Script
@@ -165,6 +165,56 @@ async def test_several_turns_come_before_one_vote(arena: Arena, visit: Visit) ->
     await expect(status(visit.page)).to_contain_text("Saved")
 
 
+async def test_a_follow_up_on_its_way_is_not_called_ready(visit: Visit) -> None:
+    page = visit.page
+    held: list[Route] = []
+    await page.route("**/turns", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
+    await battle(page, "Does ice float?")
+    await send(page, "Why?")
+    await expect(status(page)).to_have_text("Sending …")
+    await expect(button(page, "Tie")).to_be_disabled()
+    await held[0].continue_()
+    await until_ready(page)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Script(full=True), id="refused at once"),
+        pytest.param(Script(dropped=True), id="taken out again"),
+    ],
+)
+async def test_a_conversation_that_is_full_is_still_voted_on(
+    arena: Arena, visit: Visit, script: Script
+) -> None:
+    page = visit.page
+    arena.battles.scripts["One more?"] = script
+    await battle(page, "Does ice float?")
+    await send(page, "One more?")
+    sentence = "This conversation is full. Please vote on it."
+    await expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+    await expect(prompt_box(page)).to_have_value("One more?")
+    await until_ready(page)
+    await expect(response(page, "A")).to_contain_text("less dense")
+    await expect(response(page, "A").get_by_role("heading", name="One more?")).to_have_count(0)
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    assert len(arena.battles.votes) == 1
+
+
+async def test_a_follow_up_that_ended_a_battle_is_in_the_box_of_the_next(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    arena.battles.scripts["Why?"] = Script(voids=1)
+    await battle(page, "Does ice float?")
+    await send(page, "Why?")
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Why?")
+    await expect(page.locator("#follow-said")).to_be_empty()
+    assert [prompt for prompt, _, _ in arena.battles.opened] == ["Does ice float?"] * 2
+
+
 async def test_a_vote_that_failed_keeps_buttons_and_key(arena: Arena, visit: Visit) -> None:
     page = visit.page
     arena.battles.vote_failures = 1
@@ -200,6 +250,48 @@ async def test_a_vote_without_a_network_is_not_saved_and_can_be_pressed_again(
     await visit.page.keyboard.press("1")
     await expect(status(visit.page)).to_contain_text("Saved")
     assert len(arena.battles.votes) == 1
+
+
+async def test_a_server_that_never_answers_is_like_no_network(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    keys: list[str] = []
+
+    async def hang(route: Route) -> None:
+        keys.append((route.request.post_data_json or {}).get("key", ""))
+        if len(keys) > 1:
+            await route.continue_()
+
+    await battle(page, "Hang?")
+    await page.evaluate("document.body.dataset.patience = 300")
+    await page.route("**/api/votes", hang)
+    await button(page, "Tie").click()
+    await expect(status(page)).to_have_text("Your vote is NOT saved. Press again.")
+    await expect(button(page, "Tie")).to_be_enabled()
+    assert arena.battles.votes == []
+    await page.evaluate("document.body.dataset.patience = 20000")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    assert [vote[2] for vote in arena.battles.votes] == [keys[0]] == [keys[1]]
+
+
+async def test_a_withdrawal_and_a_skip_without_an_answer_can_be_pressed_again(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    await page.route("**/api/skip", lambda _: None)
+    await page.route("**/api/withdraw", lambda _: None)
+    await battle(page, "Hang?")
+    await page.evaluate("document.body.dataset.patience = 300")
+    await button(page, "Skip").click()
+    await expect(status(page)).to_contain_text("The server cannot be reached.")
+    await page.evaluate("document.body.dataset.patience = 20000")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    await page.evaluate("document.body.dataset.patience = 300")
+    await button(page, "Withdraw").click()
+    await expect(status(page)).to_have_text("The vote was NOT withdrawn. Press again.")
+    await expect(button(page, "Withdraw")).to_be_enabled()
+    assert arena.battles.skips == arena.battles.withdrawals == []
 
 
 async def test_an_answer_that_was_lost_on_the_way_does_not_become_a_second_vote(

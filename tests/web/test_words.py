@@ -36,3 +36,15 @@ def test_every_word_a_template_or_script_asks_for_is_there() -> None:
             asked.update(re.findall(r'\bsay\("(\w+)"', text))
     assert len(asked) > 40
     assert asked <= set(words_of("en"))
+
+
+def test_every_word_is_asked_for_somewhere() -> None:
+    paths = [path for folder in ("templates", "assets", ".") for path in (HERE / folder).iterdir()]
+    said = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in paths
+        if path.suffix in {".html", ".js", ".py"} and path.name != "words.py"
+    )
+    built = ("nav_", "response_", "nth_", "quantization_", "prompt_", "criteria_")
+    for key in words_of("en"):
+        assert key.startswith(built) or re.search(rf"\b{key}\b", said), key

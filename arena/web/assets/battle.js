@@ -21,6 +21,7 @@ const offer = chips((prompt) => open(prompt));
 let phase = "ask";
 let battle = null;
 let key = null; // of the vote that is being made: kept until it is saved
+let sent = null; // the follow-up that is being answered, and how many turns it makes
 let readyAt = 0;
 let voids = 0;
 let unanswered = 0; // how often in a row the panes did not follow
@@ -83,7 +84,7 @@ function focusPrompt() {
 // ---- from the server to the page
 
 function take(view) {
-  if (!battle || battle.battle_id !== view.battle_id) key = null;
+  if (!battle || battle.battle_id !== view.battle_id) key = sent = null;
   battle = view;
   sessionStorage.setItem(SEEN, view.battle_id);
 }
@@ -116,9 +117,18 @@ function arrive(view) {
   if (view.state === "streaming") return;
   if (view.state === "void") return again(view);
   take(view);
-  if (view.state === "ready") beReady();
-  else if (view.reveal) reveal(view.state);
-  else start();
+  if (view.state !== "ready") return view.reveal ? reveal(view.state) : start();
+  beReady();
+  giveBack();
+}
+
+// The models had no room for the follow-up: the server took it out again, the rest stands.
+function giveBack() {
+  const lost = sent;
+  sent = null;
+  if (!lost || battle.prompts.length >= lost.turns) return;
+  follow.area.value ||= lost.prompt;
+  follow.say(say("prompt_full"));
 }
 
 function beReady() {
@@ -171,7 +181,7 @@ async function open(prompt) {
   first.say("");
   render();
   try {
-    const view = await ask("/api/battles", { prompt, ...questionOf(prompt) });
+    const view = await ask("/api/battles", { prompt, ...questionOf(prompt) }, { slow: true });
     first.area.value = "";
     window.scrollTo(0, 0);
     follows(view);
@@ -191,15 +201,19 @@ async function askOn(prompt) {
   if (prompt.trim() === "") return follow.say(say("prompt_empty"));
   follow.say("");
   phase = "opening";
+  tell(() => say("opening"));
   render();
   try {
-    const view = await ask(`/api/battles/${battle.battle_id}/turns`, { prompt });
+    const turns = battle.prompts.length + 1;
+    const view = await ask(`/api/battles/${battle.battle_id}/turns`, { prompt }, { slow: true });
     follow.area.value = "";
     key = null;
+    sent = { prompt, turns };
     follows(view);
     focus(by("main"));
   } catch (refused) {
     phase = "ready";
+    tell(() => say("ready"));
     render();
     follow.say(sentenceOf(refused));
     focus(follow.area);
@@ -219,7 +233,7 @@ async function cast(outcome) {
   tell(() => say("saving"));
   render();
   try {
-    const receipt = await ask("/api/votes", body, "not_saved");
+    const receipt = await ask("/api/votes", body, { unreachable: "not_saved" });
     if (battle.battle_id === id) reveal("voted", receipt);
   } catch (refused) {
     phase = "ready";
@@ -251,7 +265,8 @@ async function takeBack() {
   by("withdraw").disabled = true;
   key ??= newKey();
   try {
-    await ask("/api/withdraw", { battle_id: battle.battle_id, key }, "not_withdrawn");
+    const body = { battle_id: battle.battle_id, key };
+    await ask("/api/withdraw", body, { unreachable: "not_withdrawn" });
     reveal("withdrawn");
   } catch (refused) {
     tell(() => (refused.code === "offline" ? say("not_withdrawn") : sentenceOf(refused)), true);
@@ -286,6 +301,7 @@ function start(sentence = () => "") {
   phase = "ask";
   battle = null;
   key = null;
+  sent = null;
   unanswered = 0;
   follow.area.value = "";
   follow.say("");

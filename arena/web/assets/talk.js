@@ -10,8 +10,13 @@ export class Refused extends Error {
   }
 }
 
-export async function ask(path, body, unreachable = "offline") {
-  const options = { headers: { Accept: "application/json" }, credentials: "same-origin" };
+// How long an answer may take; longer is like no answer. Tests are less patient.
+const patience = () => Number(document.body.dataset.patience ?? 10_000);
+
+// A prompt may have to be counted by both models before it is taken: `slow`.
+export async function ask(path, body, { unreachable = "offline", slow = false } = {}) {
+  const signal = AbortSignal.timeout(patience() * (slow ? 6 : 1));
+  const options = { headers: { Accept: "application/json" }, credentials: "same-origin", signal };
   if (body !== undefined) {
     options.method = "POST";
     options.headers["Content-Type"] = "application/json";
