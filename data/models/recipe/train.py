@@ -58,7 +58,7 @@ RECIPES = (  # equal seeds: the shorter training is the longer one, stopped earl
     Recipe("pebble-1m", steps=60, width=128, seed=11),
     Recipe("willow-1m", steps=300, width=128, seed=12),
     Recipe("harbor-1m", steps=1430, width=128, seed=14),
-    Recipe("cedar-1m", steps=2860, width=128, seed=14),
+    Recipe("cedar-1m", steps=5000, width=128, seed=14),
 )
 TOKENIZER_SEED = 10
 
