@@ -74,7 +74,6 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size == 0:
             raise StoreError(
                 f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
@@ -138,7 +137,13 @@ def _files(path: Path) -> tuple[int, ...]:
 
 def _lock(path: Path) -> IO[str]:
     """Hold `<db>.lock` for as long as the process lives; the system frees it after a kill."""
-    lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent} cannot be written: {error.strerror}. Choose another place with --db."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

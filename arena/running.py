@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.battles import Battles
+from arena.errors import ConfigError
 from arena.questions import QuestionBank, load_bank
 from arena.responding import PoolResponders
-from arena.settings import Settings
+from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from arena.store import Store
 from serving.duet import Pace
@@ -69,13 +70,25 @@ def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
     return Arena(settings, bank, store, signer, pool, battles)
 
 
+def _check_models(arena: Arena) -> None:
+    """Refuse to open an arena in which no battle can be."""
+    out = arena.pool.unavailable()
+    if len(arena.settings.models) - len(out) < TWO:
+        reasons = "\n".join(f"  {name}: {reason}" for name, reason in out.items())
+        raise ConfigError(
+            f"Fewer than two models of the roster can respond:\n{reasons}\n"
+            "Correct the roster; `arena doctor CONFIG` says more."
+        )
+
+
 @asynccontextmanager
 async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
     """Load what fits, serve, and on the way out stop streams before the store is closed."""
-    await arena.battles.start()
     try:
+        await arena.battles.start()
         if warm:
             await arena.pool.warm(model.name for model in arena.settings.models)
+            _check_models(arena)
         yield
     finally:
         await arena.battles.close()

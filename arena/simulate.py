@@ -6,6 +6,7 @@ is ever counted among people's. What the ratings then find can be held against w
 """
 
 import random
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,8 +117,8 @@ async def _one_vote(
     if view.token is None or showing is None:
         raise RuntimeError(f"Battle {view.battle_id} of a rehearsal did not become ready.")
     outcome = draw_outcome(*_strengths(showing, rehearsal), source)
-    key = f"{source.getrandbits(128):032x}"
-    await battles.vote(view.token, outcome.value, key, rater)
+    # Not from `source`: the same seed may be rehearsed twice into one database.
+    await battles.vote(view.token, outcome.value, secrets.token_hex(16), rater)
 
 
 def _strengths(showing: Showing, rehearsal: Rehearsal) -> tuple[float, float]:

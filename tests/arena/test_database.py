@@ -134,6 +134,11 @@ async def test_a_deleted_log_stops_the_writing(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_place_that_cannot_be_written_is_told() -> None:
+    with pytest.raises(StoreError, match="Choose another place with --db"):
+        Database(Path("/proc/arena.db"))
+
+
 def test_places_are_paths_or_sqlite_urls() -> None:
     assert database_path("sqlite:///votes.db") == Path("votes.db")
     assert database_path("votes.db") == Path("votes.db")

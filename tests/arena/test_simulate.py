@@ -40,6 +40,7 @@ def test_the_same_seed_casts_the_same_votes_and_another_seed_others(tmp_path: Pa
 def test_votes_are_added_to_those_that_are_there(tmp_path: Path) -> None:
     rehearsed(tmp_path / "a.db")
     assert len(rehearsed(tmp_path / "a.db", seed=1)) == 60
+    assert len(rehearsed(tmp_path / "a.db", seed=1)) == 90
 
 
 def test_progress_is_told_once_a_vote(tmp_path: Path) -> None:

@@ -131,3 +131,15 @@ def test_a_mistake_in_the_roster_is_told_with_its_line(roster: Path) -> None:
     roster.write_text(ROSTER.replace("title", "titel"), encoding="utf-8")
     status, said = refused("serve", roster, "--port", "0")
     assert (status, "line 2, arena.titel: unknown key" in said) == (2, True)
+
+
+def test_a_roster_without_two_usable_models_is_refused(roster: Path) -> None:
+    (roster.parent / "elm").mkdir()
+    (roster.parent / "elm" / "pytorch_model.bin").write_bytes(b"pickled")
+    broken = 'name = "oak"\ncheckpoint = "elm"'
+    text = ROSTER.replace('name = "oak"\nkind = "scripted"\nresponses = ["It is."]', broken)
+    roster.write_text(text, encoding="utf-8")
+    status, said = refused("serve", roster, "--port", "0", "--db", roster.with_name("a.db"))
+    assert status == 2
+    assert "Fewer than two models of the roster can respond" in said
+    assert "oak: " in said
