@@ -38,6 +38,8 @@ from arena.views import TOO_LONG, BattleView, Frame, Receipt, State, reveal_of, 
 from ratings.votes import Outcome
 from serving.engine import Done, Failed, FailureKind
 
+REMEMBERED: Final = 50_000  # raters, and battles that wait for a vote; the store has the rest
+AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
 KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is taken
 
 log = structlog.get_logger()
@@ -110,6 +112,8 @@ class Battles:
         if not self._limiter.hit(self._limit, rater):
             reset = self._limiter.get_window_stats(self._limit, rater).reset_time
             raise TooMany("Too many battles within a minute.", max(reset - time.time(), 1.0))
+        if len(self._running) >= AT_ONCE:
+            raise TooMany("Too many battles are streaming.", 5.0)
         await self._know(rater)
         await self._leave_open_battle(rater)
         pairing = draw_pair(self._responders.available(), self._random)
@@ -301,6 +305,8 @@ class Battles:
     async def _know(self, rater: str) -> None:
         if rater not in self._known_raters:
             await self._store.know_rater(rater, self._rater_kind)
+            if len(self._known_raters) >= REMEMBERED:
+                self._known_raters.clear()  # the store knows them all
             self._known_raters.add(rater)
 
     async def _leave_open_battle(self, rater: str) -> None:
@@ -340,6 +346,8 @@ class Battles:
             case _ if isinstance(ending.a, Done) and isinstance(ending.b, Done):
                 responses = sides.stored(ending, self._model_ids)
                 await self._store.save_responses(showing.item_id, len(showing.turns) - 1, responses)
+                if len(self._ready_since) >= REMEMBERED:
+                    self._ready_since.pop(next(iter(self._ready_since)))
                 self._ready_since[battle_id] = self._clock()
             case _:
                 cause, blames = _cause(ending.a, ending.b, sides)

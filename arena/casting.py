@@ -64,6 +64,12 @@ def _check_battle(driver: sqlite3.Connection, battle_id: str, rater: str) -> Non
         raise BattleNotReady(f"Battle {battle_id} has no complete responses yet.")
 
 
+def _check_in_force(driver: sqlite3.Connection, battle_id: str) -> None:
+    newest = driver.execute(_NEWEST_VOTE, (battle_id,)).fetchone()
+    if newest is not None and newest[1] == WITHDRAWN:
+        raise BattleNotReady(f"The vote on battle {battle_id} was withdrawn.")
+
+
 def append_vote(
     connection: Connection, vote: NewVote, now: int, *, correct: bool
 ) -> tuple[int, Outcome]:
@@ -79,14 +85,14 @@ def append_vote(
     if earlier is not None:
         if tuple(earlier[1:]) != (vote.battle_id, vote.rater, vote.outcome.value):
             raise AlreadyVoted(f"Another vote was cast with key {vote.key!r}.")
+        _check_in_force(driver, vote.battle_id)
         return earlier[0], vote.outcome
     _check_battle(driver, vote.battle_id, vote.rater)
     newest = driver.execute(_NEWEST_VOTE, (vote.battle_id,)).fetchone()
     supersedes = None
     if newest is not None:
+        _check_in_force(driver, vote.battle_id)
         seq, outcome = newest
-        if outcome == WITHDRAWN:
-            raise BattleNotReady(f"The vote on battle {vote.battle_id} was withdrawn.")
         if outcome == vote.outcome.value:
             return seq, vote.outcome
         if not correct:
