@@ -19,5 +19,6 @@ def site(arena: Arena) -> FastAPI:
         bank=arena.bank,
         shell=shell,
         origins=[] if public is None else [public],
+        health=arena.store.trouble,
         routers=[board_routes(shell, arena.store.path)],
     )
