@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from arena.database import database_path, reading_engine
+from arena.errors import ConfigError, StoreError
 from arena.formats.columns import COLUMNS
 
 _VOTES = """
@@ -88,8 +90,10 @@ def read_log(
 
     Raises
     ------
-    StoreError
+    ConfigError
         If there is no such database.
+    StoreError
+        If it is damaged, or no database of ours.
     """
     with _reading(place) as connection:
         query = _VOTES_IN_FORCE if in_force else _ALL_VOTES
@@ -112,8 +116,10 @@ def log_counts(place: str | Path, *, study: str | None = None) -> dict[str, Any]
 
     Raises
     ------
-    StoreError
+    ConfigError
         If there is no such database.
+    StoreError
+        If it is damaged, or no database of ours.
     """
     with _reading(place) as connection:
         only, names = _only(study)
@@ -168,12 +174,33 @@ GROUP BY model.name ORDER BY model.name
 
 @contextmanager
 def _reading(place: str | Path) -> Iterator[Connection]:
-    engine = reading_engine(database_path(place))
+    path = database_path(place)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a database in it.")
+    if not path.is_file():
+        raise ConfigError(f"There is no database {path}; check the path.")
+    engine = reading_engine(path)
     try:
         with engine.connect() as connection:
             yield connection
+    except (DatabaseError, pd.errors.DatabaseError) as error:
+        raise StoreError(_fault(path, error)) from error
     finally:
         engine.dispose()
+
+
+_NOT_OURS: Final = ("file is not a database", "no such table", "no such column")
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """Return what SQLite says about a file, in our words and without the statement."""
+    cause = error if isinstance(error, DatabaseError) else error.__cause__  # pandas wraps it
+    said = str(getattr(cause, "orig", "unknown"))
+    if any(sign in said for sign in _NOT_OURS):
+        return f"{path} is no Evenhand database ({said}). Restore a backup, or name another file."
+    if isinstance(cause, OperationalError):
+        return f"{path} cannot be read ({said}). Try again, or name another file."
+    return f"{path} is damaged ({said}). Restore a backup."
 
 
 def _only(study: str | None) -> tuple[str, dict[str, str]]:

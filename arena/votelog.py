@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from arena.errors import LogError
+from arena.errors import ConfigError
 from arena.sqlite_file import is_sqlite
 
 if TYPE_CHECKING:
     import pandas as pd
 
+DATABASE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
 WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlier one back
 
 
@@ -56,7 +57,8 @@ def read_source(source: str | Path, *, conversations: bool = False) -> VoteLog:
     ArenaError
         As `load_votes`.
     """
-    if is_database(source):
+    # a file with such an ending is a database for whoever names it, also if it is damaged
+    if is_database(source) or Path(source).suffix.lower() in DATABASE_ENDINGS:
         return _from_database(source, conversations=conversations)
     return _from_file(Path(source), conversations=conversations)
 
@@ -67,7 +69,7 @@ def is_database(source: str | Path) -> bool:
         return True
     path = Path(source)
     if not path.is_file():
-        return path.suffix.lower() in (".db", ".sqlite", ".sqlite3")
+        return path.suffix.lower() in DATABASE_ENDINGS
     return is_sqlite(path)
 
 
@@ -145,7 +147,7 @@ def export_votes(
     from arena.formats.masking import masked  # noqa: PLC0415
 
     if every and export not in ("evenhand", "flat"):
-        raise LogError(
+        raise ConfigError(
             f"--all with --format {export}: that format cannot say which votes count; "
             "leave out one of the two."
         )

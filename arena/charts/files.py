@@ -23,7 +23,7 @@ from arena.charts.heat import (
     limits,
     plotly_script,
 )
-from arena.errors import LogError
+from arena.errors import ConfigError
 from arena.formats.files import write_whole
 
 if TYPE_CHECKING:
@@ -44,13 +44,15 @@ def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
 
     Raises
     ------
+    ConfigError
+        If we do not write such files, or `path` is a folder.
     LogError
-        If we do not write such files, or this one cannot be written.
+        If this one cannot be written.
     """
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         listed = ", ".join(_WRITERS)
-        raise LogError(f"{path}: the ending says no format that we draw; use one of {listed}.")
+        raise ConfigError(f"{path}: the ending says no format that we draw; use one of {listed}.")
     write_whole(path, lambda part: writer(heat, part, title or TITLES[heat.kind]))
 
 

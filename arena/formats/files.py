@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from arena.errors import LogError
+from arena.errors import ConfigError, LogError
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 BLOCK: Final = 1 << 26  # bytes: no row of a CSV may be longer, conversations included
@@ -35,20 +35,35 @@ def read_table(path: Path, wanted: Collection[str]) -> Table:
 
     Raises
     ------
+    ConfigError
+        If the file is missing, is a folder, or has an ending that we do not know.
     LogError
-        If the file is missing, has an ending that we do not know, or is not what it says.
+        If it is not what it says.
     """
-    if not path.is_file():
-        raise LogError(f"{path}: there is no such file; check the path of the vote log.")
+    check_is_file(path)
     readers = {".parquet": _parquet, ".csv": _csv, ".tsv": _csv, ".jsonl": _json, ".json": _json}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         listed = ", ".join(ENDINGS)
-        raise LogError(f"{path}: the ending says no format that we know; use one of {listed}.")
+        raise ConfigError(f"{path}: the ending says no format that we know; use one of {listed}.")
     try:
         return reader(path, wanted)
     except UnicodeDecodeError as error:
         raise LogError(_not_utf8(path, f"byte {error.start}")) from error
+
+
+def check_is_file(path: Path) -> None:
+    """Make sure that there is a file to read.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or a folder.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a vote log or a database in it.")
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such file; check the path of the vote log.")
 
 
 def _not_utf8(path: Path, where: str) -> str:
@@ -209,9 +224,13 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
     Raises
     ------
+    ConfigError
+        If it names a folder.
     LogError
-        If the folder is missing or cannot be written.
+        If the folder it is in is missing or cannot be written.
     """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it.")
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)

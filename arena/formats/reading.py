@@ -39,6 +39,8 @@ def read_votes(path: str | Path, *, conversations: bool = True) -> pd.DataFrame:
 
     Raises
     ------
+    ConfigError
+        If the file is missing or its ending is unknown.
     LogError
         If the format is unknown or any row is no vote; the message lists the first 20.
     """
@@ -50,6 +52,8 @@ def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = F
 
     Raises
     ------
+    ConfigError
+        As `read_votes`.
     LogError
         As `read_votes`; with `skip_bad`, only if no row is left or the file cannot be read.
     """

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from arena.errors import LogError
+from arena.errors import ConfigError
 from arena.formats.columns import COLUMNS, CONVERSATIONS, NUMBER, PUBLIC, STANDING, TRUTH, WHOLE
 from arena.formats.conversations import said_by
 from arena.formats.files import write_whole
@@ -134,16 +134,18 @@ def write_votes(
 
     Raises
     ------
+    ConfigError
+        If the format or the ending is unknown, or `path` is a folder.
     LogError
-        If the format or the ending is unknown, or the file cannot be written.
+        If the file cannot be written.
     """
     path = Path(path)
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         listed = ", ".join(_WRITERS)
-        raise LogError(f"{path}: the ending says no format that we write; use one of {listed}.")
+        raise ConfigError(f"{path}: the ending says no format that we write; use one of {listed}.")
     if export not in EXPORTS:
-        raise LogError(f"--format {export}: not one of {', '.join(EXPORTS)}.")
+        raise ConfigError(f"--format {export}: not one of {', '.join(EXPORTS)}.")
     log = EXPORTS[export](votes)
     if excel:
         log = _guarded(log)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from arena.casting import NewVote
-from arena.errors import ArenaError, LogError
+from arena.errors import ConfigError, StoreError
 from arena.formats import COLUMNS
 from arena.store import Store
 from arena.tables import FlagKind
@@ -73,7 +73,7 @@ def test_all_votes_stand_in_their_order(database: Path) -> None:
 
 
 def test_a_public_format_cannot_say_which_votes_count(database: Path, tmp_path: Path) -> None:
-    with pytest.raises(LogError, match="leave out one of the two"):
+    with pytest.raises(ConfigError, match="leave out one of the two"):
         export_votes(database, tmp_path / "all.csv", export="lmsys", every=True)
 
 
@@ -103,10 +103,47 @@ def test_a_database_is_known_by_its_first_bytes_and_not_by_its_name(
     assert is_database("none.db")
 
 
-@pytest.mark.parametrize("name", ["none.db", "none.csv"])
-def test_a_missing_source_is_a_sentence(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ArenaError, match=name):
-        load_votes(tmp_path / name)
+@pytest.mark.parametrize("name", ["none.db", "none.csv", "sqlite:///none.db", "folder"])
+def test_a_source_that_is_missing_or_a_folder_is_a_mistake_in_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=name.removeprefix("sqlite:///")):
+        load_votes(name)
+
+
+def refused(path: Path) -> str:
+    """Return what is said of a file that is at fault itself, and not the command."""
+    with pytest.raises(StoreError) as refusal:
+        load_votes(path)
+    assert refusal.value.exit_status == 1
+    assert "SELECT" not in str(refusal.value)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_truncated_database_is_damaged_and_no_sql(
+    store: Store, database: Path, tmp_path: Path, share: float
+) -> None:
+    store.close()
+    whole = database.read_bytes()
+    cut = tmp_path / "trunc.db"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    assert f"{cut} is damaged (" in refused(cut)
+    assert "Restore a backup." in refused(cut)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"model_a,model_b,winner\n"])
+def test_a_file_that_is_only_called_a_database_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "g.db").write_bytes(content)
+    assert "is no Evenhand database" in refused(tmp_path / "g.db")
+
+
+def test_a_database_of_another_program_is_none_of_ours(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "songs.db") as connection:
+        connection.execute("CREATE TABLE song (name TEXT)")
+    assert "songs.db is no Evenhand database" in refused(tmp_path / "songs.db")
 
 
 def test_reasons_are_told_with_their_numbers() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from arena.board import Heat
 from arena.charts.files import write_heat
-from arena.errors import LogError
+from arena.errors import ConfigError
 
 NAN = float("nan")
 
@@ -71,5 +71,5 @@ def test_many_models_are_drawn_without_numbers(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_file_is_refused(heat: Heat, tmp_path: Path) -> None:
-    with pytest.raises(LogError, match=r"use one of \.html, \.png, \.svg, \.pdf, \.csv"):
+    with pytest.raises(ConfigError, match=r"use one of \.html, \.png, \.svg, \.pdf, \.csv"):
         write_heat(heat, tmp_path / "heat.gif")

@@ -134,12 +134,14 @@ def test_a_heat_map_is_written(arena: Arena, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["leaderboard", "none.csv"], 1, "there is no such file"),
-        (["leaderboard", "none.db"], 1, "There is no database"),
+        (["leaderboard", "none.csv"], 2, "there is no such file"),
+        (["leaderboard", "none.db"], 2, "There is no database"),
+        (["leaderboard", "tests"], 2, "tests is a folder"),
+        (["export", str(SIMULATED), "tests"], 2, "the ending says no format"),
         (["leaderboard", str(SIMULATED), "--by", "rater"], 2, "rater"),
         (["leaderboard", str(SIMULATED), "--aspect", "art"], 1, "choose something the log has"),
-        (["heatmap", str(SIMULATED), "-o", "heat.gif"], 1, "no format that we draw"),
-        (["export", "none.csv", "out.csv"], 1, "there is no such file"),
+        (["heatmap", str(SIMULATED), "-o", "heat.gif"], 2, "no format that we draw"),
+        (["export", "none.csv", "out.csv"], 2, "there is no such file"),
     ],
 )
 def test_what_went_wrong_is_a_sentence_and_a_status(

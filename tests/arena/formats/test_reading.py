@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.errors import LogError
+from arena.errors import ConfigError, LogError
 from arena.formats import COLUMNS, read_log, read_votes
 
 HEADER = "question_id,model_a,model_b,winner\n"
@@ -257,7 +257,6 @@ def test_a_file_of_bad_rows_alone_is_refused_even_so(tmp_path: Path) -> None:
         pytest.param("v.json", "[1, 2", "line 1 is not JSON", id="broken JSON"),
         pytest.param("v.json", "[1, 2]", "entry 1 is not an object", id="numbers"),
         pytest.param("v.parquet", "no", "not a Parquet file", id="not Parquet"),
-        pytest.param("v.xlsx", "", "use one of .csv", id="an ending we do not know"),
     ],
 )
 def test_a_file_that_is_no_vote_log_is_refused_in_a_sentence(
@@ -269,9 +268,21 @@ def test_a_file_that_is_no_vote_log_is_refused_in_a_sentence(
     assert says in str(refusal.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LogError, match="there is no such file"):
-        read_votes(tmp_path / "none.csv")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("none.csv", "there is no such file"),
+        ("folder.csv", "is a folder"),
+        ("v.xlsx", "use one of .csv"),
+    ],
+)
+def test_a_file_that_nobody_could_read_is_a_mistake_in_the_command(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "v.xlsx").touch()
+    with pytest.raises(ConfigError, match=f"{name}.*{says}"):
+        read_votes(tmp_path / name)
 
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

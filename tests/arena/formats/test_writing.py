@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.errors import LogError
+from arena.errors import ConfigError, LogError
 from arena.formats import EXPORTS, read_votes, write_votes
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -140,11 +140,19 @@ def test_a_failed_write_leaves_the_old_file(log: pd.DataFrame, tmp_path: Path) -
     [
         ("out.xlsx", "evenhand", "use one of .parquet, .csv, .jsonl"),
         ("out.csv", "arena-1m", "not one of evenhand"),
-        ("none/out.csv", "evenhand", "choose a folder that exists"),
+        ("folder.csv", "evenhand", "is a folder"),
     ],
 )
-def test_what_cannot_be_written_is_refused_in_a_sentence(
+def test_what_nobody_could_write_is_a_mistake_in_the_command(
     log: pd.DataFrame, tmp_path: Path, name: str, export: str, says: str
 ) -> None:
-    with pytest.raises(LogError, match=says):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ConfigError, match=says):
         write_votes(log, tmp_path / name, export=export)
+
+
+def test_a_folder_that_is_not_there_is_said_in_a_sentence(
+    log: pd.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(LogError, match="choose a folder that exists"):
+        write_votes(log, tmp_path / "none" / "out.csv")
