@@ -19,6 +19,6 @@ def site(arena: Arena) -> FastAPI:
         bank=arena.bank,
         shell=shell,
         origins=[] if public is None else [public],
-        health=arena.store.trouble,
+        health=lambda: "The database cannot be written." if arena.store.trouble() else None,
         routers=[board_routes(shell, arena.store.path)],
     )
