@@ -10,6 +10,7 @@ from typing import Any, Final
 from arena.board import Board, RankBy
 from arena.charts.heat import figure, in_script
 from arena.questions import ASPECTS
+from arena.web.board_notes import notes_said
 from arena.web.board_words import board_words
 
 AXIS: Final = 260  # units of the drawn interval
@@ -68,9 +69,9 @@ def _warnings(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[s
         said.append(words["simulated" if board.raters == "simulated" else "by_models"])
     if board.doubtful:
         said.append(_doubt(board, words, rank_by))
-    unrated = [str(model) for model in board.rows["model"][board.rows["rating"].isna()]]
-    if unrated:
-        said.append(words["unrated"].format(models=words["between"].join(unrated)))
+    said += notes_said(board, words)
+    if board.rows["rating"].isna().any():
+        said.append(words["unrated"])
     if board.set_aside:
         reasons = [
             words["reason"].format(n=f"{number:,}", why=words.get(why, why))
@@ -124,6 +125,7 @@ def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, s
     return {
         "rank": place(row),
         "model": row["model"],
+        "group": _group(row["model"], board, words),
         "quantization": words.get(f"quantization_{quantization}", quantization),
         "failed": words["failed"].format(n=f"{100 * failed:.0f}") if _shown(failed) else "",
         "rating": _rounded(row["rating"]),
@@ -136,6 +138,13 @@ def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, s
         "counts": [row[name] for name in ("wins", "ties", "both_bad", "losses")],
         "win_rate": NONE if math.isnan(row["win_rate"]) else f"{100 * row['win_rate']:.0f} %",
     }
+
+
+def _group(model: str, board: Board, words: Mapping[str, str]) -> str:
+    """Return the group that a place is counted in, if there are several."""
+    group = board.groups[model]
+    one_scale = board.settings["rank_by"] == "elo" or board.n_groups < 2  # noqa: PLR2004  # of two or more
+    return "" if one_scale or group < 0 else words["group"].format(n=group + 1)
 
 
 def place(row: Mapping[Any, Any]) -> str:
@@ -155,17 +164,19 @@ def _rounded(value: float) -> str:
 
 
 def _interval(row: Mapping[Any, Any], axis: Axis, words: Mapping[str, str]) -> Any:  # noqa: ANN401  # read by the template
-    """Return where an interval begins, stands and ends on the axis; nothing if it is unknown."""
+    """Return where an interval begins, stands and ends on the axis; nothing without a rating."""
     if math.isnan(row["rating"]):
         return None
     lower, upper = row["lower"], row["upper"]
-    if math.isnan(lower):
-        lower = upper = row["rating"]
     said = words["interval_said"].format(lower=f"{lower:.0f}", upper=f"{upper:.0f}")
+    if math.isnan(lower):  # a point without a line
+        lower = upper = row["rating"]
+        said = words["interval_none"]
     return {
         "from": axis.at(lower),
         "at": axis.at(row["rating"]),
         "to": axis.at(upper),
+        "known": not math.isnan(row["lower"]),
         "said": said,
     }
 

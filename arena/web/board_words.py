@@ -73,12 +73,50 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "pair": ("{a} and {b}", "{a} 与 {b}"),
     "between": (", ", "、"),
     "more_pairs": (", and {n} more", "，以及另外 {n} 对"),
+    # notes: why numbers are missing
+    "apart": (
+        "Group {n}, rated and ranked only among themselves: {models}.",
+        "第 {n} 组，仅在组内评分和排名：{models}。",
+    ),
+    "apart_elo": (
+        "Rated only among themselves, though Elo puts all on one scale: {models}.",
+        "虽然 Elo 把全部模型放在同一尺度上，以下模型的评分仅在彼此之间有效：{models}。",
+    ),
+    "group": ("group {n}", "第 {n} 组"),
+    "group_said": (
+        "The votes cannot compare groups; ranks are those within the group.",
+        "这些票无法比较不同的组；名次仅为组内名次。",
+    ),
+    "alone_no_votes": ("No votes yet: {models}.", "尚无投票：{models}。"),
+    "alone_won": (
+        "Won every vote, so the rating cannot be estimated: {models}.",
+        "每一票都胜，无法估计评分：{models}。",
+    ),
+    "alone_lost": (
+        "Lost every vote, so the rating cannot be estimated: {models}.",
+        "每一票都负，无法估计评分：{models}。",
+    ),
+    "alone_between": (
+        (
+            "Won every vote against some models and lost every vote against the others, so the "
+            "rating cannot be estimated: {models}."
+        ),
+        "对一些模型全胜、对其余模型全负，无法估计评分：{models}。",
+    ),
+    "no_interval": (
+        "Too few votes, or votes too much alike, for an interval: {models}.",
+        "票数太少或结果过于一致，无法给出区间：{models}。",
+    ),
+    "no_band": (
+        "The band of Elo over orders of the votes was left out.",
+        "未计算 Elo 随投票顺序变化的范围。",
+    ),
     "unrated": (
         (
-            "Not rated yet: {models}. A rating needs something won and something lost (or a tie) "
-            "against the others."
+            "A rating needs something won and something lost (or a tie) against the others; models "
+            "without one stand in the order of Elo."
         ),
-        "尚无评分：{models}。要有评分，须对其他模型有胜有负（或有平局）。",
+        "要有评分，须对其他模型有胜有负（或有平局）；没有评分的模型按 Elo 排列。",
     ),
     "reasons": ("Set aside: {reasons}.", "未计入的原因：{reasons}。"),
     "reason": ("{n} {why}", "{why} {n} 票"),
@@ -120,6 +158,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "win_rate": ("Win rate", "胜率"),
     "interval_said": ("{lower} to {upper}", "{lower} 至 {upper}"),
+    "interval_none": ("no interval can be given", "无法给出区间，票数不足"),
     "failed": ("{n} % failed", "{n} % 失败"),
     "failed_said": (
         "responses that were empty or cut at the length limit",
