@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 DESK = {"width": 1400, "height": 860}
 PHONE = {"width": 390, "height": 844}
-QUESTION = "Why does iron rust?"
+QUESTION = "How do I boil an egg?"
 GOOD = {"harbor-1m", "cedar-1m"}  # both say something worth reading
 TRIES = 40
 
@@ -53,6 +53,7 @@ def battle(page: Page, name: str) -> bool:
     page.get_by_role("button", name="Send", exact=True).click()
     page.get_by_text("Both responses are ready").wait_for(timeout=60_000)
     page.wait_for_timeout(500)
+    a, b = (page.get_by_role("region", name=f"Response {seat}").inner_text() for seat in "AB")
     page.screenshot(path=HERE / f"{name}.png")
     page.get_by_role("button", name="A is better").click()
     following = page.get_by_role("button", name="Next battle")
@@ -62,7 +63,7 @@ def battle(page: Page, name: str) -> bool:
     words = page.locator("body").inner_text()
     following.click()
     page.wait_for_timeout(500)
-    return all(model in words for model in GOOD)
+    return all(model in words for model in GOOD) and a[-40:] != b[-40:]
 
 
 def take_battles(browser: Browser, address: str) -> None:
