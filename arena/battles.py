@@ -19,12 +19,10 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
+from arena.admission import Admission
 from arena.casting import NewVote
-from arena.errors import BattleNotReady, NotAllowed, PromptRefused, TooMany, VoteRefused
+from arena.errors import BattleNotReady, NotAllowed, PromptRefused, VoteRefused
 from arena.pairing import draw_pair, x_sits_at_a
 from arena.questions import Question
 from arena.responding import Responders, Sides
@@ -39,7 +37,6 @@ from ratings.votes import Outcome
 from serving.engine import Done, Failed, FailureKind
 
 REMEMBERED: Final = 50_000  # raters, and battles that wait for a vote; the store has the rest
-AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
 KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is taken
 
 log = structlog.get_logger()
@@ -74,8 +71,7 @@ class Battles:
         self._running: dict[str, RunningTurn] = {}
         self._starting: set[str] = set()
         self._ready_since: dict[str, float] = {}
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._limit = RateLimitItemPerMinute(settings.limits.battles_per_minute)
+        self._admission = Admission(settings.limits)
 
     async def start(self) -> None:
         """Enter the roster and the questions, so that battles can point at them."""
@@ -108,12 +104,8 @@ class Battles:
         ModelUnavailable
             If fewer than two models can respond.
         """
-        prompt = self._checked(prompt)
-        if not self._limiter.hit(self._limit, rater):
-            reset = self._limiter.get_window_stats(self._limit, rater).reset_time
-            raise TooMany("Too many battles within a minute.", max(reset - time.time(), 1.0))
-        if len(self._running) >= AT_ONCE:
-            raise TooMany("Too many battles are streaming.", 5.0)
+        prompt = self._admission.prompt(prompt)
+        self._admission.battle(rater, len(self._running))
         await self._know(rater)
         await self._leave_open_battle(rater)
         pairing = draw_pair(self._responders.available(), self._random)
@@ -151,13 +143,12 @@ class Battles:
         BattleNotReady
             If the battle is not waiting for a vote.
         """
-        prompt = self._checked(prompt)
+        prompt = self._admission.prompt(prompt)
         with self._starts(battle_id):
             showing = self._showing(battle_id, rater)
             if state_of(showing) is not State.READY:
                 raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
-            if len(showing.turns) >= self._settings.limits.turns:
-                raise PromptRefused(f"Battle {battle_id} has its most turns.", "turns")
+            self._admission.turn(len(showing.turns))
             longer = replace(showing, turns=(*showing.turns, StoredTurn(prompt, None, None)))
             if not await self._responders.fits(Sides.of(longer, self._random)):
                 raise PromptRefused(f"Battle {battle_id} fills the models' context.", "full")
@@ -291,16 +282,6 @@ class Battles:
         """Tell whether somebody makes the responses of a battle."""
         turn = self._running.get(battle_id)
         return battle_id in self._starting or (turn is not None and not turn.over)
-
-    def _checked(self, prompt: str) -> str:
-        # Halves of a character come from broken clients, and no database takes them.
-        prompt = prompt.encode("utf-8", "replace").decode().replace("\0", "").strip()
-        most = self._settings.limits.prompt_characters
-        if not prompt:
-            raise PromptRefused("The prompt is empty.", "empty")
-        if len(prompt) > most:
-            raise PromptRefused(f"The prompt has {len(prompt)} characters of {most}.", "long")
-        return prompt
 
     async def _know(self, rater: str) -> None:
         if rater not in self._known_raters:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from arena.running import Arena
     from arena.settings import Settings
 
-LOOPBACK: Final = "127.0.0.1"
 GRACE_S: Final = 3  # how long open streams may hold up the end
 
 Port = Annotated[int | None, typer.Option(help="Port of the page.", min=0, max=65535)]

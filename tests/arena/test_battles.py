@@ -28,6 +28,7 @@ from serving.duet import Pace
 from serving.engine import FailureKind
 from serving.pool import Pool
 from serving.spec import Behaviour, ModelSpec
+from tests.arena.conftest import open_battle
 
 BAT = Question("bat", "biology", {"en": "Is a bat a mammal?", "zh": "蝙蝠是哺乳动物吗？"})
 Make = Callable[..., Awaitable[Battles]]
@@ -384,3 +385,16 @@ async def test_skipping_at_any_moment_leaves_the_store_at_work(make: Make) -> No
         await asyncio.sleep(0.001 * number)
         await asyncio.wait_for(battles.skip(view.battle_id, "ada"), 20)
     assert (await ready(battles)).state is State.READY
+
+
+async def test_where_nothing_was_shown_a_vote_can_be_changed_by_a_new_row(
+    make: Make, store: Store
+) -> None:
+    battles = await make()
+    await open_battle(store, "b9", reveals=False)
+    study_token = Signer(b"k" * 32).vote_token("b9", "ada", 1)
+    first = await battles.vote(study_token, "tie", "key-0001", "ada")
+    second = await battles.vote(study_token, "model_b", "key-0002", "ada")
+    assert (first.reveal, second.reveal, second.outcome) == (None, None, "model_b")
+    assert list(read_log(store.path)["winner"]) == ["model_b"]
+    assert len(read_log(store.path, in_force=False)) == 2

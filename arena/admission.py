@@ -1,0 +1,69 @@
+"""What a rater may ask for: how long a prompt, how many battles, and how many at one time.
+
+It knows prompts and counts. Which battle a prompt belongs to, and what becomes of it, is decided by
+`arena.battles`.
+"""
+
+import time
+from typing import Final
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from arena.errors import PromptRefused, TooMany
+from arena.settings import Limits
+
+AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
+WAIT_S: Final = 5.0  # after so many seconds one of them has ended
+
+
+class Admission:
+    """Counts what raters ask for, against the limits of one server."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._rate = RateLimitItemPerMinute(limits.battles_per_minute)
+
+    def prompt(self, prompt: str) -> str:
+        """Return a prompt as it is stored and sent.
+
+        Raises
+        ------
+        PromptRefused
+            If it is empty or too long.
+        """
+        # Halves of a character come from broken clients, and no database takes them.
+        prompt = prompt.encode("utf-8", "replace").decode().replace("\0", "").strip()
+        most = self._limits.prompt_characters
+        if not prompt:
+            raise PromptRefused("The prompt is empty.", "empty")
+        if len(prompt) > most:
+            raise PromptRefused(f"The prompt has {len(prompt)} characters of {most}.", "long")
+        return prompt
+
+    def turn(self, turns: int) -> None:
+        """Admit one more turn to a battle that has so many.
+
+        Raises
+        ------
+        PromptRefused
+            If these are the most it may have.
+        """
+        if turns >= self._limits.turns:
+            raise PromptRefused(f"The battle has its {turns} turns.", "turns")
+
+    def battle(self, rater: str, streaming: int) -> None:
+        """Admit one more battle of a rater, while so many stream.
+
+        Raises
+        ------
+        TooMany
+            If this rater opened too many within a minute, or too many stream.
+        """
+        if not self._limiter.hit(self._rate, rater):
+            reset = self._limiter.get_window_stats(self._rate, rater).reset_time
+            raise TooMany("Too many battles within a minute.", max(reset - time.time(), 1.0))
+        if streaming >= AT_ONCE:
+            raise TooMany("Too many battles are streaming.", WAIT_S)
