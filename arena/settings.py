@@ -6,8 +6,9 @@ meant from the folder of that file. What the values do is known by those who use
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,12 +18,16 @@ from serving.spec import ModelSpec
 GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
 
+File = TypeVar("File", bound=BaseModel)
 
-class _Section(BaseModel):
+
+class Section(BaseModel):
+    """A table of a file: fixed once read, and no key is overlooked."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ArenaSettings(_Section):
+class ArenaSettings(Section):
     """`[arena]`: the server and what it shows."""
 
     title: str = "Evenhand"
@@ -35,7 +40,7 @@ class ArenaSettings(_Section):
     """Where browsers find it, when that is not where it listens: https://arena.example.org"""
 
 
-class Limits(_Section):
+class Limits(Section):
     """`[limits]`: how much one rater may ask for."""
 
     prompt_characters: int = Field(default=8_000, ge=1)
@@ -43,7 +48,7 @@ class Limits(_Section):
     battles_per_minute: int = Field(default=30, ge=1)
 
 
-class PaceSettings(_Section):
+class PaceSettings(Section):
     """`[pace]`: how the two responses appear; one rate for the whole roster."""
 
     mode: Literal["paced", "together"] = "paced"
@@ -54,7 +59,7 @@ class PaceSettings(_Section):
     deadline_s: float = Field(default=180.0, gt=0)
 
 
-class PoolSettings(_Section):
+class PoolSettings(Section):
     """`[pool]`: how much memory the loaded models may take together."""
 
     memory_gib: float = Field(default=4.0, gt=0)
@@ -65,7 +70,7 @@ class PoolSettings(_Section):
         return int(self.memory_gib * GIB)
 
 
-class Settings(_Section):
+class Settings(Section):
     """One configuration file."""
 
     arena: ArenaSettings = ArenaSettings()
@@ -84,6 +89,19 @@ def load_settings(path: Path) -> Settings:
         If it is missing, is no TOML, or says something that cannot be; the message has one line a
         mistake.
     """
+    settings, written = read_file(path, Settings)
+    check_models(settings.models, path, written)
+    return _located(settings, path.parent)
+
+
+def read_file(path: Path, kind: type[File]) -> tuple[File, str]:
+    """Return what a TOML file says, and its text; every key must be one that `kind` has.
+
+    Raises
+    ------
+    ConfigError
+        As `load_settings`.
+    """
     try:
         written = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -97,12 +115,10 @@ def load_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
     try:
-        settings = Settings.model_validate(said)
+        return kind.model_validate(said), written
     except ValidationError as error:
         mistakes = [_sentence(path, written, mistake) for mistake in error.errors()]
         raise ConfigError("\n".join(mistakes)) from error
-    _check_models(settings, path, written)
-    return _located(settings, path.parent)
 
 
 def _located(settings: Settings, folder: Path) -> Settings:
@@ -114,14 +130,21 @@ def _located(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"arena": arena, "models": models})
 
 
-def _check_models(settings: Settings, path: Path, written: str) -> None:
-    if len(settings.models) < TWO:
+def check_models(models: Sequence[ModelSpec], path: Path, written: str) -> None:
+    """Refuse a roster that cannot be: too few models, a name twice, a folder that is not there.
+
+    Raises
+    ------
+    ConfigError
+        With file, line and field.
+    """
+    if len(models) < TWO:
         raise ConfigError(
-            f"{path}: {len(settings.models)} models are described, and a battle needs two. "
+            f"{path}: {len(models)} models are described, and a battle needs two. "
             "Add a [[models]] table for each model."
         )
     seen: set[str] = set()
-    for number, model in enumerate(settings.models):
+    for number, model in enumerate(models):
         line = line_of(written, ("models", number, "name"))
         if model.name in seen:
             raise ConfigError(
