@@ -169,6 +169,23 @@ class ItemResponseRow(Row, table=True):
     response_id: int = Field(foreign_key="response.id", sa_type=_Serial)
 
 
+class StudyResponseRow(Row, table=True):
+    """A response made before the raters come, and what it was made for: once for each key.
+
+    `seed` is the study's own, `checkpoint` the hash of the weights that made it, empty where we
+    have none: models behind a server.
+    """
+
+    __tablename__ = "study_response"
+    study_id: int = Field(primary_key=True, foreign_key="study.id")
+    question_id: int = Field(primary_key=True, foreign_key="question.id")
+    language: str = Field(primary_key=True)
+    model_id: int = Field(primary_key=True, foreign_key="model.id")
+    seed: int = Field(primary_key=True, sa_type=BigInteger)
+    checkpoint: str
+    response_id: int = Field(foreign_key="response.id", sa_type=_Serial)
+
+
 class BattleRow(Row, table=True):
     """One showing of an item to one rater, seats drawn for that showing."""
 
