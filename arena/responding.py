@@ -3,6 +3,7 @@
 Everything about seats ends here: the engines below know only messages.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
@@ -87,9 +88,8 @@ class PoolResponders:
         try:
             async with self._pool.engines(sides.a.model, sides.b.model) as engines:
                 prompts = (Prompt(side.messages) for side in (sides.a, sides.b))
-                return all(
-                    engine.fits(prompt) for engine, prompt in zip(engines, prompts, strict=True)
-                )
+                pairs = zip(engines, prompts, strict=True)
+                return all(await asyncio.gather(*(engine.fits(said) for engine, said in pairs)))
         except EngineError:
             return True
 

@@ -106,7 +106,7 @@ class Engine(Protocol):
     def health(self) -> str | None:
         """Return None while the engine can serve, else why it cannot."""
 
-    def fits(self, prompt: Prompt) -> bool:
+    async def fits(self, prompt: Prompt) -> bool:
         """Tell whether prompt and response have room; True where only trying would tell."""
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:

@@ -51,7 +51,7 @@ class LocalEngine:
             return f"{self._spec.name}: the engine is closed"
         return self._weights.supervisor.health()
 
-    def fits(self, prompt: Prompt) -> bool:
+    async def fits(self, prompt: Prompt) -> bool:
         """Tell whether prompt and response have room in context and cache."""
         try:
             self._encoder.encode(prompt)

@@ -46,7 +46,7 @@ class RemoteEngine:
             return f"{self._spec.name}: not reached {self._strikes} times, rests for {left:.0f} s"
         return None
 
-    def fits(self, prompt: Prompt) -> bool:
+    async def fits(self, prompt: Prompt) -> bool:
         """Return True: only the server knows its context."""
         del prompt
         return True
