@@ -19,6 +19,15 @@ from sqlalchemy import Connection, func, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
+from arena.ahead import (
+    Key,
+    MadeResponse,
+    Maker,
+    enter_response,
+    enter_study,
+    read_keys,
+    read_makers,
+)
 from arena.casting import NewVote, append_vote, append_withdrawal, has_vote
 from arena.database import Database
 from arena.errors import AlreadyVoted, StoreError, VoteNotSaved
@@ -266,6 +275,21 @@ class Store:
                 connection.execute(insert(ItemResponseRow).values(place))
 
         await self._write(job)
+
+    async def know_study(self, name: str, plan: str) -> int:
+        """Return the number of a study, entering it with its file when it is new."""
+        return await self._write(
+            lambda connection: enter_study(connection, name, plan, self._now())
+        )
+
+    async def save_ahead(self, made: MadeResponse) -> None:
+        """Store a response that was made ahead for a study."""
+        await self._write(lambda connection: enter_response(connection, made, self._now()))
+
+    def made_ahead(self, study_id: int) -> tuple[set[Key], list[Maker]]:
+        """Return what is stored for a study, and the models that made it."""
+        with self._database.reading.connect() as connection:
+            return read_keys(connection, study_id), read_makers(connection, study_id)
 
     async def end_battle(
         self, battle_id: str, kind: EndingKind, cause: str = "", blames: int | None = None

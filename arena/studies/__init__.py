@@ -1,0 +1,1 @@
+"""Studies: the experiment of a paper, from one file. Pages and commands are not known here."""
