@@ -8,7 +8,7 @@ past table is this function of the votes up to that row.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from ratings.bradley_terry import BradleyTerry, bradley_terry
 from ratings.clusters import can_cluster
 from ratings.counts import PairCounts
+from ratings.doubts import Doubts, doubts_of_elo, doubts_of_ratings
 from ratings.elo import INITIAL, SCALE, K, elo_ratings
 from ratings.intervals import Uncertainty, clustered, sandwich
-from ratings.orders import EloOrders, elo_orders, order_count
-from ratings.ranks import rank_ranges, ranks, told_apart
+from ratings.orders import FEWEST_ORDERS, EloOrders, elo_orders, order_count
+from ratings.ranks import p_best, rank_ranges, ranks, told_apart
 from ratings.votes import Votes
 from ratings.winrate import overall_rates
 
@@ -29,11 +30,17 @@ COLUMNS: Final = (
     *("rank", "rank_low", "rank_high", "model"),
     *("rating", "lower", "upper", "lower_these", "upper_these"),
     *("votes", "wins", "losses", "ties", "both_bad", "win_rate", "failure_rate"),
-    *("elo", "elo_mean", "elo_low", "elo_high"),
+    *("elo", "elo_mean", "elo_low", "elo_high", "elo_low_all", "elo_high_all", "group"),
 )
 LEVEL: Final = 0.95
 
 RankBy = Literal["rating", "elo"]
+
+_AMONG: Final[dict[RankBy, str]] = {
+    "rating": "rated and ranked only among themselves.",
+    # Elo moves all models on one scale, whether or not the votes can compare them
+    "elo": "rated only among themselves; the ranks are by Elo, which has one scale for all.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +52,13 @@ class Leaderboard:
     rows : DataFrame
         One row a model, best first, with the columns of `COLUMNS`. ``rank_low`` is the best place
         a model may have, ``rank_high`` the worst. ``failure_rate`` is `nan`: votes do not tell it.
+        ``group`` numbers the sets of models that share a scale, from 1, the largest; 0 is none.
     interval : str
         What ``lower`` and ``upper`` mean.
     notes : list of str
         Why numbers are missing, in plain words.
-    warning : str or None
-        The neighbours that cannot be told apart, in one sentence.
+    doubts : Doubts
+        The neighbours that cannot be told apart.
     settings : dict
         Everything that, with the votes, makes this table again.
     fit : BradleyTerry
@@ -62,10 +70,31 @@ class Leaderboard:
     rows: pd.DataFrame
     interval: str
     notes: list[str]
-    warning: str | None
+    doubts: Doubts
     settings: dict[str, Any]
     fit: BradleyTerry
     uncertainty: Uncertainty
+
+    @property
+    def warning(self) -> str | None:
+        """The neighbours that cannot be told apart, in plain words."""
+        return self.doubts.warning
+
+    @cached_property
+    def chances(self) -> pd.DataFrame:
+        """What is drawn rather than computed, and so takes longer; one row for each model's name.
+
+        ``p_best`` is the chance to be truly the best of those on the same scale; ``rank_low_all``
+        and ``rank_high_all`` are rank ranges that hold for all models at once, by rating only.
+        """
+        ratings, groups = self.fit.ratings, self.fit.groups.of_model
+        low = high = np.full(len(ratings), np.nan)
+        if self.settings["rank_by"] == "rating":
+            apart = told_apart(ratings, self.uncertainty, LEVEL, method="simultaneous")
+            low, high = rank_ranges(ratings, groups, apart)
+        best = p_best(ratings, self.uncertainty)
+        columns = {"p_best": best, "rank_low_all": _whole(low), "rank_high_all": _whole(high)}
+        return pd.DataFrame(columns, index=list(self.fit.models)).loc[self.rows["model"]]
 
 
 def leaderboard(
@@ -81,7 +110,7 @@ def leaderboard(
         Bradley-Terry rating or Elo in log order.
     orders : int, optional
         How many orders of the votes give the Elo band; by default 200, fewer above 100,000
-        votes. 0 leaves the band out.
+        votes. Half as many, but 10 at least, also redraw the votes. 0 leaves both bands out.
     seed : int, default 0
         The same seed gives the same orders.
 
@@ -93,8 +122,13 @@ def leaderboard(
     fit = bradley_terry(PairCounts.of(votes))
     new = clustered(fit, votes) if can_cluster(votes) else None
     n_orders = order_count(len(votes)) if orders is None else orders
-    band = elo_orders(votes, orders=n_orders, seed=seed) if n_orders else None
-    return leaderboard_of(fit, elo_ratings(votes), rank_by=rank_by, new=new, band=band, seed=seed)
+    band = redrawn = None
+    if n_orders:
+        band = elo_orders(votes, orders=n_orders, seed=seed)
+        half = min(max(n_orders // 2, FEWEST_ORDERS), n_orders)
+        redrawn = elo_orders(votes, orders=half, resample=True, seed=seed)
+    elo = elo_ratings(votes)
+    return leaderboard_of(fit, elo, rank_by=rank_by, new=new, band=band, redrawn=redrawn, seed=seed)
 
 
 def leaderboard_of(
@@ -104,6 +138,7 @@ def leaderboard_of(
     rank_by: RankBy = "rating",
     new: Uncertainty | None = None,
     band: EloOrders | None = None,
+    redrawn: EloOrders | None = None,
     seed: int = 0,
 ) -> Leaderboard:
     """Put a table together from ratings that are there already.
@@ -118,8 +153,9 @@ def leaderboard_of(
         Bradley-Terry rating or Elo in log order.
     new : Uncertainty, optional
         For new questions and raters; that of these votes only where not given.
-    band : EloOrders, optional
-        Elo over orders of the same votes; left out where not given.
+    band, redrawn : EloOrders, optional
+        Elo over orders of the same votes, and over orders of redrawn votes; left out where not
+        given.
     seed : int, default 0
         The seed of the band, for the settings.
     """
@@ -130,29 +166,44 @@ def leaderboard_of(
         **_places(rank_by, fit, new, elo, band),
         **_rating_columns(fit, new, these),
         **_count_columns(fit.counts),
-        **_elo_columns(elo, band),
+        **_elo_columns(elo, band, redrawn),
+        "group": fit.groups.of_model + 1,
     }
     rows = pd.DataFrame(columns)[list(COLUMNS)]
     groups = fit.groups.of_model if rank_by == "rating" else np.zeros(len(elo), dtype=np.intp)
     order = _best_first(rows["rank"].to_numpy(), groups)
-    n_orders = 0 if band is None else len(band.ratings)
-    settings = {
-        "rank_by": rank_by,
-        "level": LEVEL,
-        "rating": {"method": "bradley_terry", "mean": 1000.0, "scale": 400.0},
-        "elo": {"k": K, "initial": INITIAL, "scale": SCALE, "orders": n_orders, "seed": seed},
-        "ties": "half",
-        "both_bad": "half",
-    }
     return Leaderboard(
         rows=rows.iloc[order].reset_index(drop=True),
         interval=_interval_name(new),
-        notes=_notes(fit, n_orders=n_orders),
-        warning=_warning(fit.models, order, _doubt(rank_by, fit, new, elo, band)),
-        settings=settings,
+        notes=_notes(fit, rank_by, band=band is not None),
+        doubts=doubts_of_elo(fit.models, order, band)
+        if rank_by == "elo"
+        else doubts_of_ratings(fit.models, order, fit.ratings, new, fit.counts.votes, level=LEVEL),
+        settings=_settings(rank_by, band, redrawn, seed),
         fit=fit,
         uncertainty=new,
     )
+
+
+def _settings(
+    rank_by: RankBy, band: EloOrders | None, redrawn: EloOrders | None, seed: int
+) -> dict[str, Any]:
+    orders, again = (0 if one is None else len(one.ratings) for one in (band, redrawn))
+    return {
+        "rank_by": rank_by,
+        "level": LEVEL,
+        "rating": {"method": "bradley_terry", "mean": 1000.0, "scale": 400.0},
+        "elo": {
+            "k": K,
+            "initial": INITIAL,
+            "scale": SCALE,
+            "orders": orders,
+            "orders_resampled": again,
+            "seed": seed,
+        },
+        "ties": "half",
+        "both_bad": "half",
+    }
 
 
 def _places(
@@ -203,11 +254,19 @@ def _count_columns(counts: PairCounts) -> dict[str, NDArray[Any]]:
 
 
 def _elo_columns(
-    elo: NDArray[np.float64], band: EloOrders | None
+    elo: NDArray[np.float64], band: EloOrders | None, redrawn: EloOrders | None
 ) -> dict[str, NDArray[np.float64]]:
     unknown = np.full(len(elo), np.nan)
-    mean, (low, high) = (unknown, (unknown, unknown)) if band is None else (band.mean, band.band)
-    return {"elo": elo, "elo_mean": mean, "elo_low": low, "elo_high": high}
+    low, high = (unknown, unknown) if band is None else band.band
+    low_all, high_all = (unknown, unknown) if redrawn is None else redrawn.band
+    return {
+        "elo": elo,
+        "elo_mean": unknown if band is None else band.mean,
+        "elo_low": low,
+        "elo_high": high,
+        "elo_low_all": low_all,
+        "elo_high_all": high_all,
+    }
 
 
 def _best_first(place: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -225,7 +284,7 @@ def _interval_name(uncertainty: Uncertainty) -> str:
     return "sandwich: these votes only, 95 %"
 
 
-def _notes(fit: BradleyTerry, *, n_orders: int) -> list[str]:
+def _notes(fit: BradleyTerry, rank_by: RankBy, *, band: bool) -> list[str]:
     n_votes = fit.counts.votes.sum()
     notes = [] if n_votes else ["There are no votes yet."]
     groups = fit.groups
@@ -234,35 +293,10 @@ def _notes(fit: BradleyTerry, *, n_orders: int) -> list[str]:
     if groups.n_groups > 1:
         for group in range(groups.n_groups):
             names = [fit.models[m] for m in np.flatnonzero(groups.of_model == group)]
-            notes.append(f"{_listed(names)} are rated and ranked only among themselves.")
-    if n_votes and not n_orders:
+            notes.append(f"{_listed(names)} are {_AMONG[rank_by]}")
+    if n_votes and not band:
         notes.append("The band of Elo over orders of the votes was left out.")
     return notes
-
-
-def _doubt(
-    rank_by: RankBy,
-    fit: BradleyTerry,
-    uncertainty: Uncertainty,
-    elo: NDArray[np.float64],
-    band: EloOrders | None,
-) -> tuple[str, NDArray[np.bool_]]:
-    """Return what could swap neighbours, and whether it could swap the row's and the column's."""
-    if rank_by == "rating":
-        apart = told_apart(fit.ratings, uncertainty, LEVEL)
-        return "these votes cannot tell these neighbours apart", ~apart & fit.groups.together
-    cause = "the order of the votes alone could swap these neighbours"
-    if band is None:
-        return cause, np.zeros((len(elo), len(elo)), dtype=bool)
-    return cause, ~band.told_apart(elo)
-
-
-def _warning(
-    models: tuple[str, ...], order: NDArray[np.intp], doubt: tuple[str, NDArray[np.bool_]]
-) -> str | None:
-    cause, doubtful = doubt
-    pairs = [f"{models[m]} and {models[n]}" for m, n in pairwise(order) if doubtful[m, n]]
-    return f"At 95 %, {cause}: {', '.join(pairs)}." if pairs else None
 
 
 def _listed(names: list[str]) -> str:

@@ -55,23 +55,21 @@ class EloOrders:
         """Mean less and plus 1.96 standard deviations, in points."""
         return self.mean - Z95 * self.sd, self.mean + Z95 * self.sd
 
-    def told_apart(self, ratings: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether the row's model leads the column's by more than another order could undo.
+    def told_apart(self) -> NDArray[np.bool_]:
+        """Return whether the row's model leads the column's whatever the order of the votes.
 
-        Parameters
-        ----------
-        ratings : ndarray of shape (n_models,)
-            Elo in log order, in points.
+        The lead in log order plays no part: it is one draw, which on real votes called 8 of 58
+        neighbouring pairs doubtful that hardly any other order swaps.
 
         Returns
         -------
         ndarray of shape (n_models, n_models)
-            Whether the lead is above 1.96 standard deviations of the lead over the orders.
+            Whether the mean lead over the orders is above 1.96 of its standard deviations.
         """
-        covariance = np.atleast_2d(np.cov(self.ratings, rowvar=False))
+        mean, covariance = self.mean, np.atleast_2d(np.cov(self.ratings, rowvar=False))
         variance = np.diag(covariance)
         noise = np.sqrt(np.maximum(variance[:, None] + variance - 2.0 * covariance, 0.0))
-        return np.asarray(ratings[:, None] - ratings > Z95 * noise, dtype=np.bool_)
+        return np.asarray(mean[:, None] - mean > Z95 * noise, dtype=np.bool_)
 
     def rank_ranges(self, level: float = 0.95) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the best and the worst place a model takes in ``level`` of the orders.

@@ -27,6 +27,7 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], str | None], ...]] = tuple(
         (r"(?P<models>.+): too few votes, or votes too much alike, for .+\.", "no_interval"),
         (r"The band of Elo over orders of the votes was left out\.", "no_band"),
         (r".+ are rated and ranked only among themselves\.", None),
+        (r".+ are rated only among themselves; the ranks are by Elo, .+\.", None),
         (r"Every vote here was cast .+; no person judged anything\.", None),
     )
 )

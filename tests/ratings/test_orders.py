@@ -76,10 +76,15 @@ def test_rank_ranges_hold_the_places_taken() -> None:
     assert np.all((best <= within_best) & (within_best <= within_worst) & (within_worst <= worst))
 
 
-def test_a_lead_beyond_the_noise_of_orders_is_told_apart() -> None:
-    orders = elo_orders(simulated(2000, 3), orders=64)
-    apart = orders.told_apart(np.array([1300.0, 1000.0, 999.0]))
-    assert apart.tolist() == [[False, True, True], [False] * 3, [False] * 3]
+def test_models_are_told_apart_where_hardly_another_order_swaps_them() -> None:
+    """Judged by fresh orders: those in doubt are swapped by more than 1 in 40, the others not."""
+    votes = simulated(2000, 8, 3)
+    apart = elo_orders(votes, orders=200).told_apart()
+    fresh = elo_orders(votes, orders=2000, seed=1).ratings
+    swapped = (fresh[:, :, None] <= fresh[:, None, :]).mean(axis=0)
+    assert swapped[apart].max() < 0.04
+    assert swapped[~apart].min() > 0.015
+    assert 5 < apart.sum() < 28
 
 
 @pytest.mark.parametrize("resample", [False, True])

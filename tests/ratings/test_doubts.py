@@ -1,0 +1,88 @@
+"""Doubts: who cannot be told from the next, in runs, and what it would take to settle it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ratings.bradley_terry import bradley_terry
+from ratings.counts import PairCounts
+from ratings.doubts import Doubt, Doubts, doubts_of_elo, doubts_of_ratings
+from ratings.intervals import sandwich
+from ratings.orders import elo_orders
+from ratings.ranks import told_apart
+from ratings.votes import Votes
+
+OUTCOMES = [0] * 13 + [1] * 7
+
+
+def doubts(times: int = 1) -> Doubts:
+    """Return the doubts of A over B by 13 to 7, so many times."""
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 20 * times, OUTCOMES * times)
+    fit = bradley_terry(PairCounts.of(votes))
+    order = np.argsort(-fit.ratings)
+    return doubts_of_ratings(votes.models, order, fit.ratings, sandwich(fit), fit.counts.votes)
+
+
+def test_the_votes_named_settle_the_doubt() -> None:
+    """By hand: a lead of ln(13 / 7) against 1.96 sqrt(1 / (n 0.65 0.35)) needs n = 44.1."""
+    (pair,) = doubts().pairs
+    assert pair == ("A", "B", 25)
+    assert [len(doubts(times).pairs) for times in (2, 3)] == [1, 0]
+
+
+def test_no_number_of_votes_is_named_where_it_would_be_a_guess() -> None:
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 21, [0] * 11 + [1] * 10)
+    fit = bradley_terry(PairCounts.of(votes))
+    found = doubts_of_ratings(
+        votes.models, np.array([0, 1]), fit.ratings, sandwich(fit), fit.counts.votes
+    )
+    assert found.pairs == (Doubt("A", "B"),)
+    assert found.warning == "1 of 1 neighbouring pair cannot be told apart yet (95 %): A and B."
+
+
+def test_neighbours_in_a_row_are_named_by_the_first_and_the_last() -> None:
+    pairs = (Doubt("A", "B", 900), Doubt("B", "C"), Doubt("C", "D", 300), Doubt("F", "G"))
+    found = Doubts(pairs, 7)
+    assert found.runs == (("A", "B", "C", "D"), ("F", "G"))
+    assert found.warning == (
+        "4 of 7 neighbouring pairs cannot be told apart yet (95 %), each from the next: A to D; "
+        "F and G. About 900 more votes like these would settle 2 of them; the rest may stay open."
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        pytest.param((Doubt("A", "B", 90),), "About 90 more votes like these would settle it."),
+        pytest.param(
+            (Doubt("A", "B", 90), Doubt("B", "C", 1200)),
+            "About 1,200 more votes like these would settle all of them.",
+        ),
+    ],
+    ids=["one", "all"],
+)
+def test_what_would_settle_all(pairs: tuple[Doubt, ...], says: str) -> None:
+    assert (Doubts(pairs, 3).warning or "").endswith(says)
+
+
+def test_every_pair_of_real_models_in_doubt_is_in_the_data(real_votes: Votes) -> None:
+    fit = bradley_terry(PairCounts.of(real_votes))
+    order, uncertainty = np.argsort(-fit.ratings), sandwich(fit)
+    found = doubts_of_ratings(real_votes.models, order, fit.ratings, uncertainty, fit.counts.votes)
+    apart = told_apart(fit.ratings, uncertainty)
+    expected = [
+        (real_votes.models[m], real_votes.models[n]) for m, n in pairwise(order) if not apart[m, n]
+    ]
+    assert [pair[:2] for pair in found.pairs] == expected
+    assert found.neighbours == 58
+
+
+def test_elo_is_in_doubt_where_another_order_swaps(real_votes: Votes) -> None:
+    band = elo_orders(real_votes, orders=50)
+    order = np.argsort(-band.mean)
+    found = doubts_of_elo(real_votes.models, order, band)
+    assert 40 < len(found.pairs) <= 58
+    assert all(pair.more_votes is None for pair in found.pairs)
+    assert (found.warning or "").startswith("Another order of the same votes could swap")
+    assert doubts_of_elo(real_votes.models, order, None).warning is None
