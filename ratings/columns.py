@@ -97,19 +97,22 @@ def response_hash(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
     ndarray of shape (n_votes,) or None
         0 where a vote says nothing about its responses; None where no vote does.
     """
+    hashed = np.zeros(len(frame), dtype=np.uint64)
     if "item_id" in frame:
-        item = frame["item_id"]
-        missing = item.isna().to_numpy() | (item.astype(str) == "").to_numpy()
-        hashed = pd.util.hash_array(item.astype(str).to_numpy(dtype=object))
-    elif {"conversation_a", "conversation_b"} <= set(frame.columns):
-        first, second = (frame[f"conversation_{seat}"] for seat in "ab")
-        missing = (first.isna() | second.isna()).to_numpy()
+        item = frame["item_id"].astype(str)
+        named = (frame["item_id"].notna() & (item != "")).to_numpy()
+        hashed[named] = _never_zero(pd.util.hash_array(item.to_numpy(dtype=object)[named]))
+    if {"conversation_a", "conversation_b"} <= set(frame.columns):
+        told = (frame["conversation_a"].notna() & frame["conversation_b"].notna()).to_numpy()
+        rows = frame[told & (hashed == 0)]  # an item's name says enough
         # each response goes with its model, so that the sum does not know the seats
-        hashed = _seat_hash(frame["model_a"], first) + _seat_hash(frame["model_b"], second)
-    else:
-        return None
-    known = np.where(missing, np.uint64(0), hashed | np.uint64(1)).astype(np.uint64)
-    return known if bool(known.any()) else None
+        both = [_seat_hash(rows[f"model_{seat}"], rows[f"conversation_{seat}"]) for seat in "ab"]
+        hashed[told & (hashed == 0)] = _never_zero(both[0] + both[1])
+    return hashed if bool(hashed.any()) else None
+
+
+def _never_zero(hashed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return hashed | np.uint64(1)
 
 
 def _seat_hash(model: pd.Series, response: pd.Series) -> NDArray[np.uint64]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from ratings.columns import Labels
@@ -34,10 +33,6 @@ def random_votes(draw: st.DrawFn) -> Votes:
     )
 
 
-# the first example pays for imports and compilation, so time is no test here
-settings.register_profile("ratings", deadline=None)
-settings.register_profile("nightly", deadline=None, max_examples=10_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ratings"))
 st.register_type_strategy(Votes, random_votes())
 
 

@@ -40,3 +40,21 @@ def test_the_hash_knows_which_model_said_what() -> None:
     hashes = response_hash(frame)
     assert hashes is not None
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_vote_without_an_items_name_is_told_by_its_responses() -> None:
+    """A log that went through a file has every column, also those it has no entries for."""
+    frame = pd.DataFrame(
+        {
+            "model_a": ["Gemma"] * 4,
+            "model_b": ["Qwen"] * 4,
+            "item_id": [None, "", "i1", None],
+            "conversation_a": ["hi", "hi", "hi", None],
+            "conversation_b": ["ho"] * 4,
+        }
+    )
+    hashes = response_hash(frame)
+    assert hashes is not None
+    assert hashes[0] == hashes[1] == response_hash(frame.drop(columns="item_id"))[0]  # type: ignore[index]  # not None
+    assert 0 != hashes[2] != hashes[0]
+    assert hashes[3] == 0
