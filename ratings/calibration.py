@@ -6,7 +6,7 @@ that chance alone gives; a lack-of-fit test says whether the excess is more than
 that stand out are named at a false discovery rate of 5 % [1]_; and votes on questions that the
 fit has not seen say what it is worth.
 
-This module does not know how ratings were made beyond Bradley-Terry, nor how a map is drawn.
+This module does not know how ratings were made, nor how a map is drawn.
 
 References
 ----------
@@ -15,15 +15,16 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 from scipy.special import chdtrc, ndtr
 
 from ratings.bradley_terry import BradleyTerry, bradley_terry
-from ratings.counts import PairCounts
-from ratings.votes import SCORES, Votes
+from ratings.counts import PairCounts, vote_cells
+from ratings.votes import OUTCOMES, SCORES, Votes
 from ratings.winrate import win_rates
 
 FOLDS: Final = 5
@@ -38,6 +39,8 @@ class Calibration:
 
     Attributes
     ----------
+    pairs : int
+        Pairs judged: those that met and have a prediction.
     mad, floor : float
         Mean absolute difference of actual and predicted win rates over the pairs that met, and
         the mean that chance alone would give; in [0, 1].
@@ -57,8 +60,11 @@ class Calibration:
         three pairs met.
     certain_cycles : list of tuple of str
         The cycles whose three win rates are each above one half at 95 %.
+    surest_cycle : tuple of str or None
+        The cycle that is least likely to be luck.
     """
 
+    pairs: int
     mad: float
     floor: float
     dispersion: float
@@ -70,6 +76,7 @@ class Calibration:
     cycles: int
     triples: int
     certain_cycles: list[tuple[str, str, str]]
+    surest_cycle: tuple[str, str, str] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +107,17 @@ class HeldOut:
     seed: int
 
 
-def calibration(fit: BradleyTerry) -> Calibration:
+def calibration(fit: BradleyTerry, expected: NDArray[np.float64] | None = None) -> Calibration:
     """Compare actual and predicted win rates pair by pair.
 
     Parameters
     ----------
     fit : BradleyTerry
         Ratings with the counts that made them.
+    expected : ndarray of shape (n_models, n_models), optional
+        Win rates that other ratings predict, such as Elo; `nan` where they predict none. They
+        are judged as if they had used up as much freedom as the best ratings of these votes, so
+        what they miss beyond chance includes that they are not the best.
 
     Examples
     --------
@@ -114,20 +125,29 @@ def calibration(fit: BradleyTerry) -> Calibration:
     >>> calibration(bradley_terry(PairCounts.of(votes))).mad
     0.0
     """
-    rates, expected = win_rates(fit.counts), fit.expected
-    first, second = np.nonzero(np.triu((rates.count > 0) & fit.groups.together, 1))
-    met, chance = rates.count[first, second], expected[first, second]
-    gap = rates.rate[first, second] - chance
-    free = int((fit.groups.of_model >= 0).sum()) - fit.groups.n_groups
-    dispersion = _dispersion(fit, free)
-    noise = dispersion * chance * (1.0 - chance) / met
+    rates = win_rates(fit.counts)
+    own = expected is None
+    predicted = (
+        np.where(fit.groups.together, fit.expected, np.nan) if expected is None else expected
+    )
+    met = np.triu((rates.count > 0) & ~np.isnan(predicted), 1)
+    first, second = np.nonzero(met)
+    count, chance = rates.count[met], predicted[met]
+    gap = rates.rate[met] - chance
+    # the ratings have taken their share of the noise: one scale less than models in each set
+    sets, _ = connected_components(met, directed=False)
+    free = len(met) - sets
+    dispersion = _dispersion(fit.counts, np.where(met | met.T, predicted, np.nan), free)
+    noise = dispersion * chance * (1.0 - chance) / count
     df = len(first) - free
     chi_square = float((gap[noise > 0] ** 2 / noise[noise > 0]).sum())
-    residual = _studentised(fit, (first, second), gap, noise)
-    cycles, triples, certain = _cycles(fit.counts, dispersion)
+    leverage = _leverage(fit, first, second) if own else np.zeros(len(first))
+    left = np.where(leverage < _PINNED, noise * (1.0 - leverage), 0.0)
+    residual = _studentised(predicted.shape, (first, second), gap, left)
     judged = df > 0 and dispersion > 0
     nan = float("nan")
     return Calibration(
+        pairs=len(first),
         mad=float(np.abs(gap).mean()) if len(gap) else nan,
         floor=float(np.sqrt(2 / np.pi * noise).mean() * np.sqrt(df / len(gap))) if judged else nan,
         dispersion=dispersion,
@@ -136,9 +156,7 @@ def calibration(fit: BradleyTerry) -> Calibration:
         p=float(chdtrc(df, chi_square)) if judged else nan,
         residual=residual,
         stands_out=_discoveries(residual),
-        cycles=cycles,
-        triples=triples,
-        certain_cycles=certain,
+        **_cycles(fit.counts, dispersion),
     )
 
 
@@ -155,25 +173,27 @@ def held_out(votes: Votes, *, folds: int = FOLDS, seed: int = 0) -> HeldOut:
         Of the split.
     """
     split_by, fold = _folds(votes, folds, np.random.default_rng(seed))
-    chance = np.full(len(votes), np.nan)
-    for number in range(folds):
-        own = fold == number
-        fit = bradley_terry(PairCounts.of(votes.take(~own)))
-        chance[own] = fit.expected[votes.a[own], votes.b[own]]
-    known = ~np.isnan(chance)
-    score, chance = votes.scores[known], chance[known]
-    if not len(score):
-        nan = float("nan")
-        return HeldOut(0, nan, nan, nan, nan, split_by, folds, seed)
-    log_loss = float(-(score * np.log(chance) + (1 - score) * np.log1p(-chance)).mean())
-    brier = float(((score - chance) ** 2).mean())
-    plain = float(((score - 0.5) ** 2).mean())
+    shape = (folds, len(votes.models), len(votes.models), len(OUTCOMES))
+    cells = fold * np.prod(shape[1:]) + vote_cells(votes)
+    seats = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+    known, log_loss, square, plain = (0.0,) * 4
+    for own in seats:
+        fit = bradley_terry(PairCounts(votes.models, seats.sum(axis=0) - own))
+        chance = fit.expected[:, :, None]
+        judged = np.where(np.isnan(chance), 0.0, own)
+        chance = np.nan_to_num(chance, nan=0.5)
+        loss = -(SCORES * np.log(chance) + (1 - SCORES) * np.log1p(-chance))
+        known += float(judged.sum())
+        log_loss += float((judged * loss).sum())
+        square += float((judged * (SCORES - chance) ** 2).sum())
+        plain += float((judged * (SCORES - 0.5) ** 2).sum())
+    nan = float("nan")
     return HeldOut(
-        len(score),
-        log_loss,
-        brier,
-        1.0 - log_loss / float(np.log(2.0)),
-        1.0 - brier / plain if plain else float("nan"),
+        int(known),
+        log_loss / known if known else nan,
+        square / known if known else nan,
+        1.0 - log_loss / (known * float(np.log(2.0))) if known else nan,
+        1.0 - square / plain if plain else nan,
         split_by,
         folds,
         seed,
@@ -191,32 +211,36 @@ def _folds(
     return "question", np.where(votes.question.codes < 0, alone, of_question[votes.question.codes])
 
 
-def _dispersion(fit: BradleyTerry, free: int) -> float:
+def _dispersion(counts: PairCounts, predicted: NDArray[np.float64], free: int) -> float:
     """Return the variance of scores over p (1 - p), with the degrees of freedom used up."""
-    expected = np.nan_to_num(fit.expected, nan=0.5)
-    square = (SCORES - expected[:, :, None]) ** 2 / (expected * (1.0 - expected))[:, :, None]
-    usable = fit.counts.seats * fit.groups.together[:, :, None]
+    usable = np.where(np.isnan(predicted)[:, :, None], 0.0, counts.seats)
+    chance = np.nan_to_num(predicted, nan=0.5)
+    square = (SCORES - chance[:, :, None]) ** 2 / (chance * (1.0 - chance))[:, :, None]
     left = usable.sum() - free
     return float((usable * square).sum() / left) if left > 0 else float("nan")
 
 
+def _leverage(
+    fit: BradleyTerry, first: NDArray[np.intp], second: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return how far each pair's own votes drew its prediction to themselves, from 0 to 1."""
+    bread, chance = fit.bread, fit.expected[first, second]
+    reach = np.diag(bread)[first] + np.diag(bread)[second] - 2.0 * bread[first, second]
+    return np.asarray(fit.counts.votes[first, second] * chance * (1.0 - chance) * reach)
+
+
 def _studentised(
-    fit: BradleyTerry,
+    shape: tuple[int, ...],
     pair: tuple[NDArray[np.intp], NDArray[np.intp]],
     gap: NDArray[np.float64],
-    noise: NDArray[np.float64],
+    variance: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return each pair's residual in its own standard deviations, corrected for leverage."""
-    first, second = pair
-    bread, expected = fit.bread, fit.expected
-    weight = fit.counts.votes * expected * (1.0 - expected)
-    reach = np.diag(bread)[first] + np.diag(bread)[second] - 2.0 * bread[first, second]
-    leverage = weight[first, second] * reach
-    usable = (leverage < _PINNED) & (noise > 0)
-    residual = np.full_like(expected, np.nan)
-    value = gap[usable] / np.sqrt(noise[usable] * (1.0 - leverage[usable]))
-    residual[first[usable], second[usable]] = value
-    residual[second[usable], first[usable]] = -value
+    """Return each pair's residual in its own standard deviations; `nan` where it has none."""
+    usable = variance > 0
+    first, second = pair[0][usable], pair[1][usable]
+    residual = np.full(shape, np.nan)
+    residual[first, second] = gap[usable] / np.sqrt(variance[usable])
+    residual[second, first] = -residual[first, second]
     return residual
 
 
@@ -233,18 +257,34 @@ def _discoveries(residual: NDArray[np.float64]) -> NDArray[np.bool_]:
     return stands_out | stands_out.T
 
 
-def _cycles(counts: PairCounts, dispersion: float) -> tuple[int, int, list[tuple[str, str, str]]]:
+def _cycles(counts: PairCounts, dispersion: float) -> dict[str, Any]:
     """Count triples that go round in a circle, and name those that are no luck."""
     rates = win_rates(counts)
     lead = np.nan_to_num(rates.rate - 0.5)
-    beats, met = (lead > 0).astype(np.int64), (rates.count > 0).astype(np.int64)
-    cycles = int(np.trace(beats @ beats @ beats)) // 3
-    triples = int(np.trace(met @ met @ met)) // 6
-    certain = lead > _CERTAIN * np.sqrt(dispersion / 4.0 / np.maximum(rates.count, 1))
+    beats, met = (lead > 0).astype(np.float64), (rates.count > 0).astype(np.float64)
+    sure = lead / np.sqrt(max(dispersion, 1e-9) / 4.0 / np.maximum(rates.count, 1))
+    certain = sure > _CERTAIN
+    names = counts.models
     named = [
-        (counts.models[i], counts.models[j], counts.models[k])
+        (names[i], names[j], names[k])
         for i, j in np.argwhere(certain)
         for k in np.flatnonzero(certain[j] & certain[:, i])
         if i < min(j, k)
     ]
-    return cycles, triples, named
+    return {
+        "cycles": round(float((beats @ beats * beats.T).sum())) // 3,
+        "triples": round(float((met @ met * met).sum())) // 6,
+        "certain_cycles": named,
+        "surest_cycle": _surest_cycle(names, np.where(lead > 0, sure, 0.0)),
+    }
+
+
+def _surest_cycle(names: tuple[str, ...], sure: NDArray[np.float64]) -> tuple[str, str, str] | None:
+    """Return the cycle whose least sure step is the surest; None if there is no cycle."""
+    most, found = 0.0, None
+    for i, onward in enumerate(sure):
+        least = np.minimum(np.minimum(onward[:, None], sure), sure[:, i])
+        j, k = divmod(int(least.argmax()), len(names))
+        if least[j, k] > most:
+            most, found = float(least[j, k]), (names[i], names[j], names[k])
+    return found

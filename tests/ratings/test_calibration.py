@@ -11,6 +11,7 @@ from ratings.calibration import Calibration, calibration, held_out
 from ratings.columns import Labels
 from ratings.counts import PairCounts
 from ratings.votes import Votes
+from ratings.winrate import predicted_rates
 
 
 def simulated(seed: int, *, nemesis: float = 0.0, n_votes: int = 6000) -> Votes:
@@ -93,6 +94,44 @@ def test_a_circle_by_a_hair_is_counted_but_not_named() -> None:
     pairs = [[0, 1]] * 5 + [[1, 2]] * 5 + [[2, 0]] * 5
     found = calibrated(Votes.from_arrays(tuple("ABC"), pairs, [0, 0, 0, 1, 1] * 3))
     assert (found.cycles, found.certain_cycles) == (1, [])
+
+
+def test_an_example_of_a_circle_is_the_least_likely_to_be_luck() -> None:
+    pairs = [[0, 1], [1, 2], [2, 0]] * 20 + [[3, 4], [4, 5], [5, 3]] * 20
+    outcomes = ([0] * 12 + [1, 0, 1]) * 4 + [0] * 60
+    found = calibrated(Votes.from_arrays(tuple("ABCDEF"), pairs, outcomes))
+    assert (found.cycles, set(found.surest_cycle or ())) == (2, set("DEF"))
+    assert calibrated(Votes.from_arrays(tuple("AB"), [[0, 1]], [0])).surest_cycle is None
+
+
+def test_other_predictions_are_judged_by_the_same_floor() -> None:
+    """The true ratings took no freedom from the votes: their miss is larger by its square root."""
+    chance = predicted_rates(np.arange(16.0) * -20)
+    tie = 0.66 * 2 * chance * (1 - chance)
+    true = (1 - tie) * chance + tie / 2
+    votes = [simulated(seed) for seed in range(20)]
+    fits = [bradley_terry(PairCounts.of(each)) for each in votes]
+    judged = [calibration(fit, true) for fit in fits]
+    ratio = np.mean([one.mad / one.floor for one in judged])
+    assert ratio == pytest.approx(np.sqrt(120 / 105), rel=0.03)
+    assert {(one.pairs, one.df) for one in judged} == {(120, 105)}
+    upside_down = calibration(fits[0], true.T)
+    assert upside_down.mad > 3 * upside_down.floor
+    assert upside_down.p < 1e-6
+    assert upside_down.stands_out.sum() > 60
+
+
+def test_each_group_has_a_scale_of_its_own_to_spend() -> None:
+    """Two groups of three models: 6 pairs less 4 ratings leave a third to chance, not a sixth."""
+    groups = np.array([0, 0, 0, 1, 1, 1])
+    pairs = [(a, b) for a in range(6) for b in range(a + 1, 6) if groups[a] == groups[b]]
+    fit = bradley_terry(
+        PairCounts.of(Votes.from_arrays(tuple("abcdef"), pairs * 2, [0] * 6 + [1] * 6))
+    )
+    for found in (calibration(fit), calibration(fit, predicted_rates(fit.ratings, groups))):
+        # 12 votes, 4 ratings: a dispersion of 12 / 8
+        assert found.floor == pytest.approx(np.sqrt(2 / np.pi * 1.5 * 0.25 / 2 / 3))
+        assert (found.pairs, found.df) == (6, 2)
 
 
 @pytest.mark.parametrize("outcomes", [[], [2, 2], [0, 1]], ids=["none", "only ties", "one pair"])
