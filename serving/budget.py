@@ -1,19 +1,38 @@
-"""Bytes of models that may share parts: what is used, and what one more would add.
+"""Bytes of models on devices: what is used where, and who must go for whom.
 
-Arithmetic on names; nothing is loaded or closed here.
+Arithmetic on names and places; nothing is loaded or closed here. Models may share parts, and a
+model may lie on several devices, evenly.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import ceil
+from typing import Final, NamedTuple
 
+from serving.devices import CONTEXT_BYTES, devices_of
 from serving.estimate import estimate
 from serving.spec import ModelSpec
 
 Parts = Mapping[str, int]
 """Bytes of each thing that a model keeps in memory; models share what has the same key."""
 
+SPREAD: Final = 1.1  # a layer is not cut, so an even share of a spread model is not quite even
 
-def parts_of(spec: ModelSpec) -> dict[str, int]:
-    """Return the parts of a model, its weights first, by estimate.
+
+class Seat(NamedTuple):
+    """A model at a place: a device, or several joined by ``+``."""
+
+    name: str
+    place: str
+
+
+def parts_of(spec: ModelSpec, *, own_process: bool = False) -> dict[str, int]:
+    """Return the parts of a model on its device, its weights first, by estimate.
+
+    Parameters
+    ----------
+    own_process : bool, default False
+        Whether each model has a process of its own, and so a context of its own on a card.
 
     Raises
     ------
@@ -22,36 +41,84 @@ def parts_of(spec: ModelSpec) -> dict[str, int]:
     """
     if spec.kind != "local":
         return {}
-    needed = estimate(spec)
-    parts = {spec.weights_key(): needed.weights + needed.cache}
+    on_card = spec.device.startswith("cuda")
+    needed = estimate(spec, cuda=on_card)
+    parts = {spec.weights_key(): needed.total - needed.adapter}
     if needed.adapter:
         parts[f"adapter of {spec.name}"] = needed.adapter
+    if on_card and own_process:
+        parts[f"context of {spec.name}"] = CONTEXT_BYTES * len(devices_of(spec.device))
     return parts
 
 
 class Budget:
-    """How many bytes there are, and how many each set of models takes."""
+    """How many bytes there are on each device, and how many each set of models takes."""
 
-    def __init__(self, total: int, measure: Callable[[ModelSpec], Parts] = parts_of) -> None:
-        self.total = total
+    def __init__(
+        self, rooms: Mapping[str, int], measure: Callable[[ModelSpec], Parts] = parts_of
+    ) -> None:
+        self.rooms = dict(rooms)
         self._measure = measure
-        self._keys: dict[str, tuple[str, ...]] = {}
-        self._bytes: dict[str, int] = {}
+        self._keys: dict[Seat, tuple[str, ...]] = {}
+        self._bytes: dict[tuple[str, str], int] = {}  # by place and key
 
-    def read(self, spec: ModelSpec) -> None:
-        """Get to know a model; costs a look at its files the first time."""
-        if spec.name not in self._keys:
+    def read(self, spec: ModelSpec) -> Seat:
+        """Get to know a model at its place; costs a look at its files the first time.
+
+        Raises
+        ------
+        EngineError
+            If its files cannot be read.
+        """
+        seat = Seat(spec.name, spec.device)
+        if seat not in self._keys:
             parts = self._measure(spec)
-            self._keys[spec.name] = tuple(parts)
-            self._bytes = {**parts, **self._bytes}  # what was measured stays
+            self._keys[seat] = tuple(parts)
+            for key, size in parts.items():
+                self._bytes.setdefault((seat.place, key), size)  # what was measured stays
+        return seat
 
-    def used(self, names: Iterable[str]) -> int:
-        """Return what models take together, every part once."""
-        keys = {key for name in names for key in self._keys[name]}
-        return sum(self._bytes[key] for key in keys)
+    def size(self, seat: Seat) -> int:
+        """Return what a model takes by itself, on all its devices together."""
+        return sum(self._bytes[seat.place, key] for key in self._keys[seat])
 
-    def learn(self, name: str, footprint: int) -> None:
+    def used(self, seats: Iterable[Seat]) -> Counter[str]:
+        """Return what models take together on each device, every part once."""
+        parts = {(seat.place, key) for seat in seats for key in self._keys[seat]}
+        used: Counter[str] = Counter()
+        for place, key in parts:
+            devices = devices_of(place)
+            spread = SPREAD if len(devices) > 1 else 1
+            for device in devices:
+                used[device] += ceil(self._bytes[place, key] / len(devices) * spread)
+        return used
+
+    def over(self, seats: Iterable[Seat], leaving: Mapping[str, int] | None = None) -> set[str]:
+        """Return the devices on which models take more than there is."""
+        used = self.used(seats) + Counter(leaving or {})
+        return {device for device, size in used.items() if size > self.rooms.get(device, 0)}
+
+    def victims(self, stay: Sequence[Seat], idle: Sequence[Seat]) -> list[Seat] | None:
+        """Return who of the idle must go, the longest idle first; None if that is not enough."""
+        left = list(idle)
+        gone: list[Seat] = []
+        over = self.over([*stay, *left])
+        for seat in idle:
+            if over & set(devices_of(seat.place)):
+                left.remove(seat)
+                gone.append(seat)
+                over = self.over([*stay, *left])
+        if over:
+            return None
+        for seat in reversed(gone[:-1]):  # who turned out not to be in the way after all
+            if not self.over([*stay, *left, seat]):
+                left.append(seat)
+                gone.remove(seat)
+        return gone
+
+    def learn(self, seat: Seat, footprint: int) -> None:
         """Correct the estimate of a model's weights by what it was found to take."""
-        if self._keys[name]:
-            weights, *others = self._keys[name]
-            self._bytes[weights] = footprint - sum(self._bytes[key] for key in others)
+        if keys := self._keys[seat]:
+            weights, *others = keys
+            rest = sum(self._bytes[seat.place, key] for key in others)
+            self._bytes[seat.place, weights] = footprint - rest

@@ -1,75 +1,72 @@
 """Engines that share memory: loaded when needed, kept while there is room, never dropped in use.
 
-Knows bytes and names; it does not know battles, and no engine knows the pool.
+Who goes where is decided by `serving.placement`; here it happens. Knows bytes and names; it does
+not know battles, and no engine knows the pool.
 """
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from serving.budget import Budget, Parts, parts_of
+from serving.budget import Budget, Parts, Seat, parts_of
 from serving.build import Builder
+from serving.devices import CPU
 from serving.engine import Engine, EngineError, FailureKind
+from serving.line import PATIENCE_S, Line, Waiter
+from serving.placement import Placement
+from serving.rests import REST_S, Rests
 from serving.spec import ModelSpec
 
 log = logging.getLogger(__name__)
-
-REST_S = 15.0  # seconds before a model that could not be loaded is tried again
-PATIENCE_S = 5.0  # seconds that requests for loaded models may pass one that waits for memory
 
 
 @dataclass(slots=True)
 class _Resident:
     """A model that holds memory, loaded or on its way."""
 
+    place: str
     loading: "asyncio.Task[Engine]"
     users: int = 0
 
 
-@dataclass(slots=True)
-class _Waiter:
-    """Someone who waits for memory."""
-
-    names: tuple[str, ...]
-    turn: "asyncio.Future[None]"
-    since: float
-
-
 class Pool:
-    """All models of a roster in one budget of bytes.
+    """All models of a roster in the memory of one machine.
 
     Parameters
     ----------
     specs : iterable of ModelSpec
         The roster; names are unique.
-    budget_bytes : int
-        Most bytes of all engines together, by estimate before loading and by footprint after.
+    rooms : mapping of device to int, or int
+        Most bytes of all engines together on each device, by estimate before loading and by
+        footprint after; a single number is for main memory.
     build, measure : callable
-        How an engine is made and what parts it has in memory; tests put their own here.
+        How an engine is made and what parts it has in memory, both for a specification whose device
+        is settled; tests put their own here.
     """
 
     def __init__(
         self,
         specs: Iterable[ModelSpec],
-        budget_bytes: int,
+        rooms: Mapping[str, int] | int,
         *,
         build: Callable[[ModelSpec], Engine] | None = None,
         measure: Callable[[ModelSpec], Parts] = parts_of,
         rest_s: float = REST_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
-        self._budget = Budget(budget_bytes, measure)
+        self._budget = Budget({CPU: rooms} if isinstance(rooms, int) else rooms, measure)
+        self._placement = Placement(self._budget, self._specs.values())
         self._build = build or Builder()
-        self._rest_s = rest_s
+        self._rests = Rests(rest_s)
+        self._line = Line(patience_s)
         self._residents: OrderedDict[str, _Resident] = OrderedDict()  # least recently used first
-        self._waiting: list[_Waiter] = []
-        self._resting: dict[str, tuple[float, EngineError]] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._leaving = 0  # bytes of engines that are being closed
+        self._leaving: Counter[str] = Counter()  # bytes of engines that are being closed
         self._closed = False
         # One at a time: the library's loader keeps process-wide state.
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
@@ -78,10 +75,13 @@ class Pool:
         """Return the names of models that are loaded, least recently used first."""
         return tuple(name for name, resident in self._residents.items() if _loaded(resident))
 
+    def places(self) -> dict[str, str]:
+        """Return where models hold memory, loaded or on their way."""
+        return {name: resident.place for name, resident in self._residents.items()}
+
     def unavailable(self) -> dict[str, str]:
         """Return the models that cannot serve now, with the reason for each."""
-        now = _now()
-        out = {name: str(error) for name, (until, error) in self._resting.items() if until > now}
+        out = self._rests.reasons()
         for name, resident in self._residents.items():
             if _loaded(resident) and (reason := resident.loading.result().health()):
                 out[name] = reason
@@ -120,7 +120,8 @@ class Pool:
         warmed: list[str] = []
         for name in dict.fromkeys(names):
             try:
-                if self._needed([*warmed, name]) > self._budget.total:
+                self._check([name])
+                if not self._placement.fit([*warmed, name]):
                     continue
                 async with self.engine(name):
                     warmed.append(name)
@@ -130,10 +131,7 @@ class Pool:
     async def close(self) -> None:
         """Close all engines; who waits is refused, streams still open end as cancelled."""
         self._closed = True
-        for waiter in self._waiting:
-            if not waiter.turn.done():
-                waiter.turn.set_exception(_closed_error())
-        self._waiting.clear()
+        self._line.refuse(_closed_error())
         for name in list(self._residents):
             self._evict(name)
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -143,119 +141,95 @@ class Pool:
         """Wait until all of ``names`` have memory, then pin them."""
         if self._closed:
             raise _closed_error()
-        if (needed := self._needed(names)) > self._budget.total:
-            raise EngineError(
-                FailureKind.OUT_OF_MEMORY,
-                f"{' and '.join(names)} need {needed / 1e9:.2f} GB together; "
-                f"the budget is {self._budget.total / 1e9:.2f} GB",
-            )
-        if not self._may_pass(names) or not self._make_room(names):
-            waiter = _Waiter(names, asyncio.get_running_loop().create_future(), _now())
-            self._waiting.append(waiter)
+        self._check(names)
+        here = all(name in self._residents for name in names)
+        if not self._line.may_pass(for_free=here) or not self._make_room(names):
+            waiter = self._line.join(names)
             try:
                 await waiter.turn
             except asyncio.CancelledError:
                 self._leave(waiter)
                 raise
 
-    def _leave(self, waiter: _Waiter) -> None:
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-        elif not waiter.turn.cancelled() and waiter.turn.exception() is None:
-            for name in waiter.names:  # admitted and cancelled in the same moment
+    def _leave(self, waiter: Waiter) -> None:
+        if self._line.leave(waiter):  # admitted and cancelled in the same moment
+            for name in waiter.names:
                 self._release(name)
         self._wake()
 
-    def _may_pass(self, names: tuple[str, ...]) -> bool:
-        """Tell whether a request may go before those that wait: only for a while, and for free."""
-        if not self._waiting:
-            return True
-        here = all(name in self._residents for name in names)
-        return here and _now() - self._waiting[0].since < PATIENCE_S
+    def _wake(self) -> None:
+        self._line.wake(self._make_room)
+
+    def _check(self, names: Iterable[str]) -> None:
+        """Refuse what cannot be: unknown models, files that cannot be read, never enough room."""
+        names = tuple(names)
+        for name in names:
+            self._rests.check(name)
+            try:
+                self._placement.options(name)
+            except EngineError as error:
+                if name in self._specs:
+                    self._rests.add(name, error)
+                raise
+        self._placement.check(names)
 
     def _make_room(self, names: tuple[str, ...]) -> bool:
-        """Pin ``names``, start loading what is missing; False, and nothing done, without room."""
-        for name in names:
-            self._check(name)
-        missing = [name for name in dict.fromkeys(names) if name not in self._residents]
-        for victim in self._victims(names):
-            self._evict(victim)
-        together = self._budget.used([*self._residents, *names])
-        if missing and together + self._leaving > self._budget.total:
+        """Pin ``names``, start loading what is missing; False, and nothing pinned, without room."""
+        self._check(names)
+        idle = [name for name, here in self._residents.items() if _idle(here)]
+        plan = self._placement.plan(names, self.places(), idle)
+        if plan is None:
+            return False
+        for victim in plan.victims:
+            self._evict(victim.name)
+        if plan.seats and self._budget.over([*self._seats(), *plan.seats], self._leaving):
             # Memory is free only when its last owner is closed; closing wakes the waiters.
             return False
-        for name in missing:
-            self._residents[name] = _Resident(self._load(name))
+        for seat in plan.seats:
+            self._residents[seat.name] = _Resident(seat.place, self._load(seat))
         for name in names:
             self._residents[name].users += 1
             self._residents.move_to_end(name)
         return True
 
-    def _victims(self, keep: tuple[str, ...]) -> list[str]:
-        """Return the longest idle models that must go for ``keep``; none if that is not enough."""
-        victims: list[str] = []
-        stay = {*self._residents, *keep}
-        for name, resident in self._residents.items():
-            if self._budget.used(stay) <= self._budget.total:
-                return victims
-            if resident.users == 0 and name not in keep and resident.loading.done():
-                victims.append(name)
-                stay.remove(name)
-        return victims if self._budget.used(stay) <= self._budget.total else []
+    def _seats(self) -> list[Seat]:
+        return [Seat(name, resident.place) for name, resident in self._residents.items()]
 
-    def _wake(self) -> None:
-        """Let in who can go, oldest first."""
-        while self._waiting:
-            waiter = self._waiting[0]
-            try:
-                if not waiter.turn.done() and not self._make_room(waiter.names):
-                    return
-            except EngineError as error:
-                waiter.turn.set_exception(error)
-            self._waiting.pop(0)
-            if not waiter.turn.done():
-                waiter.turn.set_result(None)
-
-    def _check(self, name: str) -> None:
-        if self._closed:
-            raise _closed_error()
-        until, error = self._resting.get(name, (0.0, None))
-        if error is not None and until > _now():
-            raise EngineError(error.kind, error.cause)
-
-    def _needed(self, names: Iterable[str]) -> int:
-        """Return the bytes of models together, by what is known of them so far."""
-        for name in names:
-            if name not in self._specs:
-                raise EngineError(FailureKind.BACKEND, f"there is no model named {name}")
-            try:
-                self._budget.read(self._specs[name])
-            except EngineError as error:
-                self._resting[name] = (_now() + self._rest_s, error)
-                raise
-        return self._budget.used(names)
-
-    def _load(self, name: str) -> "asyncio.Task[Engine]":
-        task = asyncio.create_task(self._load_in_thread(name), name=f"load {name}")
+    def _load(self, seat: Seat) -> "asyncio.Task[Engine]":
+        task = asyncio.create_task(self._load_in_thread(seat), name=f"load {seat.name}")
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    async def _load_in_thread(self, name: str) -> Engine:
+    async def _load_in_thread(self, seat: Seat) -> Engine:
         start = _now()
+        name = seat.name
         try:
             loop = asyncio.get_running_loop()
-            engine = await loop.run_in_executor(self._loader, self._build, self._specs[name])
+            spec = self._specs[name].on(seat.place)
+            engine = await loop.run_in_executor(self._loader, self._build, spec)
         except Exception as error:
             refused = error if isinstance(error, EngineError) else _unknown(name, error)
             log.error("%s: not loaded (%s): %s", name, refused.kind, refused.cause)  # noqa: TRY400 -- raised again
-            self._resting[name] = (_now() + self._rest_s, refused)
+            self._rests.add(name, refused)
             raise refused from error
-        self._resting.pop(name, None)
-        log.info("%s: loaded in %.1f s, %d bytes", name, _now() - start, engine.footprint)
-        self._budget.learn(name, engine.footprint)
-        for victim in self._victims((name,)) if name in self._residents else ():
-            self._evict(victim)  # it turned out larger than its estimate
+        self._rests.end(name)
+        log.info(
+            "%s: loaded on %s in %.1f s, %d bytes",
+            name,
+            seat.place,
+            _now() - start,
+            engine.footprint,
+        )
+        self._budget.learn(seat, engine.footprint)
+        self._shrink()
         return engine
+
+    def _shrink(self) -> None:
+        """Close idle models where one turned out larger than its estimate."""
+        idle = [seat for seat in self._seats() if _idle(self._residents[seat.name])]
+        stay = [seat for seat in self._seats() if seat not in idle]
+        for victim in self._budget.victims(stay, idle) or ():
+            self._evict(victim.name)
 
     def _release(self, name: str) -> None:
         resident = self._residents.get(name)
@@ -266,22 +240,21 @@ class Pool:
             return
         if _loaded(resident) and (reason := resident.loading.result().health()) is not None:
             # Loaded again at once it would die again at once.
-            rests = EngineError(FailureKind.ENGINE_DEAD, reason)
-            self._resting[name] = (_now() + self._rest_s, rests)
+            self._rests.add(name, EngineError(FailureKind.ENGINE_DEAD, reason))
             self._evict(name)
         elif resident.loading.done() and not _loaded(resident):
             self._evict(name)
 
     def _evict(self, name: str) -> None:
-        before = self._budget.used(self._residents)
+        before = self._budget.used(self._seats())
         resident = self._residents.pop(name)
-        freed = before - self._budget.used(self._residents)
+        freed = before - self._budget.used(self._seats())
         self._leaving += freed
         task = asyncio.create_task(self._dismiss(name, resident, freed), name=f"close {name}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _dismiss(self, name: str, resident: _Resident, freed: int) -> None:
+    async def _dismiss(self, name: str, resident: _Resident, freed: Counter[str]) -> None:
         try:
             engine = await resident.loading
             await engine.close()
@@ -296,6 +269,10 @@ class Pool:
 def _loaded(resident: _Resident) -> bool:
     task = resident.loading
     return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _idle(resident: _Resident) -> bool:
+    return resident.users == 0 and resident.loading.done()
 
 
 def _closed_error() -> EngineError:

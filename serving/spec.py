@@ -21,6 +21,7 @@ from pydantic import (
 from serving.engine import FailureKind
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+(\+cuda:\d+)*)$")]
 
 
 class Quantization(StrEnum):
@@ -97,10 +98,12 @@ class ModelSpec(Part):
     output_tokens: PositiveInt = 512
     """Most tokens of a response."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
+    device: Device = "auto"
+    """auto, cpu, cuda or cuda:N; cuda:0+cuda:1 spreads one model over both evenly."""
     batch: PositiveInt = 8
     """Responses of full length that the key-value cache holds at once."""
+    cache: str | None = None
+    """Folder that keeps quantized weights between runs; a roster's `[pool]` names it for all."""
     trust_remote_code: bool = False
     responses: tuple[str, ...] = ()
     """What a scripted model says; the prompt's seed and text choose one."""
@@ -156,9 +159,13 @@ class ModelSpec(Part):
         }
         return self.model_copy(update=found) if found else self
 
+    def on(self, device: str) -> "ModelSpec":
+        """Return a copy that runs on a device, or on several joined by ``+``."""
+        return self.model_copy(update={"device": device})
+
     def fingerprint(self) -> str:
         """Return a short hash of everything that shapes a response; the name is not part of it."""
-        settings = self.model_dump_json(exclude={"name", "device", "batch", "api_key_env"})
+        settings = self.model_dump_json(exclude={"name", "device", "batch", "api_key_env", "cache"})
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 

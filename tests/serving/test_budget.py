@@ -1,41 +1,100 @@
-"""Bytes of models that share parts."""
+"""Bytes of models that share parts or lie on several devices, and who goes for whom."""
 
-from serving.budget import Budget, parts_of
+from math import ceil
+from pathlib import Path
+
+from serving.budget import SPREAD, Budget, Seat, parts_of
+from serving.devices import CONTEXT_BYTES
 from serving.spec import ModelSpec
 
 
-def budget(parts: dict[str, dict[str, int]]) -> Budget:
+def spec(name: str, device: str = "cpu") -> ModelSpec:
+    return ModelSpec(name=name, kind="scripted", device=device)
+
+
+def budget(parts: dict[str, dict[str, int]], room: int = 100) -> Budget:
     """Return a budget that knows models by their parts."""
-    made = Budget(100, lambda spec: parts[spec.name])
+    made = Budget({"cpu": room}, lambda spec: parts[spec.name])
     for name in parts:
-        made.read(ModelSpec(name=name, kind="scripted"))
+        made.read(spec(name))
     return made
+
+
+def seats(*names: str) -> list[Seat]:
+    return [Seat(name, "cpu") for name in names]
+
+
+def used(known: Budget, *names: str) -> int:
+    return known.used(seats(*names))["cpu"]
 
 
 def test_shared_weights_count_once() -> None:
     known = budget({"plain": {"w": 50}, "law": {"w": 50, "l": 2}, "med": {"w": 50, "m": 3}})
-    assert known.used(["plain"]) == 50
-    assert known.used(["law", "med"]) == 55
-    assert known.used(["plain", "law", "med"]) == 55
+    assert used(known, "plain") == 50
+    assert used(known, "law", "med") == 55
+    assert used(known, "plain", "law", "med") == 55
 
 
 def test_what_was_measured_corrects_the_weights_for_all_who_share_them() -> None:
     known = budget({"law": {"w": 50, "l": 2}, "med": {"w": 50, "m": 3}})
-    known.learn("law", 62)
-    assert known.used(["med"]) == 63
+    known.learn(Seat("law", "cpu"), 62)
+    assert used(known, "med") == 63
 
 
 def test_an_estimate_does_not_overwrite_what_was_measured() -> None:
     parts = {"law": {"w": 50}, "med": {"w": 50, "m": 3}}
-    known = Budget(100, lambda spec: parts[spec.name])
-    known.read(ModelSpec(name="law", kind="scripted"))
-    known.learn("law", 60)
-    known.read(ModelSpec(name="med", kind="scripted"))
-    assert known.used(["med"]) == 63
+    known = Budget({"cpu": 100}, lambda spec: parts[spec.name])
+    known.learn(known.read(spec("law")), 60)
+    known.read(spec("med"))
+    assert used(known, "med") == 63
 
 
 def test_what_has_no_parts_takes_nothing() -> None:
     known = budget({"far": {}})
-    known.learn("far", 0)
-    assert known.used(["far"]) == 0
+    known.learn(Seat("far", "cpu"), 0)
+    assert used(known, "far") == 0
     assert parts_of(ModelSpec(name="far", url="http://h/v1", remote_name="x")) == {}
+
+
+def test_copies_on_two_devices_count_on_each() -> None:
+    known = Budget({"cuda:0": 9, "cuda:1": 9}, lambda _: {"w": 5})
+    both = [known.read(spec("a", "cuda:0")), known.read(spec("b", "cuda:1"))]
+    assert known.used(both) == {"cuda:0": 5, "cuda:1": 5}
+    assert known.over(both) == set()
+
+
+def test_a_spread_model_counts_on_all_its_devices() -> None:
+    known = Budget({"cuda:0": 60, "cuda:1": 54}, lambda _: {"w": 100})
+    seat = known.read(spec("a", "cuda:0+cuda:1"))
+    assert known.used([seat]) == dict.fromkeys(("cuda:0", "cuda:1"), ceil(50 * SPREAD))
+    assert known.over([seat]) == {"cuda:1"}
+    assert known.size(seat) == 100
+
+
+def test_the_longest_idle_goes_and_only_who_is_in_the_way() -> None:
+    known = budget({"small": {"s": 10}, "large": {"l": 60}, "late": {"t": 20}, "new": {"n": 50}})
+    idle = seats("small", "large", "late")
+    assert known.victims(seats("new"), idle) == seats("large")
+    assert known.victims(seats(), idle) == []
+
+
+def test_who_stays_is_no_victim() -> None:
+    known = budget({"held": {"h": 60}, "idle": {"i": 30}, "new": {"n": 50}})
+    assert known.victims(seats("held", "new"), seats("idle")) is None
+
+
+def test_memory_that_is_being_left_is_not_free_yet() -> None:
+    known = budget({"new": {"n": 60}})
+    assert known.over(seats("new"), {"cpu": 50}) == {"cpu"}
+    assert known.over(seats("new"), {"cpu": 40}) == set()
+
+
+def test_a_process_of_its_own_costs_a_context_on_a_card_only(tmp_path: Path) -> None:
+    from benchmarks.shapes import LLAMA_2_7B, write_shape  # noqa: PLC0415 -- here alone
+
+    folder = write_shape(tmp_path, LLAMA_2_7B)
+    model = ModelSpec(name="m", checkpoint=str(folder))
+    on_card = model.on("cuda:0")
+    together, alone = parts_of(on_card), parts_of(on_card, own_process=True)
+    assert sum(alone.values()) - sum(together.values()) == CONTEXT_BYTES
+    assert parts_of(model.on("cpu"), own_process=True) == parts_of(model.on("cpu"))

@@ -42,10 +42,17 @@ class Workshop:
         self.engines[spec.name] = Sized(spec, 1)
         return self.engines[spec.name]
 
-    def pool(self, budget: int, names: str = "abcd", rest_s: float = 15.0) -> Pool:
+    def pool(
+        self, budget: int, names: str = "abcd", rest_s: float = 15.0, patience_s: float = 5.0
+    ) -> Pool:
         specs = [ModelSpec(name=name, kind="scripted", responses=(name,)) for name in names]
         return Pool(
-            specs, budget, build=self.build, measure=lambda spec: {spec.name: 1}, rest_s=rest_s
+            specs,
+            budget,
+            build=self.build,
+            measure=lambda spec: {spec.name: 1},
+            rest_s=rest_s,
+            patience_s=patience_s,
         )
 
 
@@ -170,9 +177,8 @@ async def test_loading_does_not_hold_up_the_event_loop() -> None:
     assert ticks == 5
 
 
-async def test_a_waiting_pair_is_not_passed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.pool.PATIENCE_S", 0.0)
-    pool = Workshop().pool(2)
+async def test_a_waiting_pair_is_not_passed_for_ever() -> None:
+    pool = Workshop().pool(2, patience_s=0.0)
     async with pool.engine("a"):
         pair = asyncio.create_task(use(pool, "b", "c"))
         await asyncio.sleep(0)
@@ -226,6 +232,17 @@ async def test_a_model_that_could_not_be_loaded_is_tried_again_later() -> None:
     await asyncio.sleep(0.03)
     await use(pool, "a")
     assert pool.unavailable() == {}
+
+
+async def test_a_model_larger_than_the_budget_is_left_out_of_pairing() -> None:
+    specs = [ModelSpec(name=name, kind="scripted") for name in "ab"]
+    sizes = {"a": 5, "b": 1}
+    pool = Pool(
+        specs, 4, build=lambda spec: Sized(spec, 1), measure=lambda spec: {"w": sizes[spec.name]}
+    )
+    with pytest.raises(EngineError, match="a needs"):
+        await use(pool, "a")
+    assert list(pool.unavailable()) == ["a"]
 
 
 async def test_a_sick_engine_is_dropped_and_rests() -> None:

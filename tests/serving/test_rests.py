@@ -1,0 +1,63 @@
+"""A model that failed rests, longer each time, and is tried again all the same."""
+
+import asyncio
+
+import pytest
+
+from serving.engine import EngineError, FailureKind
+from serving.rests import Rests
+from tests.serving.virtual_time import virtual_time
+
+BROKEN = EngineError(FailureKind.BACKEND, "a: no config.json")
+
+
+async def rest_of(rests: Rests, name: str = "a") -> float:
+    """Return how long a model rests from now on."""
+    start = asyncio.get_running_loop().time()
+    for _ in range(10_000):
+        if name not in rests.reasons():
+            break
+        await asyncio.sleep(1)
+    return asyncio.get_running_loop().time() - start
+
+
+@virtual_time
+async def test_each_rest_is_twice_as_long_up_to_ten_minutes() -> None:
+    rests = Rests(15)
+    lengths = []
+    for _ in range(8):
+        rests.add("a", BROKEN)
+        lengths.append(await rest_of(rests))
+    assert lengths == [15, 30, 60, 120, 240, 480, 600, 600]
+
+
+@virtual_time
+async def test_who_rests_is_refused_with_the_cause_and_others_are_not() -> None:
+    rests = Rests(15)
+    rests.add("a", BROKEN)
+    with pytest.raises(EngineError, match=r"no config\.json") as refused:
+        rests.check("a")
+    assert refused.value.kind is FailureKind.BACKEND
+    rests.check("b")
+    assert rests.reasons() == {"a": "a: no config.json"}
+    await asyncio.sleep(15)
+    rests.check("a")
+
+
+@virtual_time
+async def test_a_rest_that_ended_early_is_remembered() -> None:
+    rests = Rests(15)
+    rests.add("a", BROKEN)
+    rests.end("a")
+    rests.check("a")
+    rests.add("a", BROKEN)
+    assert await rest_of(rests) == 30
+
+
+@virtual_time
+async def test_a_failure_of_long_ago_is_forgotten() -> None:
+    rests = Rests(15)
+    rests.add("a", BROKEN)
+    await asyncio.sleep(3600)
+    rests.add("a", BROKEN)
+    assert await rest_of(rests) == 15
