@@ -22,6 +22,7 @@ import structlog
 
 from arena.admission import Admission
 from arena.casting import NewVote
+from arena.entering import NewBattle, NewItem
 from arena.errors import BattleNotReady, NotAllowed, PromptRefused, VoteRefused
 from arena.pairing import draw_pair, x_sits_at_a
 from arena.questions import Question
@@ -29,7 +30,7 @@ from arena.responding import Responders, Sides
 from arena.settings import Settings
 from arena.showing import Showing, StoredTurn
 from arena.signing import Signer
-from arena.store import NewBattle, NewItem, Store
+from arena.store import Store
 from arena.streaming import Abandoned, Ending, RunningTurn
 from arena.tables import EndingKind, RaterKind
 from arena.views import TOO_LONG, BattleView, Frame, Receipt, State, reveal_of, state_of, view_of

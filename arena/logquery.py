@@ -33,7 +33,8 @@ SELECT vote.seq, vote.battle_id, battle.item_id, COALESCE(study.name, '') AS stu
            AS quantization_b,
        battle.x_sits_at_a,
        (SELECT group_concat(kind || ': ' || reason, '; ') FROM vote_flag
-        WHERE vote_flag.vote_seq = vote.seq) AS flags
+        WHERE vote_flag.vote_seq = vote.seq) AS flags,
+       battle.resident
 FROM {votes} AS vote
 JOIN battle ON battle.id = vote.battle_id
 JOIN item ON item.id = battle.item_id

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from arena.entering import NewResponse
 from arena.showing import Showing, StoredModel
-from arena.store import NewResponse
 from serving.duet import Finished, Pace, Shown, duet
 from serving.engine import Done, EngineError, Failed, Message, Prompt
 from serving.pool import Pool

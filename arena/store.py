@@ -6,16 +6,13 @@ Rows are only ever added.
 """
 
 import asyncio
-import hashlib
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, text
+from sqlalchemy import func, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
@@ -28,71 +25,40 @@ from arena.ahead import (
     read_keys,
     read_makers,
 )
-from arena.casting import NewVote, append_vote, append_withdrawal, has_vote
+from arena.casting import NewVote, append_vote, append_withdrawal
 from arena.database import Database
-from arena.errors import AlreadyVoted, StoreError, VoteNotSaved
+from arena.entering import (
+    NewBattle,
+    NewEnding,
+    NewItem,
+    NewResponse,
+    enter_battle,
+    enter_ending,
+    enter_model,
+    enter_questions,
+    enter_rater,
+    enter_responses,
+    enter_turn,
+)
+from arena.errors import StoreError, VoteNotSaved
 from arena.questions import Question
 from arena.showing import Showing, read_showing
-from arena.tables import (
-    BattleRow,
-    EndingKind,
-    EndingRow,
-    FlagKind,
-    ItemResponseRow,
-    ItemRow,
-    ModelRow,
-    QuestionRow,
-    RaterKind,
-    RaterRow,
-    ResponseRow,
-    TurnRow,
-    VoteFlagRow,
-    VoteRow,
-)
+from arena.tables import BattleRow, EndingKind, FlagKind, RaterKind, VoteFlagRow, VoteRow
 from arena.writer import Job, Result, Writer
 from ratings.votes import Outcome
 
 NOT_SAVED: Final = "The vote was not saved"
 
 
-@dataclass(frozen=True)
-class NewItem:
-    """An item about to be shown: the models by their numbers in the table `model`."""
-
-    id: str
-    model_x: int
-    model_y: int
-    prompt: str
-    language: str
-    question_id: int | None = None
-    study_id: int | None = None
-
-
-@dataclass(frozen=True)
-class NewBattle:
-    """A battle about to be opened, its seats drawn."""
-
-    id: str
-    item_id: str
-    rater: str
-    x_sits_at_a: bool
-    reveals: bool
-    display: str
-    propensity: float
-
-
-@dataclass(frozen=True)
-class NewResponse:
-    """A response about to be stored, and the place (`x` or `y`) it takes in its item."""
-
-    place: str
-    model_id: int
-    text: str
-    finish_reason: str
-    tokens: int
-    seconds: float
-    first_token_seconds: float
-    seed: int
+_VOTES_BY_PAIR: Final = """
+SELECT item.model_x, item.model_y, count(*)
+FROM vote_in_force AS vote
+JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+JOIN rater ON rater.id = vote.rater_id
+WHERE item.study_id IS NULL AND rater.kind = :kind
+GROUP BY 1, 2
+"""
 
 
 def _now() -> int:
@@ -141,140 +107,39 @@ class Store:
 
     async def know_model(self, name: str, fingerprint: str, quantization: str, spec: Any) -> int:  # noqa: ANN401 - JSON
         """Return the number of a model, entering it when it is new."""
-
-        def job(connection: Connection) -> int:
-            found = connection.execute(
-                select(col(ModelRow.id)).where(
-                    col(ModelRow.name) == name, col(ModelRow.fingerprint) == fingerprint
-                )
-            ).scalar()
-            if found is not None:
-                return found
-            values = {
-                "name": name,
-                "fingerprint": fingerprint,
-                "quantization": quantization,
-                "spec": spec,
-                "added_at": self._now(),
-            }
-            return _insert(connection, ModelRow, values)
-
-        return await self._write(job)
+        model = {
+            "name": name,
+            "fingerprint": fingerprint,
+            "quantization": quantization,
+            "spec": spec,
+        }
+        return await self._write(lambda connection: enter_model(connection, model, self._now()))
 
     async def know_questions(self, questions: Iterable[Question]) -> dict[str, int]:
         """Return the numbers of questions by their names, entering what is new."""
-
-        def job(connection: Connection) -> dict[str, int]:
-            known = {
-                (name, sha256): number
-                for number, name, sha256 in connection.execute(
-                    select(col(QuestionRow.id), col(QuestionRow.name), col(QuestionRow.sha256))
-                )
-            }
-            numbers: dict[str, int] = {}
-            for question in questions:
-                sha256 = _digest(question)
-                number = known.get((question.id, sha256))
-                if number is None:
-                    values = {
-                        "name": question.id,
-                        "sha256": sha256,
-                        "aspect": question.aspect,
-                        "text": dict(question.text),
-                        "key": dict(question.key),
-                    }
-                    number = _insert(connection, QuestionRow, values)
-                numbers[question.id] = number
-            return numbers
-
-        return await self._write(job)
+        return await self._write(lambda connection: enter_questions(connection, questions))
 
     async def know_rater(self, rater: str, kind: RaterKind = RaterKind.HUMAN) -> None:
         """Enter a rater unless it is known."""
-
-        def job(connection: Connection) -> None:
-            if (
-                connection.execute(
-                    select(col(RaterRow.id)).where(col(RaterRow.id) == rater)
-                ).first()
-                is None
-            ):
-                values = {"id": rater, "kind": kind.value, "created_at": self._now()}
-                connection.execute(insert(RaterRow).values(values))
-
-        await self._write(job)
+        await self._write(lambda connection: enter_rater(connection, rater, kind, self._now()))
 
     async def open_battle(self, item: NewItem, battle: NewBattle) -> None:
         """Enter an item, its first prompt, and the battle that shows it."""
-
-        def job(connection: Connection) -> None:
-            now = self._now()
-            connection.execute(
-                insert(ItemRow).values(
-                    id=item.id,
-                    study_id=item.study_id,
-                    question_id=item.question_id,
-                    model_x=item.model_x,
-                    model_y=item.model_y,
-                    language=item.language,
-                    created_at=now,
-                )
-            )
-            turn = {"item_id": item.id, "number": 0, "prompt": item.prompt, "created_at": now}
-            connection.execute(insert(TurnRow).values(turn))
-            connection.execute(
-                insert(BattleRow).values(
-                    id=battle.id,
-                    item_id=battle.item_id,
-                    rater_id=battle.rater,
-                    x_sits_at_a=battle.x_sits_at_a,
-                    reveals=battle.reveals,
-                    display=battle.display,
-                    propensity=battle.propensity,
-                    opened_at=now,
-                )
-            )
-
-        await self._write(job)
+        await self._write(lambda connection: enter_battle(connection, item, battle, self._now()))
 
     async def add_turn(self, item_id: str, number: int, prompt: str) -> None:
         """Enter a follow-up prompt."""
-        values = {
-            "item_id": item_id,
-            "number": number,
-            "prompt": prompt,
-            "created_at": self._now(),
-        }
-        await self._write(lambda connection: connection.execute(insert(TurnRow).values(values)))
+        await self._write(
+            lambda connection: enter_turn(connection, item_id, number, prompt, self._now())
+        )
 
     async def save_responses(
         self, item_id: str, turn: int, responses: Iterable[NewResponse]
     ) -> None:
         """Store what both models said in a turn, both or neither."""
-
-        def job(connection: Connection) -> None:
-            for response in responses:
-                values = {
-                    "model_id": response.model_id,
-                    # PostgreSQL refuses this character, and no screen shows it.
-                    "text": response.text.replace("\0", "\ufffd"),
-                    "finish_reason": response.finish_reason,
-                    "tokens": response.tokens,
-                    "seconds": response.seconds,
-                    "first_token_seconds": response.first_token_seconds,
-                    "seed": response.seed,
-                    "created_at": self._now(),
-                }
-                number = _insert(connection, ResponseRow, values)
-                place = {
-                    "item_id": item_id,
-                    "turn": turn,
-                    "place": response.place,
-                    "response_id": number,
-                }
-                connection.execute(insert(ItemResponseRow).values(place))
-
-        await self._write(job)
+        await self._write(
+            lambda connection: enter_responses(connection, item_id, turn, responses, self._now())
+        )
 
     async def know_study(self, name: str, plan: str) -> int:
         """Return the number of a study, entering it with its file when it is new."""
@@ -301,24 +166,8 @@ class Store:
         AlreadyVoted
             If it has a vote.
         """
-
-        def job(connection: Connection) -> None:
-            if has_vote(connection, battle_id):
-                raise AlreadyVoted(f"Battle {battle_id} has a vote.")
-            if connection.execute(
-                select(col(EndingRow.battle_id)).where(col(EndingRow.battle_id) == battle_id)
-            ).first():
-                return
-            values = {
-                "battle_id": battle_id,
-                "kind": kind.value,
-                "cause": cause.replace("\0", "\ufffd"),
-                "blames": blames,
-                "created_at": self._now(),
-            }
-            connection.execute(insert(EndingRow).values(values))
-
-        await self._write(job)
+        ending = NewEnding(battle_id, kind, cause, blames)
+        await self._write(lambda connection: enter_ending(connection, ending, self._now()))
 
     async def vote(self, vote: NewVote, *, may_correct: bool = False) -> tuple[int, Outcome]:
         """Append a vote and return its place in the log with the outcome in force.
@@ -401,17 +250,13 @@ class Store:
             )
             return int(found.scalar_one())
 
+    def votes_by_pair(self, kind: RaterKind) -> dict[tuple[int, int], int]:
+        """Count live battles' votes in force by one kind of rater, for each item's x and y."""
+        with self._database.reading.connect() as connection:
+            found = connection.execute(text(_VOTES_BY_PAIR), {"kind": kind.value})
+            return {(x, y): votes for x, y, votes in found}
+
     def last_seq(self) -> int:
         """Return the place of the newest vote row in the log; 0 when there is none."""
         with self._database.reading.connect() as connection:
             return connection.execute(select(func.max(col(VoteRow.seq)))).scalar() or 0
-
-
-def _insert(connection: Connection, table: Any, values: dict[str, Any]) -> int:  # noqa: ANN401 - a row class
-    key = connection.execute(insert(table).values(values)).inserted_primary_key
-    return int(key[0]) if key else 0
-
-
-def _digest(question: Question) -> str:
-    wording = [question.aspect, dict(question.text), dict(question.key)]
-    return hashlib.sha256(json.dumps(wording, sort_keys=True).encode()).hexdigest()

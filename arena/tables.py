@@ -199,6 +199,7 @@ class BattleRow(Row, table=True):
     display: str
     propensity: float
     opened_at: int = Field(sa_type=BigInteger)
+    resident: int | None = None  # how many of the two models were in memory at the draw
 
 
 class EndingRow(Row, table=True):

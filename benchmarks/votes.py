@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Final
 
 from arena.casting import NewVote
-from arena.store import NewBattle, NewItem, NewResponse, Store
+from arena.entering import NewBattle, NewItem, NewResponse
+from arena.store import Store
 from benchmarks.machine import place
 from benchmarks.report import Report, Row, Value, conclude, parser, progress
 from ratings.votes import Outcome

@@ -20,7 +20,7 @@ TEXT: Final = (
     *("battle_id", "item_id", "study", "aspect", "rater_kind", "display"),
     *("quantization_a", "quantization_b", "finish_reason_a", "finish_reason_b", "flags"),
 )
-WHOLE: Final = ("turn", "seq", "dwell_ms", "length_a", "length_b")
+WHOLE: Final = ("turn", "seq", "dwell_ms", "length_a", "length_b", "resident")
 NUMBER: Final = ("tstamp", "propensity")
 TRUTH: Final = ("anony",)
 
@@ -31,7 +31,7 @@ PUBLIC: Final = (  # as the public arena sets have them
 OURS: Final = (
     *("seq", "battle_id", "item_id", "study", "aspect", "rater_kind", "display", "dwell_ms"),
     *("quantization_a", "quantization_b", "finish_reason_a", "finish_reason_b"),
-    *("length_a", "length_b", "propensity", "flags"),
+    *("length_a", "length_b", "propensity", "flags", "resident"),
 )
 COLUMNS: Final = (*PUBLIC, *OURS)
 # An export with `--all` says in two more columns which rows count, and if not, why.

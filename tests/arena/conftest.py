@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.store import NewBattle, NewItem, NewResponse, Store
+from arena.entering import NewBattle, NewItem, NewResponse
+from arena.store import Store
 
 
 @dataclass
