@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from arena.cli import boards, doctor, logs, serve, simulate
+from arena.cli import boards, doctor, logs, serve, simulate, study
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,5 +29,5 @@ def arena(
     del debug  # read by `arena.__main__`, which sees errors last
 
 
-for room in (serve, simulate, boards, logs, doctor):
+for room in (serve, simulate, study, boards, logs, doctor):
     room.register(app)

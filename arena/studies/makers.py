@@ -1,0 +1,93 @@
+"""Tells whether a model is still the one that made the responses stored for a study.
+
+In a study a name stands for one model, or its ratings would be those of two. So a model that
+changed is refused, whatever changed: what its entry says, or the files behind it. A folder that
+only moved is no change. What a model says is not known here.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from arena.ahead import Maker
+from arena.errors import ConfigError
+from arena.store import Store
+from arena.studies.checkpoints import TEMPLATE, checkpoint_hash
+from arena.studies.study_file import Study
+from serving.engine import EngineError
+from serving.spec import ModelSpec
+
+BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env"})  # shape no response
+PLACES: Final = ("checkpoint", "adapter", "chat_template")  # the hash tells what lies there
+_BLANK: Final[Mapping[str, Any]] = ModelSpec(name="blank", kind="scripted").model_dump(mode="json")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A model of a study and its number; `missing` says why it has no files, if it has none."""
+
+    spec: ModelSpec
+    model_id: int
+    checkpoint: str
+    missing: str | None = None
+
+
+async def know_makers(study: Study, store: Store, makers: Sequence[Maker]) -> list[Known]:
+    """Return the models of a study as the database knows them, entering those that are new.
+
+    Raises
+    ------
+    ConfigError
+        If a model changed since it made responses for this study; one line a model.
+    """
+    found = [await _files_of(spec) for spec in study.models]
+    refusals: list[str] = []
+    known: list[Known] = []
+    for number, (spec, (checkpoint, missing)) in enumerate(zip(study.models, found, strict=True)):
+        earlier = next((maker for maker in makers if maker.name == spec.name), None)
+        if earlier is None:
+            model_id = await store.know_model(
+                spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
+            )
+            known.append(Known(spec, model_id, checkpoint, missing))
+            continue
+        if changed := changes(spec, earlier.checkpoint if missing else checkpoint, earlier):
+            refusals.append(_refusal(study, number, changed))
+        known.append(Known(spec, earlier.model_id, checkpoint, missing))
+    if refusals:
+        raise ConfigError("\n".join(refusals))
+    return known
+
+
+def changes(spec: ModelSpec, checkpoint: str, maker: Maker) -> list[str]:
+    """Return what is not as it was: fields of the entry, or the files."""
+    now, then = spec.model_dump(mode="json"), {**_BLANK, **maker.spec}
+    fields = [field for field in now if field not in BESIDE and now[field] != then.get(field)]
+    if checkpoint != maker.checkpoint:
+        return [*fields, "the files of the checkpoint"]
+    if checkpoint:
+        fields = [field for field in fields if not _only_moved(field, now[field], then[field])]
+    return fields
+
+
+def _only_moved(field: str, now: str | None, then: str | None) -> bool:
+    if field not in PLACES or now is None or then is None:
+        return False
+    return field != "chat_template" or (now.endswith(TEMPLATE) and then.endswith(TEMPLATE))
+
+
+async def _files_of(spec: ModelSpec) -> tuple[str, str | None]:
+    """Return the hash of a model's files, or why there is none: other models go on without it."""
+    try:
+        return await asyncio.to_thread(checkpoint_hash, spec), None
+    except (EngineError, OSError) as error:
+        return "", str(error)
+
+
+def _refusal(study: Study, number: int, changed: Sequence[str]) -> str:
+    return (
+        f"{study.path}, models[{number}]: {study.models[number].name!r} is not the model any more "
+        f"that made responses for study {study.name!r}; changed: {', '.join(changed)}. Put that "
+        "back, or give the changed model (or the study) another name."
+    )

@@ -1,0 +1,105 @@
+"""What a study's file says: its questions, languages and models, checked as a whole.
+
+Every mistake is answered with the file, the line, the field and the way out. Paths in a file are
+meant from the folder of that file. What is done with a study is not known here.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from arena.errors import ConfigError
+from arena.questions import LANGUAGES, QuestionBank, load_bank
+from arena.settings import (
+    PoolSettings,
+    Section,
+    check_models,
+    line_of,
+    load_settings,
+    read_file,
+)
+from serving.spec import ModelSpec
+
+
+class StudySettings(Section):
+    """`[study]`: what is asked, in which languages, and where the answers are kept."""
+
+    name: str = Field(min_length=1, max_length=100)
+    questions: Path
+    roster: Path | None = None
+    """A file with the models, where they are not described here."""
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=LANGUAGES, min_length=1)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    db: Path | None = None
+    deadline_s: float = Field(default=600.0, gt=0)
+    """Seconds until a response that is being made is given up."""
+
+
+class _File(Section):
+    study: StudySettings
+    pool: PoolSettings | None = None
+    models: tuple[ModelSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its file describes it; `written` is the text of that file."""
+
+    name: str
+    path: Path
+    written: str
+    bank: QuestionBank
+    languages: tuple[str, ...]
+    models: tuple[ModelSpec, ...]
+    pool: PoolSettings
+    seed: int
+    db: Path
+    deadline_s: float
+
+    def __len__(self) -> int:
+        """Return how many responses the study needs of each model."""
+        return len(self.bank) * len(self.languages)
+
+
+def load_study(path: Path) -> Study:
+    """Read a study's file, its question bank and its models.
+
+    Raises
+    ------
+    ConfigError, QuestionBankError
+        If one of them is missing or says something that cannot be; one line a mistake.
+    """
+    said, written = read_file(path, _File)
+    study = said.study
+    languages = tuple(dict.fromkeys(study.languages))
+    bank = load_bank(path.parent / study.questions, languages=languages)
+    models, pool = _roster(said, path, written)
+    return Study(
+        name=study.name,
+        path=path,
+        written=written,
+        bank=bank,
+        languages=languages,
+        models=models,
+        pool=said.pool or pool,
+        seed=study.seed,
+        db=Path("arena.db") if study.db is None else path.parent / study.db,
+        deadline_s=study.deadline_s,
+    )
+
+
+def _roster(said: _File, path: Path, written: str) -> tuple[tuple[ModelSpec, ...], PoolSettings]:
+    """Return the models, described here or in the file that is named, with that file's pool."""
+    if said.study.roster is None:
+        check_models(said.models, path, written)
+        return tuple(model.located(path.parent) for model in said.models), PoolSettings()
+    if said.models:
+        line = line_of(written, ("study", "roster"))
+        raise ConfigError(
+            f"{path}, line {line}, study.roster: the models are described here and in "
+            f"{said.study.roster}. Remove this line, or the [[models]] tables."
+        )
+    roster = load_settings(path.parent / said.study.roster)
+    return roster.models, roster.pool
