@@ -7,16 +7,14 @@ model may lie on several devices, evenly.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from serving.devices import CONTEXT_BYTES, devices_of
+from serving.devices import CONTEXT_BYTES, SPREAD, devices_of
 from serving.estimate import estimate
 from serving.spec import ModelSpec
 
 Parts = Mapping[str, int]
 """Bytes of each thing that a model keeps in memory; models share what has the same key."""
-
-SPREAD: Final = 1.1  # a layer is not cut, so an even share of a spread model is not quite even
 
 
 class Seat(NamedTuple):
@@ -32,7 +30,7 @@ def parts_of(spec: ModelSpec, *, own_process: bool = False) -> dict[str, int]:
     Parameters
     ----------
     own_process : bool, default False
-        Whether each model has a process of its own, and so a context of its own on a card.
+        Whether all weights have a process of their own, and so a context of their own on a card.
 
     Raises
     ------
@@ -46,8 +44,10 @@ def parts_of(spec: ModelSpec, *, own_process: bool = False) -> dict[str, int]:
     parts = {spec.weights_key(): needed.total - needed.adapter}
     if needed.adapter:
         parts[f"adapter of {spec.name}"] = needed.adapter
-    if on_card and own_process:
-        parts[f"context of {spec.name}"] = CONTEXT_BYTES * len(devices_of(spec.device))
+    devices = devices_of(spec.device)
+    if on_card and (own_process or len(devices) > 1):
+        # A spread model never shares the process of a single card.
+        parts[f"context of {spec.weights_key()}"] = CONTEXT_BYTES * len(devices)
     return parts
 
 

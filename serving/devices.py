@@ -21,6 +21,7 @@ CPU_GIB: Final = 4.0  # for models in main memory, unless the roster says otherw
 # on the cards that the library's authors measured.
 CONTEXT_BYTES: Final = GIB // 2
 RESERVE_SHARE: Final = 0.05  # of a measured card: blocks that the allocator cannot use again
+SPREAD: Final = 1.1  # a layer is not cut, so an even share of a spread model is not quite even
 DRIVERS: Final = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
 ASK_S: Final = 60.0
 ASK: Final = """

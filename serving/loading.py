@@ -13,9 +13,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from serving.cache import context_of
+from serving.devices import SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
+from serving.estimate import estimate, folder_of
 from serving.quantize import check_weights, load_arguments, quiet_libraries
-from serving.spec import ModelSpec, Quantization
+from serving.shelf import Shelf, keeps
+from serving.spec import ModelSpec
 from serving.tokens import kind_of
 
 log = logging.getLogger(__name__)
@@ -48,14 +51,14 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     check_weights(spec)
     quiet_libraries()
     _settle_libraries()
-    device = device_of(spec)
-    if device.type == "cpu":
+    devices = devices_for(spec)
+    if devices[0].type == "cpu":
         torch.set_num_threads(cpu_threads)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             spec.checkpoint, revision=spec.revision, trust_remote_code=spec.trust_remote_code
         )
-        model = _model(spec, device)
+        model = _model(spec, devices)
     except EngineError:
         raise
     except Exception as error:  # the libraries raise anything from OSError to pickle errors
@@ -76,33 +79,81 @@ def _settle_libraries() -> None:
     gc.freeze()
 
 
-def device_of(spec: ModelSpec) -> torch.device:
-    """Return the device that a specification asks for."""
+def devices_for(spec: ModelSpec) -> list[torch.device]:
+    """Return the devices that a specification asks for, the first one that its input goes to.
+
+    Raises
+    ------
+    EngineError
+        If one is not there.
+    """
     if spec.device == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    device = torch.device(spec.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
+        return [torch.device("cuda:0" if torch.cuda.is_available() else "cpu")]
+    devices = [torch.device(device) for device in devices_of(spec.device)]
+    if devices[0].type == "cuda" and not torch.cuda.is_available():
         raise EngineError(
             FailureKind.BACKEND,
             f"{spec.name}: device {spec.device} is not there; set device to cpu or auto",
         )
-    return device
+    return [
+        torch.device("cuda:0") if device == torch.device("cuda") else device for device in devices
+    ]
 
 
-def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype | str:
-    if device.type != "cpu":
-        return torch.bfloat16 if spec.quantization is not Quantization.NONE else "auto"
+def _dtype(device: torch.device) -> torch.dtype:
     # Full floats are the fastest on a CPU without matrix units; int8 converts to half anyway.
-    return torch.float32
+    return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
-def _model(spec: ModelSpec, device: torch.device) -> Any:  # noqa: ANN401 -- any architecture
-    return AutoModelForCausalLM.from_pretrained(
-        str(spec.checkpoint),
-        dtype=_dtype(spec, device),
-        device_map={"": device},
-        **load_arguments(spec),
+def _model(spec: ModelSpec, devices: list[torch.device]) -> Any:  # noqa: ANN401 -- any architecture
+    """Return the weights: from the shelf if they are there, else quantized now and put there."""
+    if not keeps(spec):
+        return _fresh(spec, devices)
+    shelf = Shelf.of(spec, folder_of(spec), cuda=devices[0].type == "cuda")
+    if (kept := shelf.find()) is not None:
+        try:
+            # The quantization is the entry's own: its configuration says it.
+            return _read(str(kept), spec, devices, {"use_safetensors": True})
+        except Exception as error:
+            if kind_of(error) is FailureKind.OUT_OF_MEMORY:
+                raise
+            log.warning("%s: the quantized weights in %s are broken: %s", spec.name, kept, error)
+            shelf.remove()
+    model = _fresh(spec, devices)
+    # Before any forward pass: on a CPU the first one repacks four-bit weights.
+    shelf.put(model.save_pretrained)
+    return model
+
+
+def _fresh(spec: ModelSpec, devices: list[torch.device]) -> Any:  # noqa: ANN401 -- any architecture
+    return _read(str(spec.checkpoint), spec, devices, load_arguments(spec))
+
+
+def _read(
+    place: str, spec: ModelSpec, devices: list[torch.device], arguments: dict[str, Any]
+) -> Any:  # noqa: ANN401 -- any architecture
+    model = AutoModelForCausalLM.from_pretrained(
+        place, dtype=_dtype(devices[0]), **device_arguments(spec, devices), **arguments
     ).train(mode=False)
+    spilled = {str(device) for device in getattr(model, "hf_device_map", {}).values()}
+    if len(devices) > 1 and spilled & {"cpu", "disk"}:
+        raise EngineError(
+            FailureKind.OUT_OF_MEMORY,
+            f"{spec.name}: does not fit on {spec.device}; name more cards, or quantize it",
+        )
+    return model
+
+
+def device_arguments(spec: ModelSpec, devices: list[torch.device]) -> dict[str, Any]:
+    """Return where `from_pretrained` puts weights: on one device, or evenly on several."""
+    if len(devices) == 1:
+        return {"device_map": {"": devices[0]}}
+    share = int(estimate(spec, cuda=True).weights / len(devices) * SPREAD)
+    return {
+        # Layer after layer, each card up to its share: what the pool counted with.
+        "device_map": "sequential",
+        "max_memory": {device.index: share for device in devices},
+    }
 
 
 def _context(spec: ModelSpec, model: Any) -> int:  # noqa: ANN401 -- any architecture

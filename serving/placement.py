@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from serving.budget import SPREAD, Budget, Seat
-from serving.devices import CPU, devices_of
+from serving.budget import Budget, Seat
+from serving.devices import CPU, SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec
 

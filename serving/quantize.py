@@ -97,7 +97,7 @@ def quiet_libraries() -> None:
 
 
 def load_arguments(spec: ModelSpec) -> dict[str, Any]:
-    """Return the arguments with which `from_pretrained` reads this model safely."""
+    """Return the arguments with which `from_pretrained` reads and quantizes this model safely."""
     arguments: dict[str, Any] = {
         "use_safetensors": True,
         "trust_remote_code": spec.trust_remote_code,

@@ -3,8 +3,8 @@
 from math import ceil
 from pathlib import Path
 
-from serving.budget import SPREAD, Budget, Seat, parts_of
-from serving.devices import CONTEXT_BYTES
+from serving.budget import Budget, Seat, parts_of
+from serving.devices import CONTEXT_BYTES, SPREAD
 from serving.spec import ModelSpec
 
 
@@ -98,3 +98,5 @@ def test_a_process_of_its_own_costs_a_context_on_a_card_only(tmp_path: Path) -> 
     together, alone = parts_of(on_card), parts_of(on_card, own_process=True)
     assert sum(alone.values()) - sum(together.values()) == CONTEXT_BYTES
     assert parts_of(model.on("cpu"), own_process=True) == parts_of(model.on("cpu"))
+    spread = sum(parts_of(model.on("cuda:0+cuda:1")).values())
+    assert spread - sum(together.values()) == 2 * CONTEXT_BYTES

@@ -1,0 +1,43 @@
+"""Where weights go: one device, or an even share on each of several."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.shapes import LLAMA_2_7B, meta_model, write_shape
+from serving.devices import SPREAD
+from serving.engine import EngineError
+from serving.loading import device_arguments, devices_for
+from serving.spec import ModelSpec
+
+
+def test_a_single_device_takes_everything() -> None:
+    spec = ModelSpec(name="m", checkpoint="c", device="cpu")
+    assert devices_for(spec) == [torch.device("cpu")]
+    assert device_arguments(spec, devices_for(spec)) == {"device_map": {"": torch.device("cpu")}}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+def test_a_card_that_is_not_there_is_named() -> None:
+    with pytest.raises(EngineError, match="device cuda:1 is not there"):
+        devices_for(ModelSpec(name="m", checkpoint="c", device="cuda:1"))
+
+
+def test_a_spread_model_finds_room_on_its_cards_and_nowhere_else(tmp_path: Path) -> None:
+    """The library's own division of layers, asked with the shares that loading gives it."""
+    from accelerate import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- heavy
+        infer_auto_device_map,
+    )
+
+    write_shape(tmp_path, LLAMA_2_7B)
+    spec = ModelSpec(name="m", checkpoint=str(tmp_path), device="cuda:0+cuda:1+cuda:2")
+    arguments = device_arguments(spec, [torch.device("cuda", number) for number in range(3)])
+    shares = arguments["max_memory"]
+    assert sum(shares.values()) == pytest.approx(12.55 * 2**30 * SPREAD, rel=0.01)
+    divided = infer_auto_device_map(
+        meta_model(LLAMA_2_7B),
+        max_memory={**shares, "cpu": 0},
+        no_split_module_classes=["LlamaDecoderLayer"],
+    )
+    assert set(divided.values()) == {0, 1, 2}
