@@ -103,10 +103,17 @@ class PoolResponders:
             async with self._pool.engines(sides.a.model, sides.b.model) as (engine_a, engine_b):
                 streams = engine_a.stream(a), engine_b.stream(b)
                 async for event in duet(*streams, self._pace, deadline_s=self._deadline_s):
+                    if isinstance(event, Finished):
+                        self._forgive(sides, event)
                     yield event
         except EngineError as error:
             failed = Failed(error.kind, error.cause)
             yield Finished(failed, failed, "", "")
+
+    def _forgive(self, sides: Sides, ended: Finished) -> None:
+        for side, end in ((sides.a, ended.a), (sides.b, ended.b)):
+            if isinstance(end, Done):
+                self._pool.forgive(side.model)
 
 
 def _side(place: str, model: StoredModel, showing: Showing, random_source: random.Random) -> Side:

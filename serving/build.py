@@ -1,25 +1,32 @@
 """From specifications to engines; imports the libraries that a kind of model needs, and no other.
 
-Blocks while a model loads, so it is called from a thread. Knows no memory budget.
+Blocks while a model loads, so it is called from a thread. Engines are made in this process or, if
+asked for, in processes of their own, where a builder of the first kind makes them. Knows no memory
+budget.
 """
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from serving.engine import Engine
+from serving.processes import Processes
 from serving.spec import ModelSpec
 
 if TYPE_CHECKING:
     from serving.local import LocalEngine
     from serving.weights import Weights
 
+Apart = Literal["none", "device", "model"]
+"""How engines are kept apart: not at all, a process for each device, or one for each model."""
+
 
 class Builder:
     """Makes engines; models on the same weights share them while any of them lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, apart: Apart = "none") -> None:
         self._weights: dict[str, Weights] = {}
         self._lock = threading.Lock()
+        self._processes = None if apart == "none" else Processes(by_model=apart == "model")
 
     def __call__(self, spec: ModelSpec) -> Engine:
         """Return a running engine for a specification.
@@ -29,6 +36,8 @@ class Builder:
         EngineError
             If the model cannot be loaded; the message says what to mend.
         """
+        if self._processes is not None and spec.kind != "remote":  # that one is elsewhere already
+            return self._processes.load(spec)
         match spec.kind:
             case "scripted":
                 from serving.scripted import ScriptedEngine  # noqa: PLC0415 -- only what is needed
@@ -40,6 +49,11 @@ class Builder:
                 return RemoteEngine(spec)
             case "local":
                 return self._local(spec)
+
+    def close(self) -> None:
+        """End the processes of engines, if there are any; blocks until they are gone."""
+        if self._processes is not None:
+            self._processes.close()
 
     def _local(self, spec: ModelSpec) -> "LocalEngine":
         from serving.local import LocalEngine  # noqa: PLC0415 -- heavy

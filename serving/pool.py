@@ -73,7 +73,8 @@ class Pool:
 
     def resident(self) -> tuple[str, ...]:
         """Return the names of models that are loaded, least recently used first."""
-        return tuple(name for name, resident in self._residents.items() if _loaded(resident))
+        here = self._residents.items()
+        return tuple(name for name, resident in here if _loaded(resident) and not _ill(resident))
 
     def places(self) -> dict[str, str]:
         """Return where models hold memory, loaded or on their way."""
@@ -83,9 +84,13 @@ class Pool:
         """Return the models that cannot serve now, with the reason for each."""
         out = self._rests.reasons()
         for name, resident in self._residents.items():
-            if _loaded(resident) and (reason := resident.loading.result().health()):
-                out[name] = reason
+            if resident.users and (reason := _ill(resident)):
+                out[name] = reason  # an idle one is loaded again when it is wanted
         return out
+
+    def forgive(self, name: str) -> None:
+        """Note a whole response: what the model failed at before no longer counts."""
+        self._rests.forget(name)
 
     @asynccontextmanager
     async def engine(self, name: str) -> AsyncIterator[Engine]:
@@ -128,6 +133,37 @@ class Pool:
             except EngineError as error:
                 log.error("%s is left out: %s", name, error)  # noqa: TRY400 -- loading logged it
 
+    def refusal(self, *names: str) -> str | None:
+        """Return why models can never be in memory at one time; None where they can."""
+        try:
+            self._placement.check(names)
+        except EngineError as error:
+            return error.cause
+        return None
+
+    async def prefetch(self, names: Iterable[str]) -> None:
+        """Load models ahead where only others that are idle must leave; nobody waits for it.
+
+        Those that are loaded already are kept as if they had just been used.
+        """
+        wanted = tuple(dict.fromkeys(names))
+        for name in wanted:
+            if name in self._residents:
+                self._residents.move_to_end(name)
+        for name in wanted:
+            try:
+                if name not in self._residents and self._has_room(name, wanted):
+                    async with self.engine(name):
+                        pass
+            except EngineError as error:
+                log.error("%s is not loaded ahead: %s", name, error)  # noqa: TRY400 -- loading logged it
+
+    def _has_room(self, name: str, keep: tuple[str, ...]) -> bool:
+        here = self._residents.items()
+        idle = [other for other, resident in here if _idle(resident) and other not in keep]
+        plan = self._placement.plan([name], self.places(), idle)
+        return plan is not None and self._line.may_pass(for_free=False)
+
     async def close(self) -> None:
         """Close all engines; who waits is refused, streams still open end as cancelled."""
         self._closed = True
@@ -136,6 +172,8 @@ class Pool:
             self._evict(name)
         await asyncio.gather(*self._closing, return_exceptions=True)
         self._loader.shutdown(wait=False)
+        if isinstance(self._build, Builder):  # it may keep processes for the next model
+            await asyncio.to_thread(self._build.close)
 
     async def _admit(self, names: tuple[str, ...]) -> None:
         """Wait until all of ``names`` have memory, then pin them."""
@@ -176,6 +214,9 @@ class Pool:
     def _make_room(self, names: tuple[str, ...]) -> bool:
         """Pin ``names``, start loading what is missing; False, and nothing pinned, without room."""
         self._check(names)
+        for name, resident in list(self._residents.items()):
+            if _idle(resident) and _ill(resident):
+                self._evict(name)  # it died beside others, and nobody says that it is to blame
         idle = [name for name, here in self._residents.items() if _idle(here)]
         plan = self._placement.plan(names, self.places(), idle)
         if plan is None:
@@ -238,7 +279,7 @@ class Pool:
         resident.users -= 1
         if resident.users:
             return
-        if _loaded(resident) and (reason := resident.loading.result().health()) is not None:
+        if (reason := _ill(resident)) is not None:
             # Loaded again at once it would die again at once.
             self._rests.add(name, EngineError(FailureKind.ENGINE_DEAD, reason))
             self._evict(name)
@@ -269,6 +310,10 @@ class Pool:
 def _loaded(resident: _Resident) -> bool:
     task = resident.loading
     return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _ill(resident: _Resident) -> str | None:
+    return resident.loading.result().health() if _loaded(resident) else None
 
 
 def _idle(resident: _Resident) -> bool:

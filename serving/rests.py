@@ -7,9 +7,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from serving.engine import EngineError
+from serving.engine import EngineError, FailureKind
 
 REST_S: Final = 15.0  # seconds before a model that failed for the first time is tried again
+DEATH_S: Final = 1.0  # the same where its engine died: the next one starts afresh
 LONGEST: Final = 40  # times the first rest: ten minutes
 FORGOTTEN: Final = 240  # times the first rest without a failure: the next one is a first again
 
@@ -33,15 +34,22 @@ class Rests:
         """Let a model rest: twice as long as the last time, if that is not long ago."""
         now = asyncio.get_running_loop().time()
         last = self._rests.get(name)
-        length = self._first_s
+        first = self._first_s
+        if error.kind is FailureKind.ENGINE_DEAD:
+            first = min(first, DEATH_S)
+        length = first
         if last is not None and now - last.since < self._first_s * FORGOTTEN:
-            length = min(last.length * 2, self._first_s * LONGEST)
+            length = min(max(last.length * 2, first), self._first_s * LONGEST)
         self._rests[name] = _Rest(error, now, length)
 
     def end(self, name: str) -> None:
         """End a rest early; how long the next one lasts still depends on it."""
         if name in self._rests:
             self._rests[name].over = True
+
+    def forget(self, name: str) -> None:
+        """End a rest and forget it: the next one is a first again."""
+        self._rests.pop(name, None)
 
     def check(self, name: str) -> None:
         """Refuse a model that rests, with the error that sent it to rest.

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from serving.engine import EngineError, FailureKind
-from serving.tokens import SourceDiedError, TokenRequest, TokenSource, kind_of
+from serving.tokens import SourceDiedError, TokenRequest, TokenSource, kind_of, poisons
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class Supervisor:
             async for ids in _read(source, request, made):
                 yield ids
         except SourceDiedError as death:
+            if self._poisoned(death):
+                raise EngineError(death.kind, f"{self._name}: {death}") from death
             await self._bury(source, death)
         else:
             self._strikes = 0
@@ -109,6 +111,14 @@ class Supervisor:
             self._source = None
             self._strike()
             await asyncio.to_thread(source.stop)
+
+    def _poisoned(self, death: SourceDiedError) -> bool:
+        """Tell whether no source can live in this process any more; if so, rest at once."""
+        if self._closed or death.kind is not FailureKind.ENGINE_DEAD or not poisons(str(death)):
+            return False
+        self._strikes = max(self._strikes, STRIKES - 1)
+        self._strike()
+        return True
 
     def _strike(self) -> None:
         self._strikes += 1

@@ -60,6 +60,8 @@ class TokenSource(Protocol):
 
 
 MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+# Words of an error after which the driver refuses this process for good.
+POISON_SIGNS = ("device-side assert", "cuda error", "hip error", "cublas_status", "cudnn_status")
 NAN_SIGNS = ("contains either `inf`, `nan`", "not a number")
 
 
@@ -73,3 +75,9 @@ def kind_of(error: BaseException | None) -> FailureKind:
     if any(sign in words for sign in NAN_SIGNS):
         return FailureKind.NAN
     return FailureKind.ENGINE_DEAD
+
+
+def poisons(cause: str) -> bool:
+    """Tell whether nothing can run on the device any more in the process that a source died in."""
+    words = cause.lower()
+    return any(sign in words for sign in POISON_SIGNS)

@@ -256,6 +256,32 @@ async def test_a_sick_engine_is_dropped_and_rests() -> None:
     assert pool.resident() == ()
 
 
+async def test_an_idle_engine_that_died_is_loaded_again_when_it_is_wanted() -> None:
+    shop = Workshop()
+    pool = shop.pool(2)
+    await use(pool, "a", "b")
+    shop.engines["a"].illness = "its process was killed"
+    assert pool.resident() == ("b",)
+    assert pool.unavailable() == {}
+    await use(pool, "a")
+    assert shop.built == ["a", "b", "a"]
+    assert pool.resident() == ("b", "a")
+
+
+async def test_a_model_that_responded_in_full_starts_over_with_its_rests() -> None:
+    shop = Workshop()
+    pool = shop.pool(1, rest_s=0.02)
+    for forgiven in (False, True):
+        async with pool.engine("a"):
+            shop.engines["a"].illness = "a: died"
+        if forgiven:
+            pool.forgive("a")
+        else:
+            await until(lambda: pool.unavailable() == {})
+    await asyncio.wait_for(use(pool, "a"), 1)
+    assert shop.built == ["a", "a", "a"]
+
+
 async def test_warming_loads_ahead_as_many_as_fit() -> None:
     shop = Workshop()
     pool = shop.pool(2)

@@ -61,3 +61,24 @@ async def test_a_failure_of_long_ago_is_forgotten() -> None:
     await asyncio.sleep(3600)
     rests.add("a", BROKEN)
     assert await rest_of(rests) == 15
+
+
+@virtual_time
+async def test_a_dead_engine_is_tried_again_soon_and_then_less_soon() -> None:
+    rests = Rests(15)
+    lengths = []
+    for _ in range(6):
+        rests.add("a", EngineError(FailureKind.ENGINE_DEAD, "its process was killed"))
+        lengths.append(await rest_of(rests))
+    assert lengths == [1, 2, 4, 8, 16, 32]
+
+
+@virtual_time
+async def test_what_is_forgiven_rests_no_more_and_starts_over() -> None:
+    rests = Rests(15)
+    for _ in range(3):
+        rests.add("a", BROKEN)
+    rests.forget("a")
+    rests.check("a")
+    rests.add("a", BROKEN)
+    assert await rest_of(rests) == 15

@@ -1,0 +1,326 @@
+"""One process of engines, from outside: started, written to, listened to, buried.
+
+Three threads do what may block: writing orders, reading what comes, hearing the process's last
+words. A process that is silent for long, or owes an answer for long, is killed; however it dies,
+everyone who waits for it is told once, and why. Knows neither models nor budgets.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Final
+
+from serving.engine import EngineError, Failed, FailureKind, Terminal
+from serving.letters import Answer, Ask, Close, Fit, Leave, Load, Logged, News, Order, Word
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 0.5  # seconds between two looks at how long it has been silent
+SILENCE_S: Final = 30.0  # seconds without a sign of life; the process gives one each second
+LOADING_S: Final = 120.0  # the same while it loads: libraries hold the interpreter for long
+ANSWER_S: Final = 20.0  # seconds until a cancelled stream or a closing engine must have ended
+END_S: Final = 5.0  # seconds to end when told to
+ABORT_S: Final = 1.0  # seconds to say where it stands before it is killed
+LAST_LINES: Final = 12  # of what it said outside the pipe, if it was just before its end
+LAST_S: Final = 10.0
+# As for any child of `multiprocessing`, modules are looked for where the parent found them.
+START: Final = (
+    "import sys, importlib; module, fd, level, *sys.path = sys.argv[1:]; "
+    "importlib.import_module(module).main(int(fd), int(level))"
+)
+
+
+class Inbox:
+    """What came of one stream, in the event loop that reads it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._texts: list[str] = []
+        self._end: Terminal | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end has come."""
+        return self._end is not None
+
+    def put(self, text: str, end: Terminal | None) -> None:
+        """Hand something over, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
+            self._loop.call_soon_threadsafe(self._put, text, end)
+
+    def _put(self, text: str, end: Terminal | None) -> None:
+        self._texts.append(text)
+        self._end = self._end or end
+        self._ready.set()
+
+    async def next(self) -> tuple[str, Terminal | None]:
+        """Wait for something, and return all text that came and how the stream ended if it did."""
+        await self._ready.wait()
+        self._ready.clear()
+        text = "".join(self._texts)
+        self._texts.clear()
+        return text, self._end
+
+
+class EngineProcess:
+    """A process that runs `serving.child`, or another module with the same ``main``.
+
+    Started when made.
+
+    Parameters
+    ----------
+    label : str
+        What the log calls it.
+    silence_s, answer_s : float
+        How long it may be silent and owe an answer; tests are less patient.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        module: str = "serving.child",
+        silence_s: float = SILENCE_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
+        self.label = label
+        self._silence_s = silence_s
+        self._answer_s = answer_s
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._futures: dict[int, Future[int]] = {}
+        self._loads: set[int] = set()
+        self._inboxes: dict[int, Inbox] = {}
+        self._owed: dict[int, float] = {}  # number of an order, and when it must be answered
+        self._ill: dict[int, str] = {}
+        self._death: str | None = None
+        self._reason: str | None = None  # for which it was killed
+        self._ending = False
+        self._outbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._last_words: deque[tuple[float, str]] = deque(maxlen=LAST_LINES)
+        self._connection, theirs = Pipe()
+        self._process = _start(module, theirs)
+        theirs.close()
+        self._threads = {
+            name: threading.Thread(target=work, name=f"{label}: {name}", daemon=True)
+            for name, work in (("write", self._write), ("hear", self._hear), ("read", self._read))
+        }
+        for thread in self._threads.values():
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        """The number by which the system knows it."""
+        return self._process.pid
+
+    @property
+    def death(self) -> str | None:
+        """None while it lives, else how it ended."""
+        return self._death
+
+    def illness(self, engine: int) -> str | None:
+        """Return None while an engine can serve, else why it cannot, without asking it."""
+        return self._death or self._ill.get(engine)
+
+    def order(self, make: Callable[[int], Load | Fit | Close]) -> "Future[int]":
+        """Write an order; the answer, or an `EngineError`, comes into the future."""
+        future: Future[int] = Future()
+        with self._lock:
+            if self._death is not None:
+                future.set_exception(EngineError(FailureKind.ENGINE_DEAD, self._death))
+                return future
+            order = make(next(self._numbers))
+            self._futures[order.number] = future
+            if isinstance(order, Load):
+                self._loads.add(order.number)
+            elif isinstance(order, Close):
+                self._owed[order.number] = time.monotonic() + self._answer_s
+        self._outbox.put(order)
+        return future
+
+    @contextlib.contextmanager
+    def stream(self, make: Callable[[int], Ask]) -> Iterator[Inbox]:
+        """Open a stream; leaving before its end cancels it."""
+        inbox = Inbox()
+        with self._lock:
+            ask = make(next(self._numbers))
+            if self._death is None:
+                self._inboxes[ask.number] = inbox
+            else:
+                inbox.put("", Failed(FailureKind.ENGINE_DEAD, self._death))
+        self._outbox.put(ask)
+        try:
+            yield inbox
+        finally:
+            with self._lock:
+                left = self._inboxes.pop(ask.number, None) is not None and not inbox.ended
+                if left:
+                    self._owed[ask.number] = time.monotonic() + self._answer_s
+            if left:
+                self._outbox.put(Leave(ask.number))
+
+    def end(self) -> None:
+        """Let it end, or kill it; blocks until it is gone. What it still owes is cancelled."""
+        self._ending = True
+        self._outbox.put(None)
+        self._threads["read"].join(END_S)
+        if self._threads["read"].is_alive():
+            self._kill("it did not end when told to")
+            self._threads["read"].join()
+
+    def _write(self) -> None:
+        while self._death is None:
+            order = self._outbox.get()
+            try:
+                self._connection.send(order)
+            except OSError:  # it is dead, and whoever reads buries it
+                return
+            if order is None:
+                return
+
+    def _hear(self) -> None:
+        """Keep what it says outside the pipe: what a library or the system complains of."""
+        if self._process.stdout is not None:
+            with self._process.stdout as said:
+                for line in said:
+                    self._last_words.append((time.monotonic(), line.rstrip()))
+                    log.info("%s said: %s", self.label, line.rstrip())
+
+    def _read(self) -> None:
+        silent = 0.0
+        try:
+            while True:
+                if self._connection.poll(LOOK_S):
+                    silent = 0.0
+                    self._take(self._connection.recv())
+                else:
+                    silent += LOOK_S  # counted, not measured: a sleeping machine proves nothing
+                if (why := self._overdue(silent)) is not None:
+                    self._kill(why)
+        except (EOFError, OSError):
+            self._bury()
+        except Exception as error:  # noqa: BLE001 -- nobody else would ever tell who waits
+            self._kill(f"it could not be understood: {error}")
+            self._bury()
+
+    def _take(self, word: Word) -> None:
+        match word:
+            case Logged(logger, level, text):
+                logging.getLogger(logger).log(level, "%s", text)
+            case Answer(number, value):
+                with self._lock:
+                    future = self._futures.pop(number)
+                    self._loads.discard(number)
+                    self._owed.pop(number, None)
+                _settle(future, value)
+            case News(pieces, ill):
+                self._ill = ill
+                for number, text, end in pieces:
+                    self._hand_over(number, text, end)
+
+    def _hand_over(self, number: int, text: str, end: Terminal | None) -> None:
+        with self._lock:
+            inbox = self._inboxes.get(number)
+            if end is not None:
+                self._inboxes.pop(number, None)
+                self._owed.pop(number, None)
+        if inbox is not None:
+            inbox.put(text, end)
+
+    def _overdue(self, silent: float) -> str | None:
+        now = time.monotonic()
+        with self._lock:
+            limit = max(LOADING_S, self._silence_s) if self._loads else self._silence_s
+            late = any(when < now for when in self._owed.values())
+        if silent >= limit:
+            return f"it gave no sign of life for {silent:.0f} s"
+        return f"it ended no stream or engine within {self._answer_s:.0f} s" if late else None
+
+    def _kill(self, why: str) -> None:
+        """Kill it; it may still write where each of its threads stands."""
+        if self._reason is None:
+            self._reason = why
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(ABORT_S)
+        self._process.kill()
+
+    def _bury(self) -> None:
+        """Wait for its end, keep no zombie, and tell everyone who waits."""
+        try:
+            status = self._process.wait(END_S)
+        except subprocess.TimeoutExpired:  # it closed its pipe and lives
+            self._process.kill()
+            status = self._process.wait()
+        self._threads["hear"].join(1.0)
+        cause = self._cause(status)
+        if not self._ending:
+            log.error("%s", cause)
+        kind = FailureKind.CANCELLED if self._ending else FailureKind.ENGINE_DEAD
+        with self._lock:
+            self._death = cause
+            futures, self._futures = self._futures, {}
+            inboxes, self._inboxes = self._inboxes, {}
+        for future in futures.values():
+            _settle(future, Failed(kind, cause))
+        for inbox in inboxes.values():
+            inbox.put("", Failed(kind, cause))
+        self._outbox.put(None)
+        self._connection.close()
+
+    def _cause(self, status: int) -> str:
+        cause = f"the process of {self.label} {_verdict(status)}"
+        if self._reason is not None:
+            cause = f"{cause}, because {self._reason}"
+        recent = [line for when, line in self._last_words if when > time.monotonic() - LAST_S]
+        return "\n".join([f"{cause}; it said last:", *recent]) if recent else cause
+
+
+def _start(module: str, theirs: Connection) -> "subprocess.Popen[str]":
+    """Start a process that holds the other end of the pipe, and nothing of ours beside it.
+
+    A fresh interpreter, not a fork: torch and threads do not survive one. In a process group of
+    its own, because Ctrl+C is for the parent.
+    """
+    level = logging.getLogger().getEffectiveLevel()
+    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-P", "-c", START, module, str(theirs.fileno()), str(level), *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=(theirs.fileno(),),
+        process_group=0,
+    )
+
+
+def _settle(future: "Future[int]", value: int | Failed) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(value, Failed):
+        future.set_exception(EngineError(value.kind, value.cause))
+    else:
+        future.set_result(value)
+
+
+def _verdict(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

@@ -1,0 +1,70 @@
+"""Which process a model lives in: one for each device, or one for each copy of weights.
+
+Processes are started when the first model needs one. Knows no budget; a dead process is replaced
+when the next model is loaded, and who loads it when is decided by `serving.pool`.
+"""
+
+import threading
+from dataclasses import dataclass
+
+from serving.away import AwayEngine
+from serving.process import EngineProcess
+from serving.spec import ModelSpec
+
+
+@dataclass(slots=True, eq=False)
+class _House:
+    process: EngineProcess
+    models: int = 0
+
+
+class Processes:
+    """The processes of one builder."""
+
+    def __init__(self, *, by_model: bool, module: str = "serving.child") -> None:
+        self._by_model = by_model
+        self._module = module
+        self._houses: dict[str, _House] = {}
+        self._lock = threading.Lock()
+
+    def load(self, spec: ModelSpec) -> AwayEngine:
+        """Return an engine in the process where it belongs; blocks while the model loads.
+
+        Raises
+        ------
+        EngineError
+            If the model cannot be loaded.
+        """
+        place = spec.weights_key() if self._by_model else spec.device
+        house = self._enter(place, spec)
+        try:
+            return AwayEngine(spec, house.process, lambda: self._leave(place, house))
+        except BaseException:
+            self._leave(place, house)
+            raise
+
+    def close(self) -> None:
+        """End all processes; blocks until they are gone."""
+        with self._lock:
+            houses = list(self._houses.values())
+            self._houses.clear()
+        for house in houses:
+            house.process.end()
+
+    def _enter(self, place: str, spec: ModelSpec) -> _House:
+        with self._lock:
+            house = self._houses.get(place)
+            if house is None or house.process.death is not None:
+                label = spec.name if self._by_model else place
+                house = self._houses[place] = _House(EngineProcess(label, module=self._module))
+            house.models += 1
+            return house
+
+    def _leave(self, place: str, house: _House) -> None:
+        """Take a model out; a process of one model ends with it, that of a device stays warm."""
+        with self._lock:
+            house.models -= 1
+            if house.models or not self._by_model or self._houses.get(place) is not house:
+                return
+            del self._houses[place]
+        house.process.end()
