@@ -1,0 +1,71 @@
+"""A study's file: taken as a whole, or refused with file, line, field and way out."""
+
+from pathlib import Path
+
+import pytest
+
+from arena.errors import ArenaError, ConfigError
+from arena.studies.study_file import load_study
+from tests.arena.studies.conftest import STUDY, Folder
+
+ROSTER = STUDY[STUDY.index("[[models]]") :]
+HEAD = STUDY[: STUDY.index("[[models]]")]
+
+
+def test_a_file_says_what_is_asked_of_whom(folder: Folder) -> None:
+    study = load_study(folder.change("seed = 5", 'seed = 5\ndb = "here.db"'))
+    assert (study.name, study.languages, study.seed) == ("survey", ("en",), 5)
+    assert [question.id for question in study.bank] == ["ice", "bat", "sum"]
+    assert [model.name for model in study.models] == ["oak", "pine"]
+    assert study.db == folder.path / "here.db"
+    assert len(study) == 3
+
+
+def test_every_language_is_asked_unless_some_are_named(folder: Folder) -> None:
+    study = load_study(folder.change('languages = ["en"]\n', ""))
+    assert study.languages == ("en", "zh")
+    assert len(study) == 6
+
+
+def test_the_models_may_stand_in_a_roster_with_its_pool(folder: Folder) -> None:
+    (folder.path / "lab.toml").write_text("[pool]\nmemory_gib = 9.0\n" + ROSTER, encoding="utf-8")
+    study = load_study(folder.write(HEAD + 'roster = "lab.toml"\n'))
+    assert [model.name for model in study.models] == ["oak", "pine"]
+    assert study.pool.memory_gib == 9.0
+
+
+def test_a_pool_of_the_study_comes_before_that_of_the_roster(folder: Folder) -> None:
+    (folder.path / "lab.toml").write_text("[pool]\nmemory_gib = 9.0\n" + ROSTER, encoding="utf-8")
+    text = HEAD + 'roster = "lab.toml"\n[pool]\nmemory_gib = 2.0\n'
+    assert load_study(folder.write(text)).pool.memory_gib == 2.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        pytest.param("seed", "sed", "line 5, study.sed: unknown key. Remove it", id="unknown key"),
+        pytest.param(
+            'name = "survey"', "", "study.name: this key is missing. Add it", id="no name"
+        ),
+        pytest.param('["en"]', "[]", "line 4, study.languages", id="no language"),
+        pytest.param('["en"]', '["fr"]', "line 4, study.languages[0]", id="unknown language"),
+        pytest.param("= 5", "= -1", "line 5, study.seed", id="no seed"),
+        pytest.param('"pine"', '"oak"', "models[1].name: 'oak' stands twice", id="a name twice"),
+        pytest.param("bank.jsonl", "gone.jsonl", "gone.jsonl: there is no such", id="no bank"),
+        pytest.param("seed", 'roster = "x.toml"\nseed', "line 5, study.roster", id="two rosters"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(folder: Folder, old: str, new: str, told: str) -> None:
+    with pytest.raises(ArenaError) as refusal:
+        load_study(folder.change(old, new))
+    assert told in str(refusal.value)
+
+
+def test_one_model_is_no_study(folder: Folder) -> None:
+    with pytest.raises(ConfigError, match="1 models are described"):
+        load_study(folder.write(STUDY[: STUDY.rindex("[[models]]")]))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml"):
+        load_study(tmp_path / "gone.toml")
