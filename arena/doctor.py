@@ -17,6 +17,7 @@ from typing import Final
 from arena.errors import ArenaError
 from arena.logquery import log_counts
 from arena.settings import Settings
+from serving.build import apart_of
 from serving.engine import EngineError
 from serving.estimate import estimate
 
@@ -24,6 +25,11 @@ GIB: Final = 1024**3
 NEEDED: Final = ("gradio", "torch", "transformers", "bitsandbytes", "sqlmodel", "numpy", "pandas")
 LOW_DISK_BYTES: Final = GIB
 LEFT_OUT_SHARE: Final = 0.05  # of the stored votes; above that somebody should know why
+APART: Final = {
+    "none": "run in the server's process",
+    "device": "run in a process for each device",
+    "model": "run in a process for each model",
+}
 # https://sqlite.org/wal.html#walresetbug: two connections that write at one instant can lose pages.
 WAL_MENDED: Final = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
@@ -153,6 +159,7 @@ def _key(db: Path) -> Finding:
 def _roster(settings: Settings) -> Iterator[Finding]:
     budget = settings.pool.memory_bytes
     total = 0
+    yield Finding(Level.GOOD, "engines", APART[apart_of(settings.pool.processes, settings.models)])
     for spec in settings.models:
         try:
             needed = estimate(spec).total

@@ -6,6 +6,7 @@ What stands here is construction and nothing else; pages and commands decide whe
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from arena.battles import Battles
@@ -15,6 +16,8 @@ from arena.responding import PoolResponders
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from arena.store import Store
+from serving.budget import parts_of
+from serving.build import Builder, apart_of
 from serving.duet import Pace
 from serving.pool import Pool
 
@@ -58,7 +61,13 @@ def bank_of(settings: Settings) -> QuestionBank | None:
 def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
     """Return the parts of a server; nothing runs yet."""
     bank = bank_of(settings)
-    pool = Pool(settings.models, settings.pool.memory_bytes)
+    apart = apart_of(settings.pool.processes, settings.models)
+    pool = Pool(
+        settings.models,
+        settings.pool.memory_bytes,
+        build=Builder(apart),
+        measure=partial(parts_of, own_process=apart == "model"),
+    )
     pace = settings.pace
     responders = PoolResponders(
         pool,

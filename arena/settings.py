@@ -63,6 +63,9 @@ class PoolSettings(Section):
     """`[pool]`: how much memory the loaded models may take together."""
 
     memory_gib: float = Field(default=4.0, gt=0)
+    processes: Literal["auto", "none", "device", "model"] = "auto"
+    """Where engines run: in this process (none), in one for each device or each model; auto is one
+    for each device where there is a card."""
 
     @property
     def memory_bytes(self) -> int:

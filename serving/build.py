@@ -6,8 +6,10 @@ budget.
 """
 
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
+from serving.devices import CPU, DRIVERS
 from serving.engine import Engine
 from serving.processes import Processes
 from serving.spec import ModelSpec
@@ -18,6 +20,17 @@ if TYPE_CHECKING:
 
 Apart = Literal["none", "device", "model"]
 """How engines are kept apart: not at all, a process for each device, or one for each model."""
+
+
+def apart_of(asked: Literal["auto"] | Apart, specs: Iterable[ModelSpec]) -> Apart:
+    """Return how engines are kept apart: as asked, else by device if one may be on a card.
+
+    A failed kernel spoils its whole process, and a card is where kernels fail.
+    """
+    if asked != "auto":
+        return asked
+    may = any(spec.kind == "local" and spec.device != CPU for spec in specs)
+    return "device" if may and any(driver.exists() for driver in DRIVERS) else "none"
 
 
 class Builder:

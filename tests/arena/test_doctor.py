@@ -92,3 +92,8 @@ def test_a_model_larger_than_the_budget_is_named(tmp_path: Path) -> None:
     )
     finding = about("elm", tmp_path / "a.db", settings)
     assert (finding.level, "Raise [pool]" in finding.way_out) == (Level.BAD, True)
+
+
+def test_where_engines_run_is_told(tmp_path: Path) -> None:
+    settings = Settings(models=SCRIPTED, pool=PoolSettings(processes="model"))
+    assert about("engines", tmp_path / "a.db", settings).found == "run in a process for each model"

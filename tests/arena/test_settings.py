@@ -60,6 +60,7 @@ def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
         pytest.param('name = "oak"', "", "models[1].name: this key is missing. Add it", id="gap"),
         pytest.param('"oak"', '"pine"', "line 14, models[1].name: 'pine' stands twice", id="twice"),
         pytest.param('= "pine"\nqu', '= "./gone"\nqu', "line 10, models[0].checkpoint", id="gone"),
+        pytest.param("[limits]", "[pool]\nprocesses = 3\n[limits]", "6, pool.processes: ", id="3"),
         pytest.param("[limits]", "[limitz]", "line 5, limitz: unknown key", id="unknown table"),
         pytest.param("[arena]", "[arena", "not valid TOML: ", id="broken TOML"),
         pytest.param("= 400", '= "many"', "line 6, limits.prompt_characters", id="wrong type"),
