@@ -1,9 +1,10 @@
 """Two streams as one, so that nothing but the text tells the two sides apart.
 
 Speed, time to the first token and chunk size would name a model to whoever watches for a while.
-So both sides are shown at one fixed rate, the same for the whole roster; they start together, they
-pause together when either has nothing more to show, and they end together. The pace knows
-characters and seconds; it does not know models.
+So both sides are shown at one fixed rate, the same for the whole roster; they start together and
+they end together, at a moment that follows from the longer text alone. Only when a side has nothing
+more to show do both pause: `serving.tempo` keeps the rate below what the slowest model makes. The
+pace knows characters and seconds; it does not know models.
 """
 
 import asyncio
@@ -22,7 +23,8 @@ class Pace:
     """How text is shown; one pace for all models."""
 
     mode: Literal["paced", "together"] = "paced"
-    """``paced`` shows text as it comes; ``together`` shows both sides once both are done."""
+    """``paced`` shows text as it comes; ``together`` shows both sides whole, in the moment in which
+    they would have been shown to their end."""
     characters_per_second: float = 60.0
     """At most what the slowest model of the roster makes, or its pauses tell that it is there."""
     tick_s: float = 0.1
@@ -123,7 +125,8 @@ async def _show(
         elapsed, last = now() - last, now()
         if not _may_start(sides, pace, now() - start):
             continue
-        place = min(place + pace.characters_per_second * elapsed, _common_room(sides))
+        step = math.inf if pace.mode == "together" else pace.characters_per_second * elapsed
+        place = min(place + step, _common_room(sides))
         frame = Shown(*(_first(side.text, place) for side in sides))
         if frame != shown:
             shown = frame
@@ -133,9 +136,13 @@ async def _show(
 
 
 def _may_start(sides: tuple[_Side, _Side], pace: Pace, waited: float) -> bool:
+    waited += pace.tick_s / 2  # a tick that comes a little early counts
     if pace.mode == "together":
-        return all(side.end for side in sides)
-    return waited > pace.start_s - pace.tick_s / 2 and all(side.text or side.end for side in sides)
+        # As soon as both are done would tell how fast they are.
+        longest = max(len(side.text) for side in sides)
+        due = pace.start_s + longest / pace.characters_per_second
+        return waited > due and all(side.end for side in sides)
+    return waited > pace.start_s and all(side.text or side.end for side in sides)
 
 
 def _common_room(sides: tuple[_Side, _Side]) -> float:
@@ -144,11 +151,12 @@ def _common_room(sides: tuple[_Side, _Side]) -> float:
 
 
 def _first(text: str, place: float) -> str:
-    return text if place >= len(text) else text[: int(place + ROUNDING)]
+    place += ROUNDING
+    return text if place >= len(text) else text[: int(place)]
 
 
 def _all_shown(sides: tuple[_Side, _Side], place: float) -> bool:
-    return all(side.end is not None and place >= len(side.text) for side in sides)
+    return all(side.end is not None and place + ROUNDING >= len(side.text) for side in sides)
 
 
 def _give_up(sides: tuple[_Side, _Side], deadline_s: float) -> None:

@@ -1,0 +1,97 @@
+"""How fast every pair of a roster may be shown: as fast as the slowest model of all makes text.
+
+A pair shown faster than it is made must pause, and a pause tells that a slow model is there. So
+each model is measured, once with a prompt of ours before its first battle and then with every
+response, and all pairs get one pace that follows from the whole roster. What of a response a rater
+may see, and when, is known by `serving.duet`.
+"""
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Iterable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final
+
+from serving.duet import Pace
+from serving.engine import Delta, Done, Engine, EngineError, Message, Prompt
+
+log = logging.getLogger(__name__)
+
+MARGIN: Final = 0.8  # of the slowest rate: a model may be slower in the next battle
+PATIENCE: Final = 1.25  # times the slowest first token, for the same reason
+REMEMBERED: Final = 16  # responses of each model; older ones tell of another load
+TOKENS: Final = 4  # fewer say nothing of a rate
+MEASURE_S: Final = 5.0  # the longest measurement before a first battle
+ASKED: Final = Prompt(
+    (Message("user", "Count from one to one hundred."),), max_tokens=48, deadline_s=MEASURE_S
+)
+
+
+class Tempo:
+    """The pace of a roster; `wanted` is how it would be with models of any speed."""
+
+    def __init__(self, wanted: Pace) -> None:
+        self._wanted = wanted
+        self._rates: dict[str, deque[float]] = {}  # characters a second
+        self._firsts: dict[str, deque[float]] = {}  # seconds to the first token
+        self._asked: dict[str, asyncio.Task[None]] = {}
+
+    def pace(self) -> Pace:
+        """Return the pace of a battle that starts now, whichever its models are."""
+        slowest = MARGIN * min(map(_low, self._rates.values()), default=math.inf)
+        latest = PATIENCE * max(map(_high, self._firsts.values()), default=0.0)
+        together = self._wanted.mode == "together"  # nobody reads along, so nothing is too quick
+        ceiling = math.inf if together else self._wanted.characters_per_second
+        return replace(
+            self._wanted,
+            characters_per_second=min(ceiling, slowest),
+            start_s=max(self._wanted.start_s, latest),
+        )
+
+    async def measure(self, name: str, engine: Engine) -> None:
+        """Let a model respond to a prompt of ours, once; who comes meanwhile waits too."""
+        if name not in self._asked:
+            self._asked[name] = asyncio.create_task(self._measure(name, engine))
+        await asyncio.shield(self._asked[name])
+
+    def learn(self, name: str, text: str, end: Done) -> None:
+        """Take a response into account."""
+        if end.first_token_seconds is not None:
+            self._note(name, len(text), end.tokens, end.first_token_seconds, end.seconds)
+
+    async def _measure(self, name: str, engine: Engine) -> None:
+        clock = asyncio.get_running_loop().time
+        start, times, characters = clock(), list[float](), 0
+        try:
+            async with aclosing(engine.stream(ASKED)) as events:
+                async for event in events:
+                    if not isinstance(event, Delta):
+                        break
+                    times.append(clock() - start)
+                    characters += len(event.text)
+        except EngineError as error:
+            log.info("%s was not measured: %s", name, error)
+        if times:
+            self._note(name, characters, len(times), times[0], times[-1])
+        else:
+            log.info("%s said nothing when it was measured", name)
+
+    def _note(self, name: str, characters: int, tokens: int, first: float, last: float) -> None:
+        self._firsts.setdefault(name, deque(maxlen=REMEMBERED)).append(first)
+        if tokens >= TOKENS and last > first:
+            rates = self._rates.setdefault(name, deque(maxlen=REMEMBERED))
+            rates.append(characters * (tokens - 1) / tokens / (last - first))
+
+
+def _low(values: Iterable[float]) -> float:
+    """Return the lower quartile: one bad moment does not slow every battle down."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 4]
+
+
+def _high(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[-1 - len(ordered) // 4]

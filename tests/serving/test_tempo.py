@@ -1,0 +1,149 @@
+"""One pace for a roster: what the slowest model makes, whichever pair is shown."""
+
+import asyncio
+from itertools import product
+
+import pytest
+
+from serving.duet import Finished, Pace, Shown, duet
+from serving.engine import Done, Prompt
+from serving.scripted import ScriptedEngine
+from serving.tempo import MARGIN, PATIENCE, Tempo
+from tests.serving.virtual_time import virtual_time
+
+WANTED = Pace("paced", 60.0, tick_s=0.1, start_s=0.3)
+SLOW, FAST = 0.2, 0.02  # seconds a token: 5 and 50 tokens a second
+TEXT = "It is said that ice floats since it is lighter than the water below. " * 3
+COUNTED = "one two three four five six seven eight nine ten"  # twelve tokens of four characters
+
+
+def engine(chunk_s: float, text: str = COUNTED, first_s: float = 0.0) -> ScriptedEngine:
+    return ScriptedEngine.saying(text, chunk_s=chunk_s, first_chunk_s=first_s)
+
+
+async def measured(*chunk_s: float, wanted: Pace = WANTED) -> Tempo:
+    tempo = Tempo(wanted)
+    for number, seconds in enumerate(chunk_s):
+        await tempo.measure(f"model {number}", engine(seconds))
+    return tempo
+
+
+def done(tokens: int, seconds: float, first: float = 0.5) -> Done:
+    return Done("stop", tokens, seconds, first)
+
+
+def test_nothing_measured_is_shown_as_it_is_wanted() -> None:
+    assert Tempo(WANTED).pace() == WANTED
+
+
+@virtual_time
+async def test_the_slowest_model_sets_the_pace_of_all() -> None:
+    pace = (await measured(FAST, SLOW)).pace()
+    assert pace.characters_per_second == pytest.approx(MARGIN * 4 / SLOW)
+
+
+@virtual_time
+async def test_models_quicker_than_a_reader_are_shown_at_a_readers_pace() -> None:
+    assert (await measured(FAST, FAST)).pace().characters_per_second == 60.0
+
+
+@virtual_time
+async def test_together_knows_no_reader() -> None:
+    wanted = Pace("together", 60.0)
+    pace = (await measured(FAST, wanted=wanted)).pace()
+    assert pace.characters_per_second == pytest.approx(MARGIN * 4 / FAST)
+
+
+@virtual_time
+async def test_the_slowest_first_token_sets_the_start_of_all() -> None:
+    tempo = await measured(FAST)
+    await tempo.measure("late", engine(FAST, first_s=2.0))
+    assert tempo.pace().start_s == pytest.approx(2.0 * PATIENCE)
+
+
+@virtual_time
+async def test_a_model_is_measured_once_and_all_wait_for_it() -> None:
+    tempo, slow = Tempo(WANTED), engine(SLOW)
+    await asyncio.gather(*(tempo.measure("slow", slow) for _ in range(3)))
+    await tempo.measure("slow", slow)
+    assert len(slow.prompts) == 1
+    assert tempo.pace().characters_per_second < 60.0
+
+
+@pytest.mark.parametrize(
+    "behaviour", [{"fail_at": 0}, {"hang_at": 0}, {"first_chunk_s": 100.0}], ids=str
+)
+@virtual_time
+async def test_a_model_that_cannot_be_measured_holds_nothing_up(
+    behaviour: dict[str, float],
+) -> None:
+    tempo = Tempo(WANTED)
+    await tempo.measure("broken", ScriptedEngine.saying(COUNTED, **behaviour))
+    assert tempo.pace() == WANTED
+    assert asyncio.get_running_loop().time() <= 5.1
+
+
+@virtual_time
+async def test_a_model_too_slow_to_be_measured_whole_is_measured_by_its_beginning() -> None:
+    pace = (await measured(1.0)).pace()
+    assert pace.characters_per_second == pytest.approx(MARGIN * 4 / 1.0)
+
+
+def test_every_response_is_learned_from() -> None:
+    tempo = Tempo(WANTED)
+    tempo.learn("oak", "x" * 100, done(50, 10.5))
+    assert tempo.pace().characters_per_second == pytest.approx(MARGIN * 100 * 49 / 50 / 10)
+    assert tempo.pace().start_s == pytest.approx(0.5 * PATIENCE)
+
+
+def test_one_bad_moment_slows_nobody_down() -> None:
+    tempo = Tempo(WANTED)
+    for _ in range(7):
+        tempo.learn("oak", "x" * 400, done(100, 4.5))
+    tempo.learn("oak", "x" * 400, done(100, 90.0, 20.0))
+    assert tempo.pace().characters_per_second == 60.0
+    assert tempo.pace().start_s < 1.0
+
+
+def test_a_lasting_change_is_followed_both_ways() -> None:
+    tempo = Tempo(WANTED)
+    for seconds, expected in ((40.5, 8.0), (4.5, 60.0)):
+        for _ in range(16):
+            tempo.learn("oak", "x" * 400, done(100, seconds))
+        assert tempo.pace().characters_per_second == pytest.approx(expected, rel=0.02)
+
+
+def test_an_empty_or_tiny_response_tells_no_rate() -> None:
+    tempo = Tempo(WANTED)
+    tempo.learn("oak", "", Done("stop", 0, 9.0, None))
+    tempo.learn("oak", "No", done(1, 90.0, 0.1))
+    assert tempo.pace() == WANTED
+
+
+async def frames(pace: Pace, chunk_s: tuple[float, ...]) -> list[tuple[float, Shown]]:
+    """Return what is shown of two texts, and when, if they are made at these speeds."""
+    now = asyncio.get_running_loop().time
+    ask, start, seen = Prompt.of("Why does ice float?"), now(), list[tuple[float, Shown]]()
+    a, b = engine(chunk_s[0], TEXT), engine(chunk_s[1], TEXT[:150])
+    async for event in duet(a.stream(ask), b.stream(ask), pace):
+        if isinstance(event, Finished):
+            return [*seen, (round(now() - start, 6), Shown(event.text_a, event.text_b))]
+        seen.append((round(now() - start, 6), event))
+    raise AssertionError("a duet ends with Finished")
+
+
+@pytest.mark.parametrize("mode", ["paced", "together"])
+@virtual_time
+async def test_what_is_shown_and_when_is_the_same_for_every_pair_of_speeds(mode: str) -> None:
+    wanted = Pace("together" if mode == "together" else "paced", 60.0)
+    pace = (await measured(FAST, SLOW, wanted=wanted)).pace()
+    shown = [await frames(pace, speeds) for speeds in product((FAST, SLOW), repeat=2)]
+    assert all(pair == shown[0] for pair in shown)
+
+
+@pytest.mark.parametrize("mode", ["paced", "together"])
+@virtual_time
+async def test_a_pace_above_the_slowest_model_tells_the_pairs_apart(mode: str) -> None:
+    pace = Pace("together" if mode == "together" else "paced", 60.0)
+    shown = [await frames(pace, speeds) for speeds in ((FAST, FAST), (FAST, SLOW))]
+    assert shown[0] != shown[1]
