@@ -14,6 +14,7 @@ from arena.showing import Showing, StoredModel
 from serving.duet import Finished, Pace, Shown, duet
 from serving.engine import Done, EngineError, Failed, Message, Prompt
 from serving.pool import Pool
+from serving.tempo import Tempo
 
 SEED_BITS: Final = 31
 
@@ -75,7 +76,7 @@ class PoolResponders:
     def __init__(self, pool: Pool, models: Iterable[str], pace: Pace, deadline_s: float) -> None:
         self._pool = pool
         self._models = tuple(models)
-        self._pace = pace
+        self._tempo = Tempo(pace)
         self._deadline_s = deadline_s
 
     def available(self) -> list[str]:
@@ -101,19 +102,31 @@ class PoolResponders:
         )
         try:
             async with self._pool.engines(sides.a.model, sides.b.model) as (engine_a, engine_b):
+                for side, engine in ((sides.a, engine_a), (sides.b, engine_b)):
+                    await self._tempo.measure(side.model, engine)
                 streams = engine_a.stream(a), engine_b.stream(b)
-                async for event in duet(*streams, self._pace, deadline_s=self._deadline_s):
+                pace = self._tempo.pace()
+                async for event in duet(*streams, pace, deadline_s=self._deadline_s):
                     if isinstance(event, Finished):
-                        self._forgive(sides, event)
+                        self._learn(sides, event)
                     yield event
         except EngineError as error:
             failed = Failed(error.kind, error.cause)
             yield Finished(failed, failed, "", "")
 
-    def _forgive(self, sides: Sides, ended: Finished) -> None:
-        for side, end in ((sides.a, ended.a), (sides.b, ended.b)):
+    async def measure(self) -> None:
+        """Find out how fast the models are that are loaded, one after the other."""
+        for name in self._pool.resident():
+            async with self._pool.engine(name) as engine:
+                await self._tempo.measure(name, engine)
+
+    def _learn(self, sides: Sides, ended: Finished) -> None:
+        """Note that models are well, and how fast they were."""
+        results = ((sides.a, ended.a, ended.text_a), (sides.b, ended.b, ended.text_b))
+        for side, end, text in results:
             if isinstance(end, Done):
                 self._pool.forgive(side.model)
+                self._tempo.learn(side.model, text, end)
 
 
 def _side(place: str, model: StoredModel, showing: Showing, random_source: random.Random) -> Side:

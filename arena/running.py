@@ -31,6 +31,7 @@ class Arena:
     store: Store
     signer: Signer
     pool: Pool
+    responders: PoolResponders
     battles: Battles
 
 
@@ -76,7 +77,7 @@ def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
         pace.deadline_s,
     )
     battles = Battles(store, responders, settings, signer, questions=bank or ())
-    return Arena(settings, bank, store, signer, pool, battles)
+    return Arena(settings, bank, store, signer, pool, responders, battles)
 
 
 def _check_models(arena: Arena) -> None:
@@ -98,6 +99,7 @@ async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
         if warm:
             await arena.pool.warm(model.name for model in arena.settings.models)
             _check_models(arena)
+            await arena.responders.measure()
         yield
     finally:
         await arena.battles.close()
