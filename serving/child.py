@@ -224,5 +224,6 @@ def main(fd: int, level: int, build: Callable[[ModelSpec], Engine] | None = None
 
 async def _serve(connection: Connection, level: int, build: Callable[[ModelSpec], Engine]) -> None:
     child = Child(connection, build)
-    logging.basicConfig(level=level, handlers=[_ToParent(child)])
+    logging.root.addHandler(_ToParent(child))
+    logging.root.setLevel(level)
     await child.run()

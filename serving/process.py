@@ -33,7 +33,7 @@ LOADING_S: Final = 120.0  # the same while it loads: libraries hold the interpre
 ANSWER_S: Final = 20.0  # seconds until a cancelled stream or a closing engine must have ended
 END_S: Final = 5.0  # seconds to end when told to
 ABORT_S: Final = 1.0  # seconds to say where it stands before it is killed
-LAST_LINES: Final = 12  # of what it said outside the pipe, if it was just before its end
+LAST_LINES: Final = 40  # of what it said outside the pipe, if it was just before its end
 LAST_S: Final = 10.0
 # As for any child of `multiprocessing`, modules are looked for where the parent found them.
 START: Final = (

@@ -1,0 +1,132 @@
+"""Which process a model lives in, and when a process ends."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from serving.away import AwayEngine
+from serving.build import Builder
+from serving.engine import Done, EngineError, Failed, FailureKind, Prompt
+from serving.pool import Pool
+from serving.processes import Processes
+from serving.spec import ModelSpec
+from tests.serving.test_process import is_there
+
+
+@pytest.fixture
+def by_device() -> Iterator[Processes]:
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def by_model() -> Iterator[Processes]:
+    processes = Processes(by_model=True, module="tests.serving.bad_child")
+    yield processes
+    processes.close()
+
+
+def model(name: str, device: str = "cpu", *told: str) -> ModelSpec:
+    # Scripted models have no checkpoint; the batch makes their weights differ.
+    return ModelSpec(
+        name=name, kind="scripted", device=device, responses=told, batch=max(map(ord, name))
+    )
+
+
+def pid(engine: AwayEngine) -> int:
+    return engine._process.pid  # noqa: SLF001 -- who else would know
+
+
+async def last(engine: AwayEngine, asked: str) -> object:
+    return [event async for event in engine.stream(Prompt.of(asked))][-1]
+
+
+async def test_models_of_one_device_share_a_process_that_stays_warm(by_device: Processes) -> None:
+    a, b, c = (by_device.load(model(*m)) for m in (("a",), ("b",), ("c", "cuda:1")))
+    assert pid(a) == pid(b) != pid(c)
+    for engine in (a, b):
+        await engine.close()
+    assert pid(by_device.load(model("d"))) == pid(a)
+
+
+async def test_models_live_by_themselves_and_end_their_process(by_model: Processes) -> None:
+    a, b = by_model.load(model("a")), by_model.load(model("b"))
+    assert pid(a) != pid(b)
+    await a.close()
+    assert not is_there(pid(a))
+    assert isinstance(await last(b, "well"), Done)
+
+
+async def test_models_on_the_same_weights_share_a_process(by_model: Processes) -> None:
+    base = model("a")
+    one, two = by_model.load(base), by_model.load(base.model_copy(update={"name": "other"}))
+    assert pid(one) == pid(two)
+    await one.close()
+    assert isinstance(await last(two, "well"), Done)
+    await two.close()
+    assert not is_there(pid(two))
+
+
+async def test_a_dead_process_is_replaced_for_the_next_model(by_device: Processes) -> None:
+    dead = by_device.load(model("a"))
+    assert isinstance(await last(dead, "kill 1"), Failed)
+    again = by_device.load(model("a"))
+    assert pid(again) != pid(dead)
+    await dead.close()
+    assert isinstance(await last(again, "well"), Done)
+
+
+async def test_a_model_that_cannot_be_loaded_leaves_no_process(by_model: Processes) -> None:
+    with pytest.raises(EngineError, match="disk gone"):
+        by_model.load(model("a", "cpu", "unloadable"))
+    assert by_model._houses == {}  # noqa: SLF001 -- nothing else tells
+
+
+@pytest.mark.parametrize("by_model", [True, False], ids=["by model", "by device"])
+async def test_closing_ends_every_process(*, by_model: bool) -> None:
+    processes = Processes(by_model=by_model, module="tests.serving.bad_child")
+    engines = [processes.load(model(name)) for name in "ab"]
+    processes.close()
+    assert [is_there(pid(engine)) for engine in engines] == [False, False]
+
+
+async def test_a_pool_lets_the_dead_go_and_loads_them_again() -> None:
+    """One engine kills the process that all share; the idle one is not to blame."""
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    specs = [model(name) for name in "ab"]
+    pool = Pool(specs, 10, build=processes.load, measure=lambda spec: {spec.name: 5})
+    try:
+        await pool.warm("ab")
+        async with pool.engine("a") as engine:
+            killed = [event async for event in engine.stream(Prompt.of("kill 1"))][-1]
+        assert isinstance(killed, Failed)
+        assert list(pool.unavailable()) == ["a"]
+        assert pool.resident() == ()
+        async with pool.engine("b") as engine:
+            assert isinstance([e async for e in engine.stream(Prompt.of("x"))][-1], Done)
+        await asyncio.sleep(1.1)
+        async with pool.engines("a", "b") as engines:
+            assert [engine.health() for engine in engines] == [None, None]
+    finally:
+        await pool.close()
+        processes.close()
+
+
+@pytest.mark.parametrize("apart", ["device", "model"])
+async def test_a_closed_pool_leaves_no_process(apart: str) -> None:
+    builder = Builder(apart)  # type: ignore[arg-type]
+    pool = Pool([model(name) for name in "ab"], 2, build=builder)
+    async with pool.engines("a", "b") as engines:
+        pids = [pid(engine) for engine in engines]  # type: ignore[arg-type]
+        reading = asyncio.create_task(_all(engines[0]))
+        await asyncio.sleep(0.05)
+        await pool.close()
+        end = await reading
+    assert isinstance(end, Done) or (isinstance(end, Failed) and end.kind is FailureKind.CANCELLED)
+    assert not any(is_there(one) for one in pids)
+
+
+async def _all(engine: object) -> object:
+    return [event async for event in engine.stream(Prompt.of("x"))][-1]  # type: ignore[attr-defined]
