@@ -165,7 +165,7 @@ def bare_rating(votes: Votes) -> NDArray[np.float64]:
     """Count and fit without checks, as the peer's kernel does."""
     seats = compiled.count_cells(votes.pairs, votes.outcome, len(votes.models))
     points = PairCounts(votes.models, seats).points
-    return compiled.newton_fit(points, np.zeros(len(points)), damped=False, most_steps=30)
+    return compiled.newton_fit(points, None, damped=False, most_steps=30)
 
 
 def kernel_figures(large: Votes, small: Votes, repeats: int) -> list[Figure]:

@@ -19,7 +19,8 @@ from ratings.plain import LAST_CHORD, LAST_STEP, RUNAWAY
 
 _SMALL: Final = 0.1  # the largest u for which the series holds all digits: K = 17 at scale 400
 _FAR: Final = 300.0  # logits from the mean beyond which odds could overflow
-_IN_ORDER: Final = np.empty(0, dtype=np.int32)
+_IN_ORDER: Final = np.empty(0, dtype=np.int32)  # compiled functions take no None
+_LOG_ODDS: Final = np.empty(0)  # as a start
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -120,38 +121,57 @@ def count_cells(
     pairs: NDArray[np.int32], outcome: NDArray[np.int8], n_models: int
 ) -> NDArray[np.float64]:
     """Count votes by model on seat A, model on seat B and outcome code."""
-    counted = np.zeros((n_models, n_models, 4))
-    _count(counted.reshape(-1), pairs, outcome, n_models)
+    counted: NDArray[np.float64] = _count(pairs, outcome, n_models)
     return counted
 
 
 @_compiled
 def _count(
-    counted: NDArray[np.float64], pairs: NDArray[np.int32], outcome: NDArray[np.int8], n_models: int
-) -> None:
+    pairs: NDArray[np.int32], outcome: NDArray[np.int8], n_models: int
+) -> NDArray[np.float64]:
+    counted = np.zeros(4 * n_models * n_models)
     for vote in range(len(outcome)):
         cell = (np.int64(pairs[vote, 0]) * n_models + pairs[vote, 1]) * 4 + outcome[vote]
         counted[cell] += 1.0
+    return counted.reshape(n_models, n_models, 4)
+
+
+def points_of(seats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up wins and half of the ties by pair."""
+    points: NDArray[np.float64] = _points(seats)
+    return points
+
+
+@_compiled
+def _points(seats: NDArray[np.float64]) -> NDArray[np.float64]:
+    n_models = len(seats)
+    points = np.empty((n_models, n_models))
+    for i in range(n_models):
+        for j in range(n_models):
+            here, there = seats[i, j], seats[j, i]
+            points[i, j] = here[0] + there[1] + 0.5 * (here[2] + here[3] + there[2] + there[3])
+    return points
 
 
 def newton_fit(
     points: NDArray[np.float64],
-    start: NDArray[np.float64],
+    start: NDArray[np.float64] | None,
     *,
     damped: bool,
     most_steps: int,
 ) -> NDArray[np.float64]:
     """Maximise the Bradley-Terry likelihood by Newton's method."""
-    return _newton(points, start, float(damped), most_steps)
+    return _newton(points, _LOG_ODDS if start is None else start, float(damped), most_steps)
 
 
 @_compiled
 def _newton(
     points: NDArray[np.float64], start: NDArray[np.float64], damping: float, most_steps: int
 ) -> NDArray[np.float64]:
-    n_models = len(start)
-    logits = start - start.mean()
+    n_models = len(points)
     lost = points.T.copy()
+    logits = start.copy() if len(start) else _log_odds(points, lost)
+    logits -= logits.mean()
     curvature = np.empty((n_models, n_models))
     step = np.empty(n_models)
     for _ in range(most_steps):
@@ -166,6 +186,14 @@ def _newton(
         if spread < LAST_STEP:
             return np.asarray(logits - logits.mean())
     return np.full(n_models, np.nan)
+
+
+@_compiled
+def _log_odds(won: NDArray[np.float64], lost: NDArray[np.float64]) -> NDArray[np.float64]:
+    logits = np.empty(len(won))
+    for i in range(len(won)):
+        logits[i] = log(won[i].sum() / lost[i].sum()) * (1.0 - 1.0 / len(won))
+    return logits
 
 
 @_compiled

@@ -7,15 +7,13 @@ This module does not know the order of the votes, nor who cast them on what.
 """
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.kernels import count_cells
-from ratings.votes import A_WINS, B_WINS, BOTH_BAD, OUTCOMES, SCORES, TIE, Votes
-
-_BY_SEAT: Final = np.column_stack([SCORES, 1.0 - SCORES])
+from ratings.kernels import count_cells, points_of
+from ratings.votes import A_WINS, B_WINS, BOTH_BAD, OUTCOMES, TIE, Votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +62,7 @@ class PairCounts:
     @property
     def points(self) -> NDArray[np.float64]:
         """Wins plus half of the ties and both-bad votes, of the row's model over the column's."""
-        # one product for both seats: a refresh of a live board asks for this first
-        n_models = len(self.models)
-        by_seat = (self.seats.reshape(-1, len(OUTCOMES)) @ _BY_SEAT).reshape(n_models, n_models, 2)
-        taken: NDArray[np.float64] = by_seat[:, :, 0] + by_seat[:, :, 1].T
-        return taken
+        return points_of(self.seats)
 
     def without_both_bad(self) -> Self:
         """Return the counts without the votes that called both bad.

@@ -72,9 +72,14 @@ def count_cells(
     return cast("NDArray[np.float64]", counted)
 
 
+def points_of(seats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up wins and half of the ties by pair: `ratings.plain.points_of`."""
+    return cast("NDArray[np.float64]", kernels(seats.size / 10).points_of(seats))
+
+
 def newton_fit(
     points: NDArray[np.float64],
-    start: NDArray[np.float64],
+    start: NDArray[np.float64] | None,
     *,
     damped: bool,
     most_steps: int,

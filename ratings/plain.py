@@ -109,9 +109,27 @@ def count_cells(
     return counted.astype(np.float64).reshape(n_models, n_models, 4)
 
 
+def points_of(seats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up wins and half of the ties by pair.
+
+    Parameters
+    ----------
+    seats : ndarray of shape (n_models, n_models, 4)
+        Votes by model on seat A, model on seat B and outcome code.
+
+    Returns
+    -------
+    ndarray of shape (n_models, n_models)
+        Points of the row's model against the column's, on either seat.
+    """
+    scores = np.array(_SCORES)
+    by_seat = seats @ np.column_stack([scores, 1.0 - scores])
+    return np.asarray(by_seat[:, :, 0] + by_seat[:, :, 1].T)
+
+
 def newton_fit(
     points: NDArray[np.float64],
-    start: NDArray[np.float64],
+    start: NDArray[np.float64] | None,
     *,
     damped: bool,
     most_steps: int,
@@ -122,8 +140,9 @@ def newton_fit(
     ----------
     points : ndarray of shape (n_models, n_models)
         Wins plus half of the ties of the row's model over the column's, with a zero diagonal.
-    start : ndarray of shape (n_models,)
-        Logits to start from.
+    start : ndarray of shape (n_models,) or None
+        Logits to start from; else the log-odds of each model's points against all others, shrunk
+        to be exact for two models. Each model must then have taken and lost some.
     damped : bool
         Whether to shorten each step to log(1 + d) / d of it, d being its spread: slower, but
         for this likelihood it always arrives where a maximum exists.
@@ -135,6 +154,8 @@ def newton_fit(
     ndarray of shape (n_models,)
         Logits with mean 0; `nan` where the steps did not become small.
     """
+    if start is None:
+        start = np.log(points.sum(axis=1) / points.sum(axis=0)) * (1.0 - 1.0 / len(points))
     logits = start - start.mean()
     met = points + points.T
     for _ in range(most_steps):
@@ -153,7 +174,7 @@ def newton_fit(
         logits = logits + (np.log1p(spread) / spread * step if damped and spread else step)
         if spread < LAST_STEP:
             return np.asarray(logits - logits.mean())
-    return np.full(len(start), np.nan)
+    return np.full(len(points), np.nan)
 
 
 def chord_fits(

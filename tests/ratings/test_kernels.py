@@ -63,6 +63,12 @@ def test_counts_are_the_same_compiled(votes: Votes) -> None:
     assert_array_equal(ours, plain.count_cells(votes.pairs, votes.outcome, n_models))
 
 
+@given(st.from_type(Votes))
+def test_points_are_the_same_compiled(votes: Votes) -> None:
+    seats = PairCounts.of(votes).seats * 0.7
+    assert_allclose(compiled.points_of(seats), plain.points_of(seats), rtol=1e-15)
+
+
 @given(votes=st.from_type(Votes), damped=st.booleans())
 def test_newton_is_the_same_compiled(votes: Votes, *, damped: bool) -> None:
     points = PairCounts.of(votes).points + 0.3 * (1 - np.eye(len(votes.models)))
@@ -71,6 +77,24 @@ def test_newton_is_the_same_compiled(votes: Votes, *, damped: bool) -> None:
     theirs = plain.newton_fit(points, start, damped=damped, most_steps=100)
     assert not np.isnan(ours).any()
     assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+
+
+@given(st.from_type(Votes))
+def test_newton_without_a_start_is_the_same_compiled(votes: Votes) -> None:
+    points = PairCounts.of(votes).points + 0.3 * (1 - np.eye(len(votes.models)))
+    ours, theirs = (
+        loops.newton_fit(points, None, damped=False, most_steps=30) for loops in (compiled, plain)
+    )
+    sure = plain.newton_fit(points, np.zeros(len(points)), damped=True, most_steps=100)
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+    assert_allclose(ours, sure, rtol=0, atol=CLOSE)
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+def test_newton_without_a_start_is_there_at_once_for_two_models(loops: ModuleType) -> None:
+    points = np.array([[0.0, 1e6], [1.0, 0.0]])
+    fitted = loops.newton_fit(points, None, damped=False, most_steps=1)
+    assert_allclose(np.ptp(fitted), np.log(1e6))
 
 
 @pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
