@@ -159,9 +159,10 @@ class Placement:
                 [*stay, *seats, *(seat for seat in idle if seat not in victims)]
             )
             added = used.total() - before.total()
-            left = min(self._budget.rooms[d] - used[d] for s in seats for d in devices_of(s.place))
+            taken = [device for seat in seats for device in devices_of(seat.place)]
+            fullness = sorted(used[device] - self._budget.rooms[device] for device in taken)[::-1]
             youngest = max((idle.index(victim) for victim in victims), default=-1)
-            cost = (youngest, len(victims), added, -left)
+            cost = (youngest, len(victims), added, *fullness)
             if best is None or cost < best[0]:
                 best = cost, Plan(tuple(seats), tuple(victims))
         return None if best is None else best[1]
