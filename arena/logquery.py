@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from arena.database import database_path, reading_engine
@@ -175,19 +175,44 @@ GROUP BY model.name ORDER BY model.name
 
 @contextmanager
 def _reading(place: str | Path) -> Iterator[Connection]:
+    engine = opened(place)
+    try:
+        with connected(engine, database_path(place)) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def opened(place: str | Path) -> Engine:
+    """Return what connects to a database in order to read it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such database.
+    """
     path = database_path(place)
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a database in it.")
     if not path.is_file():
         raise ConfigError(f"There is no database {path}; check the path.")
-    engine = reading_engine(path)
+    return reading_engine(path)
+
+
+@contextmanager
+def connected(engine: Engine, path: Path) -> Iterator[Connection]:
+    """Connect to an opened database, and say in our words what is wrong with it.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged, or no database of ours.
+    """
     try:
         with engine.connect() as connection:
             yield connection
     except (DatabaseError, pd.errors.DatabaseError) as error:
         raise StoreError(_fault(path, error)) from error
-    finally:
-        engine.dispose()
 
 
 _NOT_OURS: Final = ("file is not a database", "no such table", "no such column")

@@ -7,13 +7,15 @@ votes are stored, how many count, and why the rest does not. Ratings are not kno
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from arena.errors import ConfigError
 from arena.sqlite_file import is_sqlite
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from arena.logtail import Cast, Failures, Tail
 
 DATABASE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
 WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlier one back
@@ -23,14 +25,14 @@ WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlie
 class VoteLog:
     """What a source holds: votes in force, votes that do not count, and failures where known.
 
-    `aside` has the columns of `votes` and `set_aside`, the reason. `failures` counts for each
-    model the responses that it failed to give and those it was shown with.
+    `aside` has the columns of `votes` and `set_aside`, the reason. `failures` counts the responses
+    that a model failed to give and those it was shown with, where a source knows of them.
     """
 
     source: str
     votes: "pd.DataFrame"
     aside: "pd.DataFrame"
-    failures: dict[str, tuple[int, int]] = field(default_factory=dict)
+    failures: "Failures" = field(default_factory=dict)
 
     @property
     def stored(self) -> int:
@@ -63,6 +65,81 @@ def read_source(source: str | Path, *, conversations: bool = False) -> VoteLog:
     return _from_file(Path(source), conversations=conversations)
 
 
+def read_ballots(source: str | Path) -> VoteLog:
+    """Return what a board needs of a source: few columns, as `arena.formats.coded` has them.
+
+    Raises
+    ------
+    ArenaError
+        As `load_votes`.
+    """
+    tail = followed(source)
+    try:
+        tail.look()
+    finally:
+        tail.close()
+    return VoteLog(str(source), *tail.votes(), tail.failures)
+
+
+def followed(source: str | Path) -> "Tail | Reread":
+    """Return what follows the votes of a source; nothing is read yet.
+
+    Raises
+    ------
+    ArenaError
+        If there is no such database.
+    """
+    if is_database(source) or Path(source).suffix.lower() in DATABASE_ENDINGS:
+        from arena.logtail import Tail  # noqa: PLC0415  # a file needs no SQL
+
+        return Tail(source)
+    return Reread(Path(source))
+
+
+class Reread:
+    """The votes of a file, read again whenever it has changed; `arena.logtail.Tail` for files."""
+
+    gone = False  # another file in its place is one that has changed
+
+    def __init__(self, path: Path) -> None:
+        self.seen: tuple[int, ...] = ()
+        self.failures: Failures = {}
+        self._path = path
+        self._log: pd.DataFrame | None = None
+
+    def look(self) -> "list[Cast] | None":
+        """Read the file if it has changed, and return None then.
+
+        Raises
+        ------
+        ArenaError
+            If the file is missing, or no vote log that we know.
+        """
+        from arena.formats.coded import read_coded  # noqa: PLC0415  # pandas takes its time
+
+        found = self._path.stat() if self._path.is_file() else None
+        state = () if found is None else (found.st_mtime_ns, found.st_size)
+        if self._log is not None and state == self.seen:
+            return []
+        self._log, self.seen = read_coded(self._path), state
+        return None
+
+    def votes(self) -> "tuple[pd.DataFrame, pd.DataFrame]":
+        """Return the votes in force and those that do not count, with why in `set_aside`."""
+        if self._log is None:
+            self.look()
+        log = cast("pd.DataFrame", self._log)
+        counts = log["in_force"].to_numpy()
+        if counts.all():
+            return log, log.iloc[:0]
+        aside = log[~counts]
+        reasons = aside["set_aside"].astype("str").fillna("no reason given")
+        return log[counts], aside.assign(set_aside=reasons)
+
+    def close(self) -> None:
+        """Do nothing: the file is closed after each reading."""
+
+
 def is_database(source: str | Path) -> bool:
     """Return whether a source is a database: by its URL, or by what SQLite says of the file."""
     if "://" in str(source):
@@ -77,13 +154,12 @@ def _from_database(source: str | Path, *, conversations: bool) -> VoteLog:
     from arena.logquery import log_counts, read_log  # noqa: PLC0415  # a file needs no SQL
 
     votes = read_log(source, conversations=conversations)
-    counts = log_counts(source)
     aside = votes.iloc[:0].assign(set_aside="")
-    if counts["set_aside"]:
+    if log_counts(source)["set_aside"]:
         every = read_log(source, conversations=conversations, in_force=False)
         aside = _standing(every, votes["seq"])
         aside = aside[aside["set_aside"].notna()].reset_index(drop=True)
-    return VoteLog(str(source), votes, aside, counts["failures"])
+    return VoteLog(str(source), votes, aside)
 
 
 def _standing(every: "pd.DataFrame", counting: "pd.Series[Any]") -> "pd.DataFrame":

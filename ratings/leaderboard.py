@@ -121,14 +121,31 @@ def leaderboard(
     """
     fit = bradley_terry(PairCounts.of(votes))
     new = clustered(fit, votes) if can_cluster(votes) else None
-    n_orders = order_count(len(votes)) if orders is None else orders
-    band = redrawn = None
-    if n_orders:
-        band = elo_orders(votes, orders=n_orders, seed=seed)
-        half = min(max(n_orders // 2, FEWEST_ORDERS), n_orders)
-        redrawn = elo_orders(votes, orders=half, resample=True, seed=seed)
+    band, redrawn = elo_bands(votes, orders=orders, seed=seed)
     elo = elo_ratings(votes)
     return leaderboard_of(fit, elo, rank_by=rank_by, new=new, band=band, redrawn=redrawn, seed=seed)
+
+
+def elo_bands(
+    votes: Votes, *, orders: int | None = None, seed: int = 0
+) -> tuple[EloOrders | None, EloOrders | None]:
+    """Return Elo over orders of the votes, and over orders of redrawn votes.
+
+    Parameters
+    ----------
+    votes : Votes
+        In any order.
+    orders : int, optional
+        As `leaderboard` takes it; 0 gives neither.
+    seed : int, default 0
+        The same seed gives the same orders.
+    """
+    n_orders = order_count(len(votes)) if orders is None else orders
+    if not n_orders:
+        return None, None
+    half = min(max(n_orders // 2, FEWEST_ORDERS), n_orders)
+    band = elo_orders(votes, orders=n_orders, seed=seed)
+    return band, elo_orders(votes, orders=half, resample=True, seed=seed)
 
 
 def leaderboard_of(

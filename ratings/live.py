@@ -14,10 +14,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import bradley_terry
+from ratings.bradley_terry import BradleyTerry, bradley_terry
 from ratings.counts import PairCounts
 from ratings.elo import elo_ratings, elo_update
+from ratings.intervals import Uncertainty
 from ratings.leaderboard import Leaderboard, RankBy, leaderboard_of
+from ratings.orders import EloOrders
 from ratings.votes import OUTCOMES, Outcome, Votes
 
 
@@ -61,11 +63,35 @@ class LiveBoard:
         elo[a], elo[b] = elo_update(float(elo[a]), float(elo[b]), outcome)
         return type(self)(PairCounts(models, seats), elo, self.start)
 
-    def leaderboard(self, *, rank_by: RankBy = "rating") -> tuple[Leaderboard, Self]:
+    def leaderboard(
+        self,
+        *,
+        rank_by: RankBy = "rating",
+        new: Uncertainty | None = None,
+        band: EloOrders | None = None,
+        redrawn: EloOrders | None = None,
+        seed: int = 0,
+    ) -> tuple[Leaderboard, Self]:
         """Return the table, and the board from which the next fit starts closer.
 
-        ``lower`` and ``upper`` are those of these votes only, and the band of Elo is left out.
+        Parameters
+        ----------
+        rank_by : {"rating", "elo"}, default "rating"
+            Bradley-Terry rating or Elo in log order.
+        new, band, redrawn, seed : optional
+            What every vote is needed for, made of these votes or of those a moment ago:
+            `ratings.leaderboard.leaderboard_of`. Without ``new``, or where votes since have
+            changed which models can be compared, ``lower`` and ``upper`` are those of these votes
+            only; without ``band`` the one of Elo is left out.
         """
         fit = bradley_terry(self.counts, start=self.start)
-        board = leaderboard_of(fit, self.elo, rank_by=rank_by)
+        if new is not None and not _same_groups(fit, new):
+            new = None
+        board = leaderboard_of(
+            fit, self.elo, rank_by=rank_by, new=new, band=band, redrawn=redrawn, seed=seed
+        )
         return board, type(self)(self.counts, self.elo, fit.ratings)
+
+
+def _same_groups(fit: BradleyTerry, uncertainty: Uncertainty) -> bool:
+    return bool((np.isnan(uncertainty.covariance) == ~fit.groups.together).all())

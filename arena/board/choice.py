@@ -4,9 +4,13 @@ What is then made of them is not known here.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LIVE: Final = ""  # the study of battles that belong to none
 
@@ -24,14 +28,10 @@ class Choice:
 
     def of(self, log: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of `log` that the choice is about."""
-        keep = pd.Series(data=True, index=log.index)
-        if self.study is not None:
-            keep &= log["study"].fillna(LIVE) == self.study
-        for name in ("aspect", "language"):
-            value = getattr(self, name)
-            if value is not None:
-                keep &= (log[name] == value).fillna(value=False).astype(bool)
-        return log[keep]
+        keep = np.ones(len(log), dtype=np.bool_)
+        for name, value in self.named().items():
+            keep &= _says(log[name], value, unless_said=name == "study" and value == LIVE)
+        return log if keep.all() else log[keep]
 
     def named(self) -> dict[str, str]:
         """Return the choices that were made."""
@@ -41,11 +41,21 @@ class Choice:
 
 def counting(votes: pd.DataFrame) -> tuple[pd.DataFrame, str, dict[str, int]]:
     """Return the votes that count together, whose they are, and why the others do not."""
-    blind = votes["anony"].fillna(value=True).astype(bool)
-    kinds = votes["rater_kind"].fillna("human")
-    present = [kind for kind in ("human", *OTHERS) if (kinds[blind] == kind).any()]
+    blind = votes["anony"].fillna(value=True).to_numpy(dtype=np.bool_)
+    of_kind = {
+        kind: blind & _says(votes["rater_kind"], kind, unless_said=kind == "human")
+        for kind in ("human", *OTHERS)
+    }
+    present = [kind for kind, rows in of_kind.items() if rows.any()]
     raters = present[0] if present else "human"
-    left_out = {OTHERS[kind]: int((blind & (kinds == kind)).sum()) for kind in present[1:]}
+    left_out = {OTHERS[kind]: int(of_kind[kind].sum()) for kind in present[1:]}
     if not blind.all():
         left_out["with the names shown"] = int((~blind).sum())
-    return votes[blind & (kinds == raters)].reset_index(drop=True), raters, left_out
+    own = of_kind[raters]
+    return votes if own.all() else votes[own], raters, left_out
+
+
+def _says(column: "pd.Series[str]", value: str, *, unless_said: bool) -> "NDArray[np.bool_]":
+    """Return which rows have a value; with `unless_said`, also those that say nothing."""
+    rows = (column == value).fillna(value=False).to_numpy(dtype=np.bool_)
+    return rows | column.isna().to_numpy() if unless_said else rows

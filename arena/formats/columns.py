@@ -4,7 +4,7 @@ A log comes as a data frame whose index still counts the rows of its file, so th
 name the place. Which file it came from, and how that file spells an outcome, is not known here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -36,6 +36,7 @@ OURS: Final = (
 COLUMNS: Final = (*PUBLIC, *OURS)
 # An export with `--all` says in two more columns which rows count, and if not, why.
 STANDING: Final = ("in_force", "set_aside")
+_TYPES: Final = {CONVERSATIONS: "object", WHOLE: "Int64", NUMBER: "float64", TRUTH: "boolean"}
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,38 @@ class Problem:
     says: str
 
 
-def conform(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return `frame` with exactly the columns of the log, and the rows that are no votes."""
+def conform(frame: pd.DataFrame, only: Sequence[str] = ()) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return `frame` with exactly the columns of the log, and the rows that are no votes.
+
+    With `only`, those of them that `frame` has, and nothing is said of the others.
+    """
     problems: list[Problem] = []
     columns: dict[str, Any] = {}
-    extra = [name for name in STANDING if name in frame]
-    for name in (*COLUMNS, *extra):
-        raw = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+    named = [name for name in only if name in frame]
+    named = named or [*COLUMNS, *(name for name in STANDING if name in frame)]
+    for name in named:
+        if name not in frame:
+            columns[name] = _unknown(name, frame.index)
+            continue
+        raw = frame[name]
         columns[name], bad = _typed(name, raw)
         problems += [
             Problem(int(row), f"{name} is {_quoted(raw[row])}, not {_wanted(name)}") for row in bad
         ]
     log = pd.DataFrame(columns, index=frame.index)
-    if log["seq"].isna().all():  # a foreign log: the order of the file is the order of the votes
+    if (
+        not only and log["seq"].isna().all()
+    ):  # a foreign log: the order of the file is the order of the votes
         log["seq"] = pd.array(range(1, len(log) + 1), dtype="Int64")
     problems += _no_votes(log)
     return log, sorted(problems, key=lambda problem: problem.row)
+
+
+def _unknown(name: str, index: "pd.Index[Any]") -> "pd.Series[Any]":
+    """Return a column that the file does not have; most foreign logs have few of ours."""
+    dtype = next((dtype for names, dtype in _TYPES.items() if name in names), "str")
+    # pandas makes NaN of None, also among objects, unless it comes in a list
+    return pd.Series([None] * len(index) if dtype == "object" else None, index=index, dtype=dtype)
 
 
 def _typed(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
@@ -78,6 +95,9 @@ def _typed(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any
 
 def as_text(raw: "pd.Series[Any]") -> "pd.Series[str]":
     """Return a column as text in which an empty entry is missing; 8.0 reads as 8."""
+    if isinstance(raw.dtype, pd.CategoricalDtype):  # each name is read once
+        names = as_text(pd.Series(raw.cat.categories)).array
+        return pd.Series(names.take(raw.cat.codes.to_numpy(), allow_fill=True), index=raw.index)
     if isinstance(raw.dtype, pd.StringDtype):
         text = raw.astype("str")
     elif pd.api.types.is_float_dtype(raw.dtype) and (raw.dropna() % 1 == 0).all():
@@ -97,8 +117,8 @@ def _spelled(value: object) -> str:
 def each_once(text: "pd.Series[str]", say: Callable[[str], str]) -> "pd.Series[str]":
     """Return a column with `say` of each entry; every distinct entry is said once."""
     codes, said = pd.factorize(text)
-    spoken = pd.Series([say(str(entry)) for entry in said], dtype="str").reindex(codes)
-    return pd.Series(spoken.array, index=text.index)
+    spoken = pd.array([say(str(entry)) for entry in said], dtype="str")
+    return pd.Series(spoken.take(codes, allow_fill=True), index=text.index)
 
 
 def _numbers(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[Any]]:
@@ -156,6 +176,8 @@ def _no_votes(log: pd.DataFrame) -> list[Problem]:
     refuse(same, lambda row: f"model_a and model_b are both {_quoted(row['model_a'])}")
     wrong = ~log["winner"].isin(OUTCOMES)
     refuse(wrong, lambda row: _not_one_of("winner", row["winner"], OUTCOMES))
+    if "rater_kind" not in log:
+        return problems
     stranger = log["rater_kind"].notna() & ~log["rater_kind"].isin(RATER_KINDS)
     refuse(stranger, lambda row: _not_one_of("rater_kind", row["rater_kind"], RATER_KINDS))
     return problems

@@ -26,11 +26,15 @@ SEATS: Final = {"left": "model_a", "right": "model_b", "tie": "tie", "both_bad":
 
 @dataclass(frozen=True)
 class Family:
-    """One format: its name, the columns that give it away, and how its rows read."""
+    """One format: its name, the columns that give it away, and how its rows read.
+
+    `row_by_row` says whether a row reads the same without the others.
+    """
 
     name: str
     marks: frozenset[str]
     read: Callable[[pd.DataFrame], pd.DataFrame]
+    row_by_row: bool = True
 
 
 def _respelled(winner: "pd.Series[Any]", spellings: dict[str, str]) -> "pd.Series[str]":
@@ -141,7 +145,7 @@ def _fastchat_talk(state: dict[str, Any]) -> list[dict[str, str]]:
 
 
 FAMILIES: Final = (  # the first whose marks are all there reads the file
-    Family("fastchat", frozenset({"type", "models", "states"}), _fastchat),
+    Family("fastchat", frozenset({"type", "models", "states"}), _fastchat, row_by_row=False),
     Family(
         "arena-55k",
         frozenset({"model_a", "model_b", "winner_model_a", "winner_model_b", "winner_tie"}),

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ import pandas as pd
 from arena.errors import ConfigError, LogError
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+PIECE: Final = 1 << 18  # rows of a Parquet file held at once as names
 BLOCK: Final = 1 << 26  # bytes: no row of a CSV may be longer, conversations included
 
 
@@ -174,22 +175,64 @@ def _line(path: Path, number: int, line: str) -> Any:  # noqa: ANN401  # any JSO
 
 
 def _parquet(path: Path, wanted: Collection[str]) -> Table:
+    file, names, kept = _opened_parquet(path, wanted)
+    return Table(_as_frame(_unbroken(path, lambda: file.read(columns=kept).select(kept))), names)
+
+
+def read_pieces(path: Path, wanted: Collection[str]) -> Iterator[Table]:
+    """Yield a file in pieces of some rows, which count on; what is not Parquet in one.
+
+    Raises
+    ------
+    ConfigError, LogError
+        As `read_table`.
+    """
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        yield read_table(path, wanted)
+        return
     import pyarrow as pa  # noqa: PLC0415  # only Parquet needs it
-    from pyarrow import parquet  # noqa: PLC0415
+
+    file, names, kept = _opened_parquet(path, wanted)
+    batches = file.iter_batches(batch_size=PIECE, columns=kept)
+    rows = 0
+    while rows < file.metadata.num_rows or not rows:
+        batch = _unbroken(path, lambda: next(batches, None))
+        piece = file.schema_arrow.empty_table() if batch is None else pa.table(batch)
+        frame = _as_frame(piece.select(kept))
+        yield Table(frame.set_axis(range(rows, rows + len(frame)), axis=0), names)
+        rows += len(frame)
+        if batch is None:
+            return
+
+
+def _opened_parquet(path: Path, wanted: Collection[str]) -> tuple[Any, tuple[str, ...], list[str]]:
+    """Return a Parquet file, the names of its columns, and those that are wanted."""
+    from pyarrow import parquet  # noqa: PLC0415  # only Parquet needs it
+
+    file = _unbroken(path, lambda: parquet.ParquetFile(path))
+    names = tuple(file.schema_arrow.names)
+    return file, names, [name for name in names if name in wanted]
+
+
+def _unbroken(path: Path, read: Callable[[], Any]) -> Any:  # noqa: ANN401  # pyarrow has no types
+    import pyarrow as pa  # noqa: PLC0415  # only Parquet needs it
 
     try:
-        file = parquet.ParquetFile(path)
-        names = tuple(file.schema_arrow.names)
-        kept = [name for name in names if name in wanted]
-        table = file.read(columns=kept).select(kept)
+        return read()
     except pa.ArrowInvalid as error:
         raise LogError(f"{path}: this is not a Parquet file that can be read ({error}).") from error
+
+
+def _as_frame(table: Any) -> pd.DataFrame:  # noqa: ANN401  # pyarrow has no types
+    import pyarrow as pa  # noqa: PLC0415  # only Parquet needs it
+
     for position, field in enumerate(table.schema):
         if pa.types.is_integer(field.type) and table.column(position).null_count:
             # pandas would make them floats, and 2**53 + 1 another number
             text = table.column(position).cast(pa.string())
             table = table.set_column(position, field.name, text)
-    return Table(table.to_pandas(ignore_metadata=True), names)
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
 
 
 def place(path: Path, row: int) -> str:

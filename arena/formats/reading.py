@@ -59,12 +59,12 @@ def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = F
     """
     path = Path(path)
     table = read_table(path, _wanted(conversations=conversations))
-    family = _family_of(path, table.names)
+    family = family_of(path, table.names)
     log = family.read(table.frame)
     votes, problems = conform(filled(log) if conversations else log)
     if problems:
         if not skip_bad or len({problem.row for problem in problems}) == len(votes):
-            raise LogError(_refusal(path, problems, len(votes)))
+            raise LogError(refusal(path, problems, len(votes)))
         votes = votes.drop(index=list({problem.row for problem in problems}))
     if votes["seq"].notna().all() and not votes["seq"].is_monotonic_increasing:
         votes = votes.sort_values("seq", kind="stable")  # clocks jump; seq is the order
@@ -78,7 +78,14 @@ def _wanted(*, conversations: bool) -> frozenset[str]:
     return wanted if conversations else wanted - LONG
 
 
-def _family_of(path: Path, columns: Sequence[str]) -> Family:
+def family_of(path: Path, columns: Sequence[str]) -> Family:
+    """Return the format that columns give away.
+
+    Raises
+    ------
+    LogError
+        If it is none that we know.
+    """
     if not columns:  # JSON without an entry
         return EMPTY
     for family in FAMILIES:
@@ -90,7 +97,8 @@ def _family_of(path: Path, columns: Sequence[str]) -> Family:
     )
 
 
-def _refusal(path: Path, problems: Sequence[Problem], rows: int) -> str:
+def refusal(path: Path, problems: Sequence[Problem], rows: int) -> str:
+    """Return why nothing was read of a file, with the first rows at fault."""
     bad = len({problem.row for problem in problems})
     first = [f"{place(path, problem.row)}: {problem.says}" for problem in problems[:LISTED]]
     way_out = "Mend the file, or take these rows out of it."

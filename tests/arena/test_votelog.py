@@ -11,7 +11,15 @@ from arena.errors import ConfigError, StoreError
 from arena.formats import COLUMNS
 from arena.store import Store
 from arena.tables import FlagKind
-from arena.votelog import every_vote, export_votes, is_database, listed, load_votes, read_source
+from arena.votelog import (
+    every_vote,
+    export_votes,
+    is_database,
+    listed,
+    load_votes,
+    read_ballots,
+    read_source,
+)
 from ratings.votes import Outcome
 from tests.arena.conftest import open_battle
 
@@ -47,7 +55,26 @@ def test_every_vote_left_out_has_its_reason(database: Path) -> None:
 
 
 def test_a_response_cut_at_the_cap_is_a_failure_of_its_model(database: Path) -> None:
-    assert read_source(database).failures == {"oak": (4, 4), "pine": (0, 4)}
+    failures = read_ballots(database).failures
+    assert {shown.model: said for shown, said in failures.items()} == {
+        "oak": (4, 4),
+        "pine": (0, 4),
+    }
+
+
+def test_a_board_reads_the_same_votes_from_a_database_and_from_its_export(
+    database: Path, tmp_path: Path
+) -> None:
+    export_votes(database, tmp_path / "all.parquet", every=True)
+    there, here = read_ballots(tmp_path / "all.parquet"), read_ballots(database)
+    for name in ("question_id", "item_id", "seq", "anony"):
+        assert there.votes[name].tolist() == here.votes[name].tolist()
+    for name in ("model_a", "model_b", "winner", "judge", "rater_kind", "quantization_b"):
+        assert there.votes[name].astype("str").tolist() == here.votes[name].astype("str").tolist()
+    reasons = [
+        dict(zip(log.aside["seq"], log.aside["set_aside"], strict=True)) for log in (there, here)
+    ]
+    assert reasons[0] == reasons[1] == dict(zip((2, 3, 4), REASONS.values(), strict=True))
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
