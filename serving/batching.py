@@ -6,11 +6,12 @@ gone, a cancelled request. Knows neither text nor retries.
 
 import asyncio
 import itertools
+import logging
 import threading
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -21,53 +22,18 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 
 from serving.cache import CacheShape
 from serving.engine import EngineError, FailureKind
+from serving.estimate import has_flash
+from serving.gate import Gate
 from serving.lora import AdapterBank
 from serving.sampling import BatchSampler, Draw
 from serving.spec import Sampling
 from serving.tokens import SourceDiedError, TokenRequest
 
+log = logging.getLogger(__name__)
+
+FAST_BLOCKS = 32  # of a request, for the fast path of flash attention, unless more is asked for
 LOOK_S = 0.5  # seconds between two looks at whether the thread still lives
 START_S = 120.0  # seconds that the first forward pass may take
-
-
-class Gate:
-    """Lets requests in while there are blocks for them, in the order they came."""
-
-    def __init__(self, free: int) -> None:
-        self._free = free
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    @asynccontextmanager
-    async def hold(self, need: int) -> AsyncIterator[None]:
-        """Wait for ``need`` blocks and give them back at the end."""
-        if self._waiting or self._free < need:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((need, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._give(need)
-                raise
-        else:
-            self._free -= need
-        try:
-            yield
-        finally:
-            self._give(need)
-
-    def _give(self, blocks: int) -> None:
-        self._free += blocks
-        while self._waiting:
-            need, turn = self._waiting[0]
-            if turn.done():  # its reader left
-                self._waiting.popleft()
-            elif need <= self._free:
-                self._waiting.popleft()
-                self._free -= need
-                turn.set_result(None)
-            else:
-                return
 
 
 class Batcher:
@@ -93,22 +59,24 @@ class Batcher:
         if not model._can_set_attn_implementation():  # noqa: SLF001 -- the library asks it too
             # The library would go on, and requests would read each other's text.
             raise ValueError(f"{type(model).__name__} has an attention of its own")
+        if len(set(getattr(model, "hf_device_map", {}).values())) > 1:
+            # The library's cache lies on one device, and so must all layers.
+            raise ValueError(f"it lies on {model.hf_device_map}")
+        _use_flash(model)
         self._manager = model.init_continuous_batching(
             generation_config=_greedy(self._eos),
-            continuous_batching_config=ContinuousBatchingConfig(
-                num_blocks=shape.blocks,
-                page_size=shape.page_tokens,
-                max_batch_tokens=shape.batch_tokens,
-                max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),
-                # The same text means other keys and values under another adapter.
-                allow_block_sharing=False,
-                auto_switch_to_flash=model.device.type == "cuda",
-                # Samplers must see the logits of the batch they were told of.
-                use_async_batching=False,
-                use_cuda_graph=False,
-            ),
+            continuous_batching_config=_settings(shape),
         )
         self._manager.logit_processor = _Processors(bank)
+
+    @property
+    def footprint(self) -> int:
+        """Bytes of the cache and of what the library keeps beside it."""
+        processor = self._manager.batch_processor
+        kept = vars(processor.inputs_and_outputs).values()
+        tensors = [tensor for value in kept for tensor in _tensors(value)]
+        storages = [t.untyped_storage() for t in (*tensors, processor.cache.cache_tensor)]
+        return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
     def start(self) -> None:
         """Start the library's thread and run one short request through it; blocks.
@@ -222,6 +190,53 @@ class Batcher:
 def _greedy(eos: list[int]) -> GenerationConfig:
     """Return settings without processors: the sampler leaves one token, the library takes it."""
     return GenerationConfig(do_sample=False, eos_token_id=eos)  # type: ignore[no-untyped-call]
+
+
+def _settings(shape: CacheShape) -> ContinuousBatchingConfig:
+    """Return the library's settings, each said: its own guesses are for one model on a card.
+
+    What is not said here it resolves in `continuous_batching/initialization.py`; the reasons are
+    from there, from `cache.py` and from `model_runner.py` beside it (transformers 5.23).
+    """
+    longest = shape.blocks_for(shape.tokens // shape.requests)
+    return ContinuousBatchingConfig(
+        num_blocks=shape.blocks,
+        page_size=shape.page_tokens,
+        max_batch_tokens=shape.batch_tokens,
+        max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),
+        # It checks its needs against this share of what is free. The pool has done so already, and
+        # keeps a reserve; less than all would refuse the last model that fits.
+        max_memory_percent=1.0,
+        # The fast path of flash attention serves requests of up to so many blocks. Unset it is 32,
+        # and set it warns where there is no flash attention.
+        max_blocks_per_request=longest if longest > FAST_BLOCKS else None,
+        # The same text means other keys and values under another adapter.
+        allow_block_sharing=False,
+        # It would take kernels from the hub if it may, which is code from elsewhere.
+        auto_switch_to_flash=False,
+        # Samplers must see the logits of the batch they were told of; and it doubles the inputs.
+        use_async_batching=False,
+        # A graph would replay the numbers that the sampler rolled when it was captured.
+        use_cuda_graph=False,
+    )
+
+
+def _use_flash(model: Any) -> None:  # noqa: ANN401 -- any architecture
+    """Let a model on a card use flash attention if it is installed: no masks, no repeated heads."""
+    if model.device.type != "cuda" or not has_flash() or not model._supports_flash_attn:  # noqa: SLF001
+        return
+    three = find_spec("flash_attn_interface") is not None
+    try:
+        model.set_attn_implementation("flash_attention_3" if three else "flash_attention_2")
+    except (ImportError, ValueError) as refusal:  # too old a card, or a width it has no kernel for
+        log.warning("no flash attention for %s: %s", type(model).__name__, refusal)
+
+
+def _tensors(value: object) -> list[torch.Tensor]:
+    """Return the tensors in an attribute of the library's, which may be a table of them."""
+    if isinstance(value, dict):
+        return [tensor for inner in value.values() for tensor in _tensors(inner)]
+    return [value] if isinstance(value, torch.Tensor) else []
 
 
 class _Processors(ContinuousBatchingLogitsProcessorList):

@@ -13,8 +13,11 @@ from serving.spec import ModelSpec
 
 CONTEXT_TOKENS = 4096  # unless the roster says more: room for 128,000 tokens fills a card
 CPU_PAGE, GPU_PAGE = 32, 256  # tokens in a block; fast attention on a GPU wants 256
-CPU_BATCH, GPU_BATCH = 256, 2048  # tokens of one forward pass
+# Tokens of one forward pass. Without flash attention the library keeps a mask of this many rows
+# over the whole cache; with its own default of 8192 that mask would take a gigabyte.
+CPU_BATCH, GPU_BATCH = 256, 2048
 SPARE_BLOCKS = 2  # that the library adds for padding
+INDEX = 8  # bytes of the place of one token in the cache
 
 
 def context_of(spec: ModelSpec, trained: int | None) -> int:
@@ -59,14 +62,51 @@ class CacheShape:
         """
         return bytes_per_token(config, width) * (self.blocks + SPARE_BLOCKS) * self.page_tokens
 
+    def inputs(self, width: int, *, masked: bool) -> int:
+        """Return what the library keeps beside the cache to say which tokens see which.
+
+        Parameters
+        ----------
+        width : int
+            Bytes of one number of the model.
+        masked : bool
+            Whether the attention needs a mask; flash attention needs none.
+        """
+        reach = self.blocks * self.page_tokens + self.batch_tokens
+        return reach * INDEX + (self.batch_tokens * reach * width if masked else 0)
+
+    def working(self, config: Mapping[str, Any], width: int, *, flash: bool) -> int:
+        """Return about what one forward pass takes at most while it runs, on a card.
+
+        The largest are the keys and values read back from the cache, which attention without flash
+        repeats for each head, and what one layer makes of a whole batch of tokens.
+        """
+        config = config.get("text_config") or config
+        heads, pairs, size = heads_of(config)
+        hidden = config.get("hidden_size") or config.get("n_embd") or 0
+        inner = config.get("intermediate_size") or config.get("n_inner") or 4 * hidden
+        at_once = 2 * pairs if flash else 2 * heads + pairs
+        reach = self.blocks * self.page_tokens
+        words = config.get("vocab_size") or 0
+        tokens = self.batch_tokens * (2 * hidden + (heads + 2 * pairs) * size + 3 * inner) * width
+        # Logits in full floats, and twice more while a token is drawn.
+        logits = 2 * self.requests * words * 4 * 3
+        return reach * at_once * size * width + tokens + logits
+
+
+def heads_of(config: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return the heads of attention, the heads with keys and values, and the width of one."""
+    heads = config.get("num_attention_heads") or config.get("n_head") or 0
+    hidden = config.get("hidden_size") or config.get("n_embd") or 0
+    if not heads:
+        return 0, 0, 0
+    pairs = config.get("num_key_value_heads") or heads
+    return heads, pairs, config.get("head_dim") or hidden // heads
+
 
 def bytes_per_token(config: Mapping[str, Any], width: int) -> int:
     """Return the bytes of keys and values of one token in all layers."""
     config = config.get("text_config") or config
     layers = config.get("num_hidden_layers") or config.get("n_layer") or 0
-    heads = config.get("num_attention_heads") or config.get("n_head") or 0
-    hidden = config.get("hidden_size") or config.get("n_embd") or 0
-    if not heads:
-        return 0
-    pairs = config.get("num_key_value_heads") or heads
-    return int(2 * layers * pairs * (config.get("head_dim") or hidden // heads) * width)
+    _, pairs, size = heads_of(config)
+    return int(2 * layers * pairs * size * width)

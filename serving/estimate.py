@@ -6,6 +6,7 @@ Knows the layouts of bitsandbytes; knows no budget.
 import json
 import struct
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ NF4_BLOCK = 64  # weights that share one scale
 NF4_OUTER = 256  # scales that share one scale of their own
 # Only the matrices of linear layers are quantized: not the first and last, nor fused experts.
 WHOLE = ("embed", "lm_head", "wte", "wpe", "experts")
+FLASH = ("flash_attn", "flash_attn_interface")
 HALF = 2  # bytes
 FULL = 4  # bytes
 
@@ -29,12 +31,20 @@ class Estimate:
 
     weights: int
     cache: int
+    """Keys and values, and the masks and indices of the tokens in them."""
     adapter: int = 0
+    working: int = 0
+    """What a forward pass takes on a card while it runs; main memory gives it back each time."""
+
+    @property
+    def held(self) -> int:
+        """What it holds as long as it is loaded."""
+        return self.weights + self.cache + self.adapter
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.cache + self.adapter
+        return self.held + self.working
 
 
 def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
@@ -56,15 +66,18 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
         weights = sum(_bytes(*tensor, spec.quantization, width) for tensor in tensors)
         trained = config.get("max_position_embeddings") or config.get("n_positions")
         shape = CacheShape.of(context_of(spec, trained), spec.batch, cuda=cuda)
-        return Estimate(weights, shape.bytes(config, width), adapter_bytes(spec))
+        flash = cuda and has_flash()
+        cache = shape.bytes(config, width) + shape.inputs(width, masked=not flash)
+        working = shape.working(config, width, flash=flash) if cuda else 0
+        return Estimate(weights, cache, adapter_bytes(spec, width), working)
     except (OSError, ValueError, KeyError, struct.error) as error:
         raise EngineError(
             FailureKind.BACKEND, f"{spec.name}: cannot read the checkpoint {folder}: {error}"
         ) from error
 
 
-def adapter_bytes(spec: ModelSpec) -> int:
-    """Return about what a model's adapter takes, from the size of its file.
+def adapter_bytes(spec: ModelSpec, width: int = FULL) -> int:
+    """Return what a model's adapter takes, its numbers being ``width`` bytes wide.
 
     Raises
     ------
@@ -74,12 +87,18 @@ def adapter_bytes(spec: ModelSpec) -> int:
     if spec.adapter is None:
         return 0
     try:
-        return (Path(spec.adapter) / "adapter_model.safetensors").stat().st_size
-    except OSError as error:
+        tensors = _tensors(Path(spec.adapter) / "adapter_model.safetensors")
+    except (OSError, ValueError, struct.error) as error:
         raise EngineError(
             FailureKind.BACKEND,
-            f"{spec.name}: cannot read the adapter {spec.adapter}: {error.strerror}",
+            f"{spec.name}: cannot read the adapter {spec.adapter}: {error}",
         ) from error
+    return sum(prod(shape) for _, shape in tensors) * width
+
+
+def has_flash() -> bool:
+    """Tell whether flash attention is installed; its kernels are never fetched from the hub."""
+    return any(find_spec(package) is not None for package in FLASH)
 
 
 def folder_of(spec: ModelSpec) -> Path:

@@ -98,7 +98,13 @@ class AdapterBank:
             if layer not in self._hooks:
                 hook = modules[layer].register_forward_hook(self._hook_of(layer))
                 self._hooks[layer] = hook
-        self._adapters = {**self._adapters, name: adapter}
+        # A model may lie on several devices, and a matrix works where its layer is.
+        homes = {layer: modules[layer].weight.device for layer in adapter.layers}
+        layers = {
+            layer: (down.to(homes[layer]), up.to(homes[layer]))
+            for layer, (down, up) in adapter.layers.items()
+        }
+        self._adapters = {**self._adapters, name: Adapter(layers, adapter.scale)}
 
     def remove(self, name: str) -> None:
         """Forget an adapter."""

@@ -36,12 +36,14 @@ class Weights:
         self.loaded = load(spec, cpu_threads=cpu_threads)
         cuda = self.loaded.model.device.type == "cuda"
         self.shape = CacheShape.of(self.loaded.context_tokens, spec.batch, cuda=cuda)
+        self._on_card = cuda
         self._bank = AdapterBank(self.loaded.model)
         self._users: set[str] = set()
         self._lock = threading.Lock()
         name = str(spec.checkpoint)
         first = _source(name, self.loaded, self.shape, self._bank)
         batched = isinstance(first, Batcher)
+        self.footprint = bytes_of(self.loaded.model) + self._cache(first)
 
         def again() -> TokenSource:
             _free_memory()
@@ -51,12 +53,14 @@ class Weights:
 
         self.supervisor = Supervisor(name, again, rest_s=rest_s, source=first)
 
-    @property
-    def footprint(self) -> int:
-        """Bytes of weights and key-value cache, without adapters."""
+    def _cache(self, source: TokenSource) -> int:
+        """Return the bytes of the cache, and on a card of what a forward pass will take."""
         model = self.loaded.model
-        cache = self.shape.bytes(model.config.to_dict(), model.dtype.itemsize)
-        return int(model.get_memory_footprint()) + cache
+        config, width = model.config.to_dict(), model.dtype.itemsize
+        flash = "flash" in str(model.config._attn_implementation)  # noqa: SLF001 -- no public name
+        working = self.shape.working(config, width, flash=flash) if self._on_card else 0
+        held = source.footprint if isinstance(source, Batcher) else self.shape.bytes(config, width)
+        return held + working
 
     def join(self, spec: ModelSpec) -> int:
         """Add a user, with its adapter if it has one; return the adapter's bytes."""
@@ -84,6 +88,24 @@ class Weights:
         self.supervisor.stop()
         del self.loaded, self._bank
         _free_memory()
+
+
+def bytes_of(model: torch.nn.Module) -> int:
+    """Return the bytes of a model's tensors, with the scales that quantized ones carry."""
+    tensors = [*model.parameters(), *model.buffers()]
+    for tensor in list(tensors):
+        tensors += _scales(tensor)
+    storages = [tensor.untyped_storage() for tensor in tensors]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+def _scales(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Return what bitsandbytes hangs on a tensor: a scale for each row, or state in two levels."""
+    state = getattr(tensor, "quant_state", None)
+    inner = getattr(state, "state2", None)
+    found = [getattr(tensor, "SCB", None), getattr(state, "offset", None)]
+    found += [getattr(level, name, None) for level in (state, inner) for name in ("absmax", "code")]
+    return [scale for scale in found if isinstance(scale, torch.Tensor)]
 
 
 def _source(name: str, loaded: Loaded, shape: CacheShape, bank: AdapterBank) -> TokenSource:

@@ -1,58 +1,55 @@
-"""The gate before the key-value cache."""
+"""What the library is told before it batches: how much it may take, and what it must not guess."""
 
-import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from serving.batching import Gate
-from tests.serving.virtual_time import virtual_time
+from serving.batching import FAST_BLOCKS, Batcher, _settings
+from serving.cache import CacheShape
+from serving.loading import load
+from serving.lora import AdapterBank
+from serving.spec import ModelSpec
 
 
-@virtual_time
-async def test_requests_enter_in_order_as_there_is_room() -> None:
-    gate, entered = Gate(4), []
-
-    async def pass_through(name: str, need: int, seconds: float) -> None:
-        async with gate.hold(need):
-            entered.append((name, asyncio.get_running_loop().time()))
-            await asyncio.sleep(seconds)
-
-    await asyncio.gather(
-        pass_through("first", 3, 1),
-        pass_through("large", 4, 1),
-        pass_through("small", 1, 1),  # would fit beside the first, but came after the large one
-    )
-    assert entered == [("first", 0), ("large", 1), ("small", 2)]
+def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
+    shape = CacheShape.of(2048, 4, cuda=True)
+    told = _settings(shape)
+    assert (told.num_blocks, told.page_size, told.max_batch_tokens) == (36, 256, 2048)
+    assert told.max_requests_per_batch == 8
+    assert told.max_memory_percent == 1.0
+    assert (told.use_async_batching, told.use_cuda_graph) == (False, False)
+    assert not told.auto_switch_to_flash
 
 
-@virtual_time
-async def test_who_leaves_the_queue_holds_nobody_up() -> None:
-    gate = Gate(1)
-
-    async def wait() -> None:
-        async with gate.hold(1):
-            await asyncio.sleep(10)
-
-    async with gate.hold(1):
-        gone = asyncio.create_task(wait())
-        await asyncio.sleep(1)
-        gone.cancel()
-    async with asyncio.timeout(1), gate.hold(1):
-        pass
+@pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
+def test_long_requests_stay_on_the_fast_path(context: int, *, longer: bool) -> None:
+    shape = CacheShape.of(context, 2, cuda=True)
+    asked = _settings(shape).max_blocks_per_request
+    assert (asked is not None) == longer
+    if longer:
+        assert asked is not None
+        assert asked * shape.page_tokens >= context
+    else:
+        assert FAST_BLOCKS * shape.page_tokens >= context
 
 
-@virtual_time
-async def test_who_leaves_at_the_moment_of_entering_gives_the_room_back() -> None:
-    gate = Gate(1)
+def test_the_footprint_is_what_the_library_allocated(checkpoint: Path) -> None:
+    loaded = load(ModelSpec(name="m", checkpoint=str(checkpoint)))
+    shape = CacheShape.of(128, 2, cuda=False)
+    batcher = Batcher(loaded.model, shape, loaded.eos, AdapterBank(loaded.model))
+    batcher.start()
+    try:
+        config = loaded.model.config.to_dict()
+        expected = shape.bytes(config, 4) + shape.inputs(4, masked=True)
+        assert batcher.footprint == pytest.approx(expected, rel=0.05)
+    finally:
+        batcher.stop()
 
-    async def wait() -> None:
-        async with gate.hold(1):
-            pytest.fail("cancelled before it could enter")
 
-    async with gate.hold(1):
-        gone = asyncio.create_task(wait())
-        await asyncio.sleep(1)
-    gone.cancel()
-    await asyncio.gather(gone, return_exceptions=True)
-    async with asyncio.timeout(1), gate.hold(1):
-        pass
+def test_a_model_that_lies_on_two_devices_is_refused(make_checkpoint: Callable[..., Path]) -> None:
+    model: Any = load(ModelSpec(name="m", checkpoint=str(make_checkpoint()))).model
+    model.hf_device_map = {"model": 0, "lm_head": 1}
+    with pytest.raises(ValueError, match="it lies on"):
+        Batcher(model, CacheShape.of(128, 2, cuda=False), frozenset({2}), AdapterBank(model))

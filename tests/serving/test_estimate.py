@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.shapes import SHAPES, write_shape
 from serving.engine import EngineError
-from serving.estimate import estimate
+from serving.estimate import estimate, has_flash
 from serving.local import build
 from serving.spec import ModelSpec
 
@@ -33,54 +34,48 @@ async def test_the_estimate_is_what_the_engine_takes(
         await engine.close()
 
 
-def test_seven_billion_parameters_take_what_was_measured(tmp_path: Path) -> None:
-    """Figures of a Llama 2 7B shape on the meta device: 12.55, 6.52 and 3.60 GiB."""
-    _write_shapes(tmp_path)
-    measured = {"none": 12.55, "int8": 6.52, "nf4": 3.60}
-    for quantization, gib in measured.items():
+FACTS = {
+    "Llama-2-7B": {"none": 12.55, "int8": 6.52, "nf4": 3.60},
+    "Llama-3.1-8B": {"none": 14.96, "int8": 8.46, "nf4": 5.31},
+    "Qwen2.5-7B": {"none": 14.19, "int8": 8.11, "nf4": 5.17},
+}
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_published_shapes_take_what_the_library_counts_for_them(tmp_path: Path, name: str) -> None:
+    """Gibibytes of weights on a card, counted by transformers on its meta device."""
+    write_shape(tmp_path, SHAPES[name])
+    for quantization, gib in FACTS[name].items():
         spec = ModelSpec.model_validate(
             {"name": "m", "checkpoint": str(tmp_path), "quantization": quantization}
         )
         assert estimate(spec, cuda=True).weights / 2**30 == pytest.approx(gib, rel=0.01)
 
 
-def test_a_token_of_that_shape_takes_half_a_mebibyte_of_cache(tmp_path: Path) -> None:
-    _write_shapes(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "kibibytes"), [("Llama-2-7B", 512), ("Llama-3.1-8B", 128), ("Qwen2.5-7B", 56)]
+)
+def test_the_cache_is_its_tokens_and_the_mask_over_them(
+    tmp_path: Path, name: str, kibibytes: int
+) -> None:
+    write_shape(tmp_path, SHAPES[name])
     spec = ModelSpec(
         name="m", checkpoint=str(tmp_path), context_tokens=2048, output_tokens=99, batch=1
     )
-    tokens = 256 * (2048 // 256 + 1 + 2)
-    assert estimate(spec, cuda=True).cache == tokens * 512 * 1024
+    blocks = 2048 // 256 + 1
+    tokens = 256 * (blocks + 2)
+    reach = 256 * blocks + 2048
+    mask = 0 if has_flash() else 2048 * reach * 2
+    assert estimate(spec, cuda=True).cache == tokens * kibibytes * 1024 + mask + 8 * reach
 
 
-def _write_shapes(folder: Path) -> None:
-    """Write config and header of a Llama 2 7B shape, without its weights."""
-    import json  # noqa: PLC0415 -- here alone
-    import struct  # noqa: PLC0415 -- here alone
-
-    hidden, inner, layers, words = 4096, 11008, 32, 32000
-    shapes = {"model.embed_tokens.weight": [words, hidden], "lm_head.weight": [words, hidden]}
-    shapes["model.norm.weight"] = [hidden]
-    for layer in range(layers):
-        at = f"model.layers.{layer}"
-        for part in "qkvo":
-            shapes[f"{at}.self_attn.{part}_proj.weight"] = [hidden, hidden]
-        shapes[f"{at}.mlp.gate_proj.weight"] = [inner, hidden]
-        shapes[f"{at}.mlp.up_proj.weight"] = [inner, hidden]
-        shapes[f"{at}.mlp.down_proj.weight"] = [hidden, inner]
-        shapes[f"{at}.input_layernorm.weight"] = [hidden]
-        shapes[f"{at}.post_attention_layernorm.weight"] = [hidden]
-    entries = {name: {"dtype": "BF16", "shape": shape} for name, shape in shapes.items()}
-    header = json.dumps({"__metadata__": {"format": "pt"}, **entries}).encode()
-    file = folder / "model.safetensors"
-    file.write_bytes(struct.pack("<Q", len(header)) + header)
-    config = {
-        "num_hidden_layers": layers,
-        "num_attention_heads": 32,
-        "hidden_size": hidden,
-        "max_position_embeddings": 4096,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
+def test_a_forward_pass_needs_room_on_a_card_and_not_in_main_memory(tmp_path: Path) -> None:
+    write_shape(tmp_path, SHAPES["Llama-3.1-8B"])
+    spec = ModelSpec(name="m", checkpoint=str(tmp_path))
+    on_card, in_memory = estimate(spec, cuda=True), estimate(spec)
+    assert on_card.total == on_card.held + on_card.working
+    assert 0.2 < on_card.working / 2**30 < 2
+    assert in_memory.working == 0
 
 
 def test_what_runs_elsewhere_takes_nothing() -> None:
