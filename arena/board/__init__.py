@@ -1,11 +1,10 @@
 """Boards: what votes say about models, made anew from the log each time.
 
 `choice` says which votes count together, `table` is the board, `making` hands votes to `ratings`,
-`rows` mends what came back, `chance` says how far predictions miss, `plain` writes numbers as JSON
-has them. How a board is printed or drawn is not known here.
+`rows` mends what came back, `judged` says how far ratings explain the votes and `sway` what else
+does, `plain` writes numbers as JSON has them. How a board is printed or drawn is not known here.
 """
 
-from arena.board.chance import Miss
 from arena.board.choice import LIVE, Choice
 from arena.board.making import board_of, boards_by
 from arena.board.plain import plain
@@ -19,7 +18,6 @@ __all__ = [
     "Choice",
     "Heat",
     "Kind",
-    "Miss",
     "RankBy",
     "board_of",
     "boards_by",

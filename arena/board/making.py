@@ -5,9 +5,7 @@ not known here.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
@@ -16,11 +14,8 @@ from arena.board.rows import sure_only, unrated_by_elo
 from arena.board.table import Board, RankBy
 from arena.errors import ConfigError, LogError
 from arena.votelog import VoteLog, read_source
-from ratings.leaderboard import Leaderboard, leaderboard
-from ratings.ranks import told_apart
+from ratings.leaderboard import leaderboard
 from ratings.votes import Votes
-
-NAMED: Final = 4  # neighbouring pairs named in the warning
 
 
 def board_of(
@@ -50,7 +45,6 @@ def board_of(
     rows, unsure = sure_only(unrated_by_elo(made.rows))
     rows = rows.assign(failure_rate=_failure_rates(rows["model"], log, choice, counted))
     notes = [*made.notes, *unsure]
-    doubtful = _doubtful(made, rank_by)
     if raters != "human":
         notes.insert(0, f"Every vote here was cast {OTHERS[raters]}; no person judged anything.")
     return Board(
@@ -59,41 +53,11 @@ def board_of(
         set_aside=set_aside,
         rows=rows,
         settings={**made.settings, **choice.named(), "raters": raters},
-        interval=made.interval,
         notes=tuple(notes),
-        warning=_warning(doubtful, rank_by),
         log=counted,
         raters=raters,
-        doubtful=doubtful,
-        groups=dict(zip(made.fit.models, made.fit.groups.of_model.tolist(), strict=True)),
+        made=made,
     )
-
-
-def _warning(doubtful: tuple[tuple[str, str], ...], rank_by: RankBy) -> str | None:
-    """Return the sentence on neighbours that cannot be told apart; a few of many by name."""
-    if not doubtful:
-        return None
-    cause = "the order of the votes alone could swap these neighbours"
-    if rank_by == "rating":
-        cause = "these votes cannot tell these neighbours apart"
-    named = ", ".join(f"{better} and {worse}" for better, worse in doubtful[:NAMED])
-    more = f", and {len(doubtful) - NAMED} more" if len(doubtful) > NAMED else ""
-    return f"At 95 %, {cause}: {named}{more}."
-
-
-def _doubtful(made: Leaderboard, rank_by: RankBy) -> tuple[tuple[str, str], ...]:
-    """Return the neighbours in the table that the votes, or for Elo their order, cannot part."""
-    rows = made.rows
-    if rank_by == "rating":
-        place = {model: code for code, model in enumerate(made.fit.models)}
-        codes = [place[model] for model in rows["model"]]
-        apart = told_apart(made.fit.ratings, made.uncertainty, made.settings["level"])
-        apart |= ~made.fit.groups.together  # no comparison, no doubt
-        doubt = [not apart[upper, lower] for upper, lower in pairwise(codes)]
-    else:
-        doubt = [*(rows["rank_low"].shift(-1) <= rows["rank"])][:-1]
-    pairs = pairwise(rows["model"])
-    return tuple(pair for pair, doubtful in zip(pairs, doubt, strict=True) if doubtful)
 
 
 def _nothing(log: VoteLog, choice: Choice, set_aside: dict[str, int]) -> str:

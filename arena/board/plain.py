@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 _WHOLE: Final = frozenset(
-    {"rank", "rank_low", "rank_high", "votes", "wins", "losses", "ties", "both_bad"}
+    {"rank", "rank_low", "rank_high", "rank_low_all", "rank_high_all", "group"}
+    | {"votes", "wins", "losses", "ties", "both_bad"}
 )
 
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from arena.board.chance import Miss, miss_of
+from arena.board.judged import judged
 from arena.board.plain import plain
+from arena.board.sway import Swayed, swayed_by
 from ratings.agreement import Agreement, agreement
-from ratings.counts import PairCounts
+from ratings.calibration import Calibration, HeldOut, calibration, held_out
+from ratings.doubts import Doubts
+from ratings.leaderboard import Leaderboard
 from ratings.votes import Votes
 from ratings.winrate import predicted_rates, win_rates
 
@@ -29,6 +32,7 @@ ROW_COLUMNS: Final = (
     *("rank", "rank_low", "rank_high", "model", "rating", "lower", "upper"),
     *("lower_these", "upper_these", "votes", "wins", "losses", "ties", "both_bad"),
     *("win_rate", "failure_rate", "elo", "elo_mean", "elo_low", "elo_high"),
+    *("elo_low_all", "elo_high_all", "group", "p_best", "rank_low_all", "rank_high_all"),
 )
 
 
@@ -40,6 +44,7 @@ class Heat:
     models: tuple[str, ...]
     cells: "NDArray[np.float64]"
     votes: "NDArray[np.float64]"
+    stands_out: "NDArray[np.bool_]"  # no luck, at a false discovery rate of 5 %
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +56,36 @@ class Board:
     set_aside: Mapping[str, int]
     rows: pd.DataFrame
     settings: Mapping[str, Any]
-    interval: str
     notes: tuple[str, ...]
-    warning: str | None
     log: pd.DataFrame
     raters: str  # human, simulated or model: whose votes count here
-    doubtful: tuple[tuple[str, str], ...]  # neighbours that cannot be told apart, best first
-    groups: Mapping[str, int]  # models of different groups share no scale; -1 stands alone
+    made: Leaderboard  # what the rows were made from
 
     @property
     def counted(self) -> int:
         """How many votes made the ratings."""
         return len(self.log)
+
+    @property
+    def interval(self) -> str:
+        """What the interval of a rating means."""
+        return self.made.interval
+
+    @property
+    def doubts(self) -> Doubts:
+        """The neighbours that cannot be told apart."""
+        return self.made.doubts
+
+    @cached_property
+    def groups(self) -> dict[str, int]:
+        """The group of each model; those of different groups share no scale, -1 stands alone."""
+        fit = self.made.fit
+        return dict(zip(fit.models, fit.groups.of_model.tolist(), strict=True))
+
+    @property
+    def n_groups(self) -> int:
+        """How many sets of models are rated, each on a scale of its own."""
+        return self.made.fit.groups.n_groups
 
     @cached_property
     def ballots(self) -> Votes:
@@ -75,15 +98,27 @@ class Board:
         return agreement(self.ballots, seed=0)
 
     @cached_property
-    def miss(self) -> Miss:
+    def calibration(self) -> Calibration:
         """How far win rates are from those predicted by the numbers that rank the models."""
-        counts = PairCounts.of(self.ballots)
-        return miss_of(counts, self._predicted(counts.models, self.settings["rank_by"]))
+        fit = self.made.fit
+        by_elo = self.settings["rank_by"] == "elo"
+        return calibration(fit, self._predicted(fit.models, "elo") if by_elo else None)
 
-    @property
-    def n_groups(self) -> int:
-        """How many sets of models are rated, each on a scale of its own."""
-        return max(self.groups.values(), default=-1) + 1
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """What ratings of some questions say about votes on the others."""
+        return held_out(self.ballots)
+
+    @cached_property
+    def swayed(self) -> tuple[Swayed, ...]:
+        """What swayed the raters besides the models, where the votes tell and are not too many."""
+        return swayed_by(self.log, self.ballots)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The rows with all of `ROW_COLUMNS`, and scores after them."""
+        rows = self.rows.join(self.made.chances, on="model")
+        return rows[[*ROW_COLUMNS, *(name for name in rows if name not in ROW_COLUMNS)]]
 
     def _predicted(self, models: tuple[str, ...], by: RankBy) -> "NDArray[np.float64]":
         """Return predicted win rates; between models without a common scale there are none."""
@@ -103,15 +138,17 @@ class Board:
 
     def heat(self, kind: Kind, *, by: RankBy = "rating") -> Heat:
         """Return a heat map, models in the order of the table."""
-        actual = win_rates(self.ballots)
+        actual = win_rates(self.made.fit.counts)
         order = [actual.models.index(name) for name in self.rows["model"]]
         grid = np.ix_(order, order)
-        values = actual.rate[grid]
+        values, stands_out = actual.rate[grid], self.calibration.stands_out[grid]
         models = tuple(actual.models[place] for place in order)
         if kind != "actual":
             predicted = self._predicted(models, by)
             values = predicted if kind == "predicted" else values - predicted
-        return Heat(kind, models, values, actual.count[grid])
+        if kind == "predicted":  # a prediction cannot miss itself
+            stands_out = np.zeros_like(stands_out)
+        return Heat(kind, models, values, actual.count[grid], stands_out)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the board as `arena leaderboard --format json` prints it."""
@@ -123,6 +160,9 @@ class Board:
             "settings": plain(dict(self.settings)),
             "interval": self.interval,
             "notes": list(self.notes),
-            "warning": self.warning,
-            "rows": [plain(row) for row in self.rows[list(ROW_COLUMNS)].to_dict("records")],
+            "warning": self.made.warning,
+            "doubtful": [pair._asdict() for pair in self.doubts.pairs],
+            "calibration": plain(judged(self.calibration, self.held_out)),
+            "swayed_by": [plain(vars(each)) for each in self.swayed],
+            "rows": [plain(row) for row in self.table[list(ROW_COLUMNS)].to_dict("records")],
         }

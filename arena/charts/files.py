@@ -20,7 +20,10 @@ from arena.charts.heat import (
     drawing,
     figure,
     in_script,
+    legend,
     limits,
+    outlined,
+    paleness,
     plotly_script,
 )
 from arena.errors import ConfigError
@@ -37,6 +40,8 @@ PAPER: Final = "#ffffff"
 INK: Final = "#1b1f24"
 PAD: Final = 0.15  # inches around the drawing
 EMPTY: Final = "#f1efe9"  # a pair that never met
+FADED: Final = 0.75  # of its colour, what a cell without votes would lose
+EDGE: Final = 0.46  # of a cell, from its middle to the outline
 
 
 def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
@@ -57,13 +62,16 @@ def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
 
 
 def _write_csv(heat: Heat, path: Path, _: str) -> None:
+    """Write the cells, then the votes of each pair, then which pairs stand out."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["model", *heat.models])
-        for model, row in zip(heat.models, heat.cells, strict=True):
-            table.writerow(
-                [model, *("" if np.isnan(value) else repr(float(value)) for value in row)]
-            )
+        beside = [f"{what}: {name}" for what in ("votes", "stands out") for name in heat.models]
+        table.writerow(["model", *heat.models, *beside])
+        for model, *parts in zip(heat.models, heat.cells, heat.votes, heat.stands_out, strict=True):
+            values, votes, stands_out = parts
+            cells = ["" if np.isnan(value) else repr(float(value)) for value in values]
+            counts = [str(int(number)) for number in votes]
+            table.writerow([model, *cells, *counts, *(str(int(one)) for one in stands_out)])
 
 
 def _write_image(kind: str, metadata: dict[str, None]) -> Callable[[Heat, Path, str], None]:
@@ -88,9 +96,11 @@ def _fonts() -> list[str]:
 
 
 def _drawn(heat: Heat, title: str) -> "Figure":
-    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  # slow to import
+    from matplotlib.cm import ScalarMappable  # noqa: PLC0415  # slow to import
+    from matplotlib.colors import LinearSegmentedColormap, Normalize  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415  # no window, no global state
     from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
 
     size = len(heat.models)
     side = max(4.2, 0.42 * size + 2.4)  # inches: a cell holds two digits
@@ -100,9 +110,15 @@ def _drawn(heat: Heat, title: str) -> "Figure":
     axes = figure.add_subplot()
     colours = LinearSegmentedColormap.from_list("evenhand", [LOW, PAPER, HIGH], bad=EMPTY)
     low, high = limits(heat.kind)
-    image = axes.imshow(heat.cells, cmap=colours, vmin=low, vmax=high)
+    faded = np.where(np.isnan(heat.cells), 1.0, 1.0 - FADED * paleness(heat))
+    axes.imshow(heat.cells, cmap=colours, vmin=low, vmax=high, alpha=faded)
     _label(axes, heat, title)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6)
+    for row, column in outlined(heat):
+        axes.add_patch(
+            Rectangle((column - EDGE, row - EDGE), 2 * EDGE, 2 * EDGE, fill=False, edgecolor=INK)
+        )
+    scale = ScalarMappable(Normalize(low, high), colours)  # the image's own would fade with it
+    bar = figure.colorbar(scale, ax=axes, shrink=0.6)
     bar.outline.set_visible(False)
     ticks = np.linspace(low, high, 5)
     sign = "+" if heat.kind == "residual" else ""
@@ -114,7 +130,7 @@ def _drawn(heat: Heat, title: str) -> "Figure":
 def _label(axes: "Axes", heat: Heat, title: str) -> None:
     size = len(heat.models)
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
-    axes.set_xlabel("against")
+    axes.set_xlabel("\n".join(["against", *legend(heat)]))
     small = 9 if size <= WRITTEN else 6
     axes.set_xticks(range(size), heat.models, rotation=90, fontsize=small)
     axes.set_yticks(range(size), heat.models, fontsize=small)
@@ -138,6 +154,7 @@ def _write_page(heat: Heat, path: Path, title: str) -> None:
         "plotly": plotly_script().read_text(encoding="utf-8"),
         "drawing": drawing(),
         "figure": in_script(figure(heat)),
+        "legend": escape(" ".join(legend(heat))),
     }
     for name, part in parts.items():
         page = page.replace("{{ " + name + " }}", part)

@@ -40,7 +40,7 @@
   }
 
   function draw(box) {
-    const { kind, cells, pale } = JSON.parse(box.dataset.figure);
+    const { kind, cells, pale, outlined } = JSON.parse(box.dataset.figure);
     const card = colour("--card", "#fff");
     const ink = colour("--ink", "#1b1f24");
     const mute = colour("--mute", "#667085");
@@ -89,6 +89,12 @@
     const upper = { ...veil, z: pale.map((row, i) => row.map((v, j) => (cells.z[i][j] === null ? null : v))) };
     const side = Math.max(box.clientWidth - margin - 14, 120);
     const height = small ? side : Math.min(side, models * 54);
+    const edge = small ? 0.5 : 0.47; // of a cell, inside its gap
+    const frames = outlined.map(([row, column]) => ({
+      type: "rect", xref: "x", yref: "y", layer: "above", fillcolor: "rgba(0,0,0,0)",
+      x0: column - edge, x1: column + edge, y0: row - edge, y1: row + edge,
+      line: { color: ink, width: small ? 1.2 : 2 },
+    }));
     const axis = {
       tickvals: places, ticktext: short, showgrid: false, zeroline: false, fixedrange: true,
       tickfont: { color: mute, size, family: FONT }, ticks: "", automargin: false,
@@ -105,6 +111,7 @@
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: FONT },
+        shapes: frames,
         dragmode: false,
       },
       { displayModeBar: false, responsive: true, scrollZoom: false },

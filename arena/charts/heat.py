@@ -14,7 +14,9 @@ from arena.board import Heat, Kind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEW_VOTES: Final = 20  # cells with fewer are drawn paler
+# Cells with fewer votes are drawn paler: their win rates are uncertain by 18 points and more, and
+# even a pair that is 21 points off stands out in one of eight cases only.
+FEW_VOTES: Final = 20
 WRITTEN: Final = 24  # with more models than this the cells are too small for numbers
 RESIDUAL_SPAN: Final = 0.3  # differences beyond 30 points share the strongest colour
 
@@ -46,6 +48,21 @@ def paleness(heat: Heat) -> "NDArray[np.float64]":
     return np.asarray(1.0 - np.minimum(heat.votes / FEW_VOTES, 1.0))
 
 
+def legend(heat: Heat) -> list[str]:
+    """Return what has to be said of the cells that this heat map has."""
+    said = []
+    if paleness(heat)[~np.isnan(heat.cells)].any():
+        said.append(f"Pale: fewer than {FEW_VOTES} votes.")
+    if heat.stands_out.any():
+        said.append("Outlined: no luck, at a false discovery rate of 5 %.")
+    return said
+
+
+def outlined(heat: Heat) -> list[tuple[int, int]]:
+    """Return row and column of the cells that stand out."""
+    return [(int(row), int(column)) for row, column in np.argwhere(heat.stands_out)]
+
+
 def figure(heat: Heat, *, hover: str | None = None) -> dict[str, Any]:
     """Return a heat map as plotly has it, without colours: the page sets them for day and night.
 
@@ -71,7 +88,12 @@ def figure(heat: Heat, *, hover: str | None = None) -> dict[str, Any]:
     }
     if not small:
         cells["texttemplate"] = "%{text}"
-    return {"kind": heat.kind, "cells": cells, "pale": paleness(heat).round(3).tolist()}
+    return {
+        "kind": heat.kind,
+        "cells": cells,
+        "pale": paleness(heat).round(3).tolist(),
+        "outlined": outlined(heat),
+    }
 
 
 HOVERS: Final[dict[Kind, str]] = {
@@ -79,7 +101,7 @@ HOVERS: Final[dict[Kind, str]] = {
     "actual": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
     "wins %{customdata[3]} % of %{customdata[2]} votes, ties half<extra></extra>",
     "predicted": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-    "should win %{customdata[3]} %<extra></extra>",
+    "should win %{customdata[3]} %, %{customdata[2]} votes<extra></extra>",
     "residual": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
     "%{customdata[3]} points, %{customdata[2]} votes<extra></extra>",
 }

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 AXIS: Final = 33  # cells of the drawn interval
 BAR: Final = 12  # cells of the bar of won, tied and lost votes
-NAMED: Final = 4  # neighbouring pairs named before "and n more"
 NARROW: Final = 80  # columns of the smallest terminal that we lay out for
 SHORT: Final = 14  # cells that a model's name keeps at least
 TO: Final = "\N{EN DASH}"  # between two places
@@ -44,7 +43,7 @@ def show(board: "Board", out: Console, *, heading: str | None = None) -> None:
     """Print a board: what was counted, the table, and how far to trust it."""
     out.print()
     out.print(Text.assemble((heading or board.source, "bold"), "   ", (_counted(board), "dim")))
-    table = _table(_columns(board.rows), out.width)
+    table = _table(_columns(board), out.width)
     out.print(table)
     wide = max(min(out.width, out.measure(table).maximum), NARROW)
     for line in _remarks(board):
@@ -82,8 +81,9 @@ class Column:
         return sum(width + 2 for width in self.widths)
 
 
-def _columns(rows: "pd.DataFrame") -> list[Column]:
+def _columns(board: "Board") -> list[Column]:
     """Return the columns in the order in which they are given up last when room is short."""
+    rows, several = board.rows, has_groups(board)
     records = rows.to_dict("records")
 
     def column(where: int, head: Text, cell: Cell, *, left: bool = False) -> Column:
@@ -93,7 +93,7 @@ def _columns(rows: "pd.DataFrame") -> list[Column]:
     counts = ("wins", "ties", "both_bad", "losses")
     return [
         column(1, Text("Rank"), lambda row: Text(place(row))),
-        column(2, Text("Model"), lambda row: Text(row["model"], "bold"), left=True),
+        column(2, Text("Model"), lambda row: _model(row, several=several), left=True),
         column(3, Text("Rating"), lambda row: _split(row["rating"])),
         column(5, Text("95 % interval"), lambda row: _range(row["lower"], row["upper"])),
         column(7, Text("Elo, K = 16"), _elo),
@@ -116,6 +116,16 @@ def _columns(rows: "pd.DataFrame") -> list[Column]:
 def _score(records: list[dict[Any, Any]], name: str) -> Column:
     cells = [(Text(_number(row[name], digits=3)),) for row in records]
     return Column(12, (Text(name.removeprefix(SCORE)),), cells)
+
+
+def has_groups(board: "Board") -> bool:
+    """Return whether places are counted within groups, so that each has to say in which."""
+    return board.n_groups > 1 and board.settings["rank_by"] == "rating"
+
+
+def _model(row: dict[Any, Any], *, several: bool) -> Text:
+    group = f"  group {row['group']}" if several and row["group"] else ""
+    return Text.assemble((row["model"], "bold"), (group, "dim"))
 
 
 def _table(columns: list[Column], width: int) -> Table:
@@ -235,7 +245,9 @@ class Axis:
 
 
 def _remarks(board: "Board") -> Iterator[Text]:
-    yield Text(f"Interval: {board.interval}. ± at Elo: the order of the same votes alone.", "dim")
+    from arena.web.board_judged import judged_said, swayed_said  # noqa: PLC0415  # brings the board
+
+    yield Text(f"Interval: {board.interval}. {_bands(board)}", "dim")
     found = board.agreement
     if found.items:
         said = (
@@ -243,16 +255,21 @@ def _remarks(board: "Board") -> Iterator[Text]:
             f"({found.chance:.3f} by chance), on {found.items:,} items rated twice or more."
         )
         yield Text(said, "dim")
-    if board.doubtful:
-        yield Text.assemble(("! ", "yellow"), doubt(board.doubtful, len(board.rows)))
-    for note in board.notes:
-        yield Text.assemble(("! ", "yellow"), note)
+    for said in (*judged_said(board), *swayed_said(board)):
+        yield Text(said, "dim")
+    for note in (board.made.warning, *board.notes):
+        if note:
+            yield Text.assemble(("! ", "yellow"), note)
 
 
-def doubt(pairs: Sequence[tuple[str, str]], models: int) -> str:
-    """Return the sentence about neighbours that cannot be told apart, at most four by name."""
-    named = ", ".join(f"{better} and {worse}" for better, worse in pairs[:NAMED])
-    more = f", and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
-    return (
-        f"{len(pairs)} of {models - 1} neighbouring pairs cannot be told apart yet: {named}{more}."
+def _bands(board: "Board") -> str:
+    """Say what stands behind the sign at Elo, and how much more redrawn votes would add."""
+    rows = board.rows
+    if rows["elo_low"].isna().all():
+        return "Elo without its band over orders."
+    alone, both = (
+        float((rows[f"elo_high{part}"] - rows[f"elo_low{part}"]).mean() / 2)
+        for part in ("", "_all")
     )
+    said = f"± at Elo: the order of the same votes alone, {alone:.0f} points on average"
+    return f"{said}; {both:.0f} with the luck of the votes."

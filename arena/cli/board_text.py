@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from arena.cli.board_table import TO, place
+from arena.cli.board_table import TO, has_groups, place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,11 +49,8 @@ def as_csv(boards: Mapping[str, "Board"], *, by: str | None = None) -> str:
 
 def table_rows(board: "Board") -> "pd.DataFrame":
     """Return the rows with the columns that the public face promises, and scores after them."""
-    from arena.board import ROW_COLUMNS  # noqa: PLC0415  # brings pandas
-
-    scores = [name for name in board.rows if str(name).startswith("score: ")]
-    rows = board.rows[[*ROW_COLUMNS, *scores]]
-    return rows.rename(columns={name: str(name).removeprefix("score: ") for name in scores})
+    rows = board.table
+    return rows.rename(columns={name: str(name).removeprefix("score: ") for name in rows})
 
 
 def as_latex(board: "Board", *, heading: str | None = None) -> str:
@@ -62,8 +59,20 @@ def as_latex(board: "Board", *, heading: str | None = None) -> str:
     lines = [f"% {heading or board.source}: {board.votes} votes, {board.counted} counted"]
     lines += [f"% interval: {board.interval}", r"\begin{tabular}{rlrcrrcr}", r"\toprule"]
     lines += [rf"{head} \\", r"\midrule"]
-    lines += [_latex_row(row) for row in board.rows.to_dict("records")]
+    several, before = has_groups(board), None
+    for row in board.rows.to_dict("records"):
+        if several and row["group"] != before:
+            lines += [] if before is None else [r"\midrule"]
+            lines += [_group_line(row["group"], head.count("&") + 1)]
+            before = row["group"]
+        lines.append(_latex_row(row))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _group_line(group: int, columns: int) -> str:
+    """Return the line above models that are compared only among themselves."""
+    said = f"Group {group}: ranked only among themselves" if group else "Not comparable"
+    return rf"\multicolumn{{{columns}}}{{l}}{{\emph{{{said}}}}} \\"
 
 
 def _latex_row(row: dict[Any, Any]) -> str:

@@ -164,7 +164,11 @@ def heatmap(
         chosen = _choice(study, aspect, language)
         board = board_of(source, choice=chosen, rank_by=ratings.value, orders=0)
         write_heat(board.heat(kind.value, by=ratings.value), output)
-    typer.echo(f"{output}: {kind.value} win rates of {len(board.rows)} models.", err=True)
+        from arena.web.board_judged import judged_said  # noqa: PLC0415
+
+        said = [f"{output}: {kind.value} win rates of {len(board.rows)} models."]
+        said += judged_said(board)
+    typer.echo("\n".join(said), err=True)
 
 
 def register(app: typer.Typer) -> None:

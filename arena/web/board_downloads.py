@@ -24,7 +24,7 @@ _NUMBERED: Final = {"question_id": "question", "judge": "rater", "item_id": "ite
 
 def table_csv(board: Board) -> bytes:
     """Return the table as CSV."""
-    rows = board.rows[list(ROW_COLUMNS)]
+    rows = board.table[list(ROW_COLUMNS)]
     return str(rows.to_csv(index=False, lineterminator="\n")).encode()
 
 

@@ -7,16 +7,16 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from arena.board import Board, RankBy
-from arena.charts.heat import figure, in_script
+from arena.board import KINDS, Board, RankBy
+from arena.charts.heat import FEW_VOTES, figure, in_script
 from arena.questions import ASPECTS
+from arena.web.board_judged import judged_said, swayed_said
 from arena.web.board_notes import notes_said
 from arena.web.board_words import board_words
 
 AXIS: Final = 260  # units of the drawn interval
 EDGE: Final = 16  # units left free on either side for the numbers of the axis
 BAR: Final = 132  # units of the bar of won, tied and lost votes
-NAMED: Final = 3  # pairs named in the warning
 TICKS: Final = 5  # at most, on the axis
 KNOWN_FAILURES: Final = 0.005  # a share that rounds to no per cent is not shown
 TO: Final = "\N{EN DASH}"  # between two places
@@ -27,7 +27,7 @@ LANGUAGES: Final = {"en": "English", "zh": "中文"}
 def board_view(board: Board, lang: str) -> dict[str, Any]:
     """Return everything that the template shows of a board."""
     words, rank_by = board_words(lang), board.settings["rank_by"]
-    rows = board.rows.to_dict("records")
+    rows = board.table.to_dict("records")
     axis = Axis([r["lower"] for r in rows] + [r["upper"] for r in rows])
     clustered = board.interval.startswith("clustered")
     return {
@@ -38,12 +38,14 @@ def board_view(board: Board, lang: str) -> dict[str, Any]:
         "interval": words["interval_new" if clustered else "interval_these"],
         "rows": [_row(row, board, axis, words) for row in rows],
         "heats": _heats(board, words, rank_by),
+        "judged": judged_said(board, lang),
+        "swayed": swayed_said(board, lang),
     }
 
 
 def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the four figures at the top with what they mean."""
-    found, miss = board.agreement, board.miss
+    found, fit = board.agreement, board.calibration
     stored = words["counted"].format(stored=f"{board.votes:,}")
     if board.set_aside:
         aside = words["set_aside"].format(n=f"{sum(board.set_aside.values()):,}")
@@ -56,8 +58,8 @@ def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:
         if found.items
         else (NONE, words["agreement_none"]),
         (f"{raters:,}", said),
-        (f"{100 * miss.mean:.1f}", words["miss"].format(chance=f"{100 * miss.by_chance:.1f}"))
-        if miss.pairs
+        (_points(fit.mad), words["miss"].format(chance=_points(fit.floor)))
+        if fit.pairs
         else (NONE, words["miss_none"]),
     ]
 
@@ -67,7 +69,7 @@ def _warnings(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[s
     said = []
     if board.raters != "human":
         said.append(words["simulated" if board.raters == "simulated" else "by_models"])
-    if board.doubtful:
+    if board.doubts.pairs:
         said.append(_doubt(board, words, rank_by))
     said += notes_said(board, words)
     if board.rows["rating"].isna().any():
@@ -82,17 +84,29 @@ def _warnings(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[s
 
 
 def _doubt(board: Board, words: Mapping[str, str], rank_by: RankBy) -> str:
-    pairs = board.doubtful
-    named = [words["pair"].format(a=better, b=worse) for better, worse in pairs[:NAMED]]
-    listed = words["between"].join(named)
-    if len(pairs) > NAMED:
-        listed += words["more_pairs"].format(n=len(pairs) - NAMED)
-    key = "doubt_many" if len(pairs) > 1 else "doubt_one"
-    if len(pairs) == len(board.rows) - 1 and len(pairs) > 1:
-        key = "doubt_all"
-    space = "" if words["between"] == "、" else " "
-    why = words["doubt_rank" if rank_by == "rating" else "doubt_elo"]
-    return words[key].format(n=len(pairs), pairs=listed) + space + why
+    """Return the sentences on neighbours in doubt: which, what would help, where it shows."""
+    found, elo = board.doubts, "_elo" if rank_by == "elo" else ""
+    runs = found.runs
+    named = [
+        words["pair" if len(run) == 2 else "run"].format(a=run[0], b=run[-1])  # noqa: PLR2004  # a pair
+        for run in runs
+    ]
+    said = [
+        words[f"doubt{elo}"].format(
+            n=len(found.pairs),
+            of=found.neighbours,
+            each=words[f"doubt_each{elo}"] if len(found.pairs) > len(runs) else "",
+            pairs=words["then"].join(named),
+        )
+    ]
+    votes, settled = found.settled_by
+    if settled:
+        key = "settled_all" if settled == len(found.pairs) else "settled_some"
+        key = "settled_one" if len(found.pairs) == 1 else key
+        said.append(words[key].format(votes=f"{votes:,}", n=settled))
+    if not elo:
+        said.append(words["doubt_rank"])
+    return ("" if words["between"] == "、" else " ").join(said)
 
 
 class Axis:
@@ -124,6 +138,7 @@ def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, s
     failed = row["failure_rate"]
     return {
         "rank": place(row),
+        "best": _best(row, board, words),
         "model": row["model"],
         "group": _group(row["model"], board, words),
         "quantization": words.get(f"quantization_{quantization}", quantization),
@@ -132,6 +147,14 @@ def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, s
         "interval": _interval(row, axis, words),
         "elo": _rounded(row["elo"]),
         "band": _rounded((row["elo_high"] - row["elo_low"]) / 2),
+        "band_said": ""
+        if math.isnan(row["elo_low_all"])
+        else words["band_said"].format(
+            low=_rounded(row["elo_low"]),
+            high=_rounded(row["elo_high"]),
+            low_all=_rounded(row["elo_low_all"]),
+            high_all=_rounded(row["elo_high_all"]),
+        ),
         "votes": f"{row['votes']:,}",
         "bar": _bar(row),
         "bar_said": words["bar_said"].format(**{str(k): v for k, v in row.items()}),
@@ -147,6 +170,14 @@ def _group(model: str, board: Board, words: Mapping[str, str]) -> str:
     return "" if one_scale or group < 0 else words["group"].format(n=group + 1)
 
 
+def _best(row: Mapping[Any, Any], board: Board, words: Mapping[str, str]) -> str:
+    """Return the chance to be the best; nothing without a rating, or ranked by something else."""
+    if math.isnan(row["p_best"]) or board.settings["rank_by"] == "elo":
+        return ""
+    key = "best_said" if board.n_groups == 1 else "best_of_group_said"
+    return words[key].format(n=f"{100 * row['p_best']:.0f}")
+
+
 def place(row: Mapping[Any, Any]) -> str:
     """Return a model's place, as a range where neighbours cannot be told apart."""
     rank, low, high = (float(row[name]) for name in ("rank", "rank_low", "rank_high"))
@@ -157,6 +188,10 @@ def place(row: Mapping[Any, Any]) -> str:
 
 def _shown(share: float) -> bool:
     return not math.isnan(share) and share >= KNOWN_FAILURES
+
+
+def _points(share: float) -> str:
+    return NONE if math.isnan(share) else f"{100 * share:.1f}"
 
 
 def _rounded(value: float) -> str:
@@ -194,17 +229,21 @@ def _bar(row: Mapping[Any, Any]) -> list[tuple[str, float, float]]:
 
 def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict[str, str]]:
     heats = []
-    chance = NONE if math.isnan(board.miss.by_chance) else f"{100 * board.miss.by_chance:.1f}"
-    for kind in ("actual", "predicted", "residual"):
+    for kind in KINDS:
         heat = board.heat(kind, by=rank_by)
         title = words["predicted_elo" if (kind, rank_by) == ("predicted", "elo") else kind]
         hover = f"{words[f'hover_{kind}']}<extra></extra>"
         said = words["heat_said"].format(title=title, n=len(heat.models))
+        notes = [words[f"{kind}_note"].format(few=FEW_VOTES)]
+        if heat.stands_out.any():
+            notes.append(words["outlined"])
+        elif kind == "residual":
+            notes.append(words["none_outlined"])
         heats.append(
             {
                 "kind": kind,
                 "title": title,
-                "note": words[f"{kind}_note"].format(chance=chance),
+                "note": ("" if words["between"] == "、" else " ").join(notes),
                 "said": said,
                 "figure": in_script(figure(heat, hover=hover)),
             }

@@ -47,18 +47,19 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "实际与预测胜率相差的百分点：票数尚不足",
     ),
     # the warning
-    "doubt_one": (
-        "One neighbouring pair cannot be told apart yet ({pairs}).",
-        "有一对相邻模型尚无法区分（{pairs}）。",
+    "doubt": (
+        "{n} of {of} neighbouring pairs cannot be told apart yet (95 %){each}: {pairs}.",
+        "{of} 对相邻模型中有 {n} 对尚无法区分（95 %）{each}：{pairs}。",
     ),
-    "doubt_many": (
-        "{n} neighbouring pairs cannot be told apart yet ({pairs}).",
-        "有 {n} 对相邻模型尚无法区分（{pairs}）。",
+    "doubt_elo": (
+        (
+            "Another order of the same votes could swap {n} of {of} neighbouring pairs "
+            "(95 %){each}: {pairs}."
+        ),
+        "同样的票换个顺序，就可能使 {of} 对相邻模型中的 {n} 对互换名次（95 %）{each}：{pairs}。",
     ),
-    "doubt_all": (
-        "No two neighbours can be told apart yet ({pairs}).",
-        "任何相邻的两个模型都尚无法区分（{pairs}）。",
-    ),
+    "doubt_each": (", each from the next", "，依次相邻"),
+    "doubt_each_elo": (", each with the next", "，依次相邻"),
     "doubt_rank": (
         (
             "Their ranks are shown as ranges; in Elo their places may change with the order of the "
@@ -66,13 +67,22 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         ),
         "它们的名次以范围表示；在 Elo 中，同样的票换个顺序名次就可能改变。",
     ),
-    "doubt_elo": (
-        "The order of the same votes alone could swap them.",
-        "仅改变同样这些票的顺序，就可能使它们互换名次。",
+    "settled_one": (
+        "About {votes} more votes like these would settle it.",
+        "再有约 {votes} 张类似的票即可区分。",
+    ),
+    "settled_all": (
+        "About {votes} more votes like these would settle all of them.",
+        "再有约 {votes} 张类似的票即可全部区分。",
+    ),
+    "settled_some": (
+        "About {votes} more votes like these would settle {n} of them; the rest may stay open.",
+        "再有约 {votes} 张类似的票即可区分其中 {n} 对；其余可能仍无法区分。",
     ),
     "pair": ("{a} and {b}", "{a} 与 {b}"),
+    "run": ("{a} to {b}", "{a} 至 {b}"),
+    "then": ("; ", "；"),
     "between": (", ", "、"),
-    "more_pairs": (", and {n} more", "，以及另外 {n} 对"),
     # notes: why numbers are missing
     "apart": (
         "Group {n}, rated and ranked only among themselves: {models}.",
@@ -157,6 +167,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "胜 {wins}，平 {ties}，都不好 {both_bad}，负 {losses}",
     ),
     "win_rate": ("Win rate", "胜率"),
+    "best_said": ("the best of all: {n} %", "真正最好的概率：{n} %"),
+    "best_of_group_said": ("the best of its group: {n} %", "组内真正最好的概率：{n} %"),
+    "band_said": (
+        "{low} to {high} with other orders, {low_all} to {high_all} with other votes too",
+        "换个投票顺序为 {low} 至 {high}，若票也重新抽取则为 {low_all} 至 {high_all}",
+    ),
     "interval_said": ("{lower} to {upper}", "{lower} 至 {upper}"),
     "interval_none": ("no interval can be given", "无法给出区间，票数不足"),
     "failed": ("{n} % failed", "{n} % 失败"),
@@ -172,16 +188,27 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     # heat maps
     "actual": ("Actual win rate", "实际胜率"),
     "actual_note": (
-        "Row against column, ties half. Pale cells: few votes.",
-        "行对列，平局计一半。浅色：票数少。",
+        "Row against column, ties half. Pale cells: fewer than {few} votes.",
+        "行对列，平局计一半。浅色：不足 {few} 票。",
     ),
     "predicted": ("Predicted from ratings", "由评分预测"),
     "predicted_elo": ("Predicted from Elo", "由 Elo 预测"),
     "predicted_note": ("What the ratings alone would expect.", "仅凭评分的预期。"),
     "residual": ("Difference, in points", "差值（百分点）"),
-    "residual_note": (
-        "Actual less predicted; chance alone gives about {chance}.",
-        "实际减预测；仅随机即约有 {chance}。",
+    "residual_note": ("Actual less predicted.", "实际减预测。"),
+    "outlined": (
+        "Outlined: no luck, at a false discovery rate of 5 %.",
+        "加框：在 5 % 的错误发现率下并非偶然。",
+    ),
+    "none_outlined": (
+        "No cell stands out at a 5 % false discovery rate.",
+        "在 5 % 的错误发现率下没有异常的格子。",
+    ),
+    "judged": ("Do the ratings explain the votes?", "评分能解释这些票吗？"),
+    "swayed": ("What else swayed the raters", "还有什么影响了评分者"),
+    "swayed_note": (
+        "In points of rating, with 95 % intervals. An association is not a cause.",
+        "以评分的分数计，附 95 % 区间。相关并非因果。",
     ),
     "hover_actual": (
         (
@@ -194,8 +221,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         ),
     ),
     "hover_predicted": (
-        "<b>%{customdata[0]}</b> against %{customdata[1]}<br>should win %{customdata[3]} %",
-        "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>预期胜 %{customdata[3]} %",
+        (
+            "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+            "should win %{customdata[3]} %, %{customdata[2]} votes"
+        ),
+        (
+            "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
+            "预期胜 %{customdata[3]} %，%{customdata[2]} 票"
+        ),
     ),
     "hover_residual": (
         (

@@ -89,7 +89,8 @@ def _made(log: VoteLog, choice: Choice, rank_by: RankBy) -> Board | None:
         board = board_of(log, choice=choice, rank_by=rank_by)
     except LogError:  # nothing counts
         return None
-    _ = board.agreement, board.miss  # computed here, and not on the event loop
+    # computed here, and not on the event loop
+    _ = board.agreement, board.calibration, board.held_out, board.swayed, board.table
     return board
 
 

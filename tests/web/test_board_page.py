@@ -73,12 +73,24 @@ async def test_the_table_says_what_the_command_says(site: Site) -> None:
 
 
 async def test_what_cannot_be_told_apart_is_said_in_words(site: Site) -> None:
-    assert "5 neighbouring pairs cannot be told apart yet (alder-13b-nf4 and" in await site.page()
+    page = await site.page()
+    assert "5 of 7 neighbouring pairs cannot be told apart yet (95 %), each from the next:" in page
+    assert "About 780 more votes like these would settle 2 of them; the rest may stay open." in page
+
+
+async def test_how_far_the_ratings_explain_the_votes_is_said_in_words(site: Site) -> None:
+    page = await site.page()
+    assert "by 4.5 points on average; 4.3 would be expected from chance alone." in page
+    assert "No cell stands out at a 5 % false discovery rate." in page
+    assert "Pale cells: fewer than 20 votes." in page
+    assert "Seat A gained" in page
+    assert 'title="the best of all: ' in page
 
 
 async def test_the_page_speaks_chinese(site: Site) -> None:
     page = await site.page(**{"Accept-Language": "zh-CN,zh;q=0.9"})
-    assert "有 5 对相邻模型尚无法区分" in page
+    assert "7 对相邻模型中有 5 对尚无法区分" in page
+    assert "仅随机即应有 4.3" in page
     assert "neighbouring" not in page
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ NAN = float("nan")
 def heat() -> Heat:
     values = np.array([[NAN, 0.75, 1 / 3], [0.25, NAN, NAN], [2 / 3, NAN, NAN]])
     votes = np.array([[0, 4, 30], [4, 0, 0], [30, 0, 0]])
-    return Heat("actual", ("oak", "</script>", "松树"), values, votes.astype(float))
+    stands_out = np.zeros((3, 3), dtype=bool)
+    stands_out[0, 2] = stands_out[2, 0] = True
+    return Heat("actual", ("oak", "</script>", "松树"), values, votes.astype(float), stands_out)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +48,16 @@ def test_the_csv_holds_the_numbers_to_the_last_digit(heat: Heat, tmp_path: Path)
     write_heat(heat, tmp_path / "heat.csv")
     with (tmp_path / "heat.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.reader(file))
-    assert table[0] == ["model", *heat.models]
-    assert table[1] == ["oak", "", "0.75", repr(1 / 3)]
+    assert table[0][:4] == ["model", *heat.models]
+    assert table[1][:4] == ["oak", "", "0.75", repr(1 / 3)]
+
+
+def test_the_csv_has_the_votes_and_what_stands_out_beside_them(heat: Heat, tmp_path: Path) -> None:
+    write_heat(heat, tmp_path / "heat.csv")
+    with (tmp_path / "heat.csv").open(encoding="utf-8", newline="") as file:
+        oak = next(csv.DictReader(file))
+    assert [oak[f"votes: {model}"] for model in heat.models] == ["0", "4", "30"]
+    assert [oak[f"stands out: {model}"] for model in heat.models] == ["0", "0", "1"]
 
 
 def test_the_page_stands_alone_and_no_name_breaks_out(heat: Heat, tmp_path: Path) -> None:
@@ -61,12 +72,33 @@ def test_an_image_says_the_numbers(heat: Heat, tmp_path: Path) -> None:
     drawing = (tmp_path / "heat.svg").read_text(encoding="utf-8")
     for said in ("What happened", "<!-- 75 -->", "<!-- 33 -->", "<!-- against -->"):
         assert said in drawing
+    for said in ("Pale: fewer than 20 votes.", "Outlined: no luck"):
+        assert said in drawing
+
+
+def test_a_pair_that_stands_out_is_framed_and_a_cell_of_few_votes_is_pale(
+    heat: Heat, tmp_path: Path
+) -> None:
+    unframed = replace(heat, stands_out=np.zeros((3, 3), dtype=bool))
+    drawn = set()
+    for shown in (heat, unframed, replace(heat, votes=heat.votes * 5)):
+        write_heat(shown, tmp_path / "heat.png", title="Same")
+        drawn.add((tmp_path / "heat.png").read_bytes())
+    assert len(drawn) == 3
+
+
+def test_the_page_has_the_frames_and_the_legend(heat: Heat, tmp_path: Path) -> None:
+    write_heat(heat, tmp_path / "heat.html")
+    page = (tmp_path / "heat.html").read_text(encoding="utf-8")
+    assert '"outlined":[[0,2],[2,0]]' in page
+    assert "<p>Pale: fewer than 20 votes. Outlined: no luck" in page
 
 
 def test_many_models_are_drawn_without_numbers(tmp_path: Path) -> None:
     models = tuple(f"model {n}" for n in range(30))
     values = np.full((30, 30), 0.25)
-    write_heat(Heat("residual", models, values, values), tmp_path / "heat.svg")
+    none = np.zeros((30, 30), dtype=bool)
+    write_heat(Heat("residual", models, values, values, none), tmp_path / "heat.svg")
     assert "<!-- +25 -->" not in (tmp_path / "heat.svg").read_text(encoding="utf-8")
 
 

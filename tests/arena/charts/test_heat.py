@@ -1,16 +1,26 @@
 """What a heat map shows: whole numbers in the cells, pale where votes are few."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from arena.board import Heat
-from arena.charts.heat import cell_texts, drawing, figure, in_script, paleness, plotly_script
+from arena.charts.heat import (
+    cell_texts,
+    drawing,
+    figure,
+    in_script,
+    legend,
+    paleness,
+    plotly_script,
+)
 
 NAN = float("nan")
 VALUES = np.array([[NAN, 0.254], [-0.05, NAN]])
 VOTES = np.array([[0.0, 5.0], [40.0, 0.0]])
+NONE = np.zeros((2, 2), dtype=bool)
 
 
 @pytest.mark.parametrize(
@@ -21,25 +31,34 @@ VOTES = np.array([[0.0, 5.0], [40.0, 0.0]])
     ],
 )
 def test_cells_show_whole_points(kind: str, texts: list[list[str]]) -> None:
-    heat = Heat(kind, ("oak", "pine"), VALUES, VOTES)  # type: ignore[arg-type]  # one of the kinds
+    heat = Heat(kind, ("oak", "pine"), VALUES, VOTES, NONE)  # type: ignore[arg-type]  # one of the kinds
     assert cell_texts(heat) == texts
 
 
 def test_cells_fade_with_few_votes() -> None:
-    faded = paleness(Heat("actual", ("oak", "pine"), VALUES, VOTES))
+    faded = paleness(Heat("actual", ("oak", "pine"), VALUES, VOTES, NONE))
     assert faded.tolist() == [[1.0, 0.75], [0.0, 1.0]]
 
 
 def test_a_prediction_fades_nowhere() -> None:
-    assert not paleness(Heat("predicted", ("oak", "pine"), VALUES, VOTES)).any()
+    assert not paleness(Heat("predicted", ("oak", "pine"), VALUES, VOTES, NONE)).any()
 
 
 def test_a_figure_is_json_without_nan() -> None:
-    made = figure(Heat("actual", ("oak", "pine"), VALUES, VOTES))
+    made = figure(Heat("actual", ("oak", "pine"), VALUES, VOTES, NONE))
     assert json.loads(json.dumps(made, allow_nan=False))["cells"]["z"] == [
         [None, 0.254],
         [-0.05, None],
     ]
+
+
+def test_the_legend_explains_what_is_there_and_no_more() -> None:
+    heat = Heat("actual", ("oak", "pine"), VALUES, VOTES + 20, NONE)
+    assert legend(heat) == []
+    assert legend(replace(heat, votes=VOTES)) == ["Pale: fewer than 20 votes."]
+    framed = replace(heat, stands_out=~NONE)
+    assert [said[:9] for said in legend(framed)] == ["Outlined:"]
+    assert figure(framed)["outlined"] == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def test_json_in_a_script_cannot_end_it() -> None:

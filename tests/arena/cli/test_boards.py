@@ -63,8 +63,46 @@ def test_a_table_fits_its_terminal(arena: Arena, columns: int) -> None:
 
 def test_a_table_says_what_cannot_be_told_apart_and_whose_votes_they_are(arena: Arena) -> None:
     said = " ".join(arena("leaderboard", SIMULATED).stdout.split())
-    assert "neighbouring pairs cannot be told apart yet: alder-13b-nf4 and birch-7b," in said
+    assert "5 of 7 neighbouring pairs cannot be told apart yet (95 %), each from the next:" in said
     assert "cast by simulated raters" in said
+
+
+def test_a_table_says_how_far_the_ratings_explain_the_votes(arena: Arena) -> None:
+    said = " ".join(arena("leaderboard", SIMULATED).stdout.split())
+    assert "by 4.5 points on average; 4.3 would be expected from chance alone." in said
+    assert "No pair stands out at a false discovery rate of 5 %." in said
+    assert "on questions held out are predicted better than by a coin" in said
+    assert "which may be luck." in said
+    assert "58 with the luck of the votes." in said
+
+
+def groups(folder: Path) -> Path:
+    """Two pairs of models that never met, and one that won all it had."""
+    rows = [vote("oak", "pine", w) for w in ("model_a", "model_a", "model_b")]
+    rows += [vote("elm", "yew", w) for w in ("model_a", "model_b")]
+    return written(folder, *rows, vote("ash", "oak", "model_a"))
+
+
+def test_separated_groups_are_marked_in_every_format(arena: Arena, tmp_path: Path) -> None:
+    log = groups(tmp_path)
+    table = arena("leaderboard", log).stdout
+    assert [line.split("group ")[1][0] for line in table.splitlines() if "  group " in line] == [
+        *("1", "1", "2", "2"),
+    ]
+    rows = list(csv.DictReader(arena("leaderboard", log, "-f", "csv").stdout.splitlines()))
+    assert [row["group"] for row in rows] == ["1", "1", "2", "2", "0"]
+    latex = arena("leaderboard", log, "-f", "latex").stdout
+    places = [
+        latex.index(said) for said in ("Group 1:", "oak", "Group 2:", "Not comparable", "ash")
+    ]
+    assert places == sorted(places)
+
+
+def test_one_scale_needs_no_group(arena: Arena, tmp_path: Path) -> None:
+    for options in ((SIMULATED,), (groups(tmp_path), "--rank-by", "elo")):
+        said = arena("leaderboard", *options).stdout
+        assert "  group " not in said
+        assert "ranked only" not in said
 
 
 def test_json_is_one_object(arena: Arena) -> None:
@@ -128,6 +166,7 @@ def test_a_heat_map_is_written(arena: Arena, tmp_path: Path) -> None:
         *("-o", tmp_path / "heat.csv"),
     )
     assert (run.returncode, run.stdout) == (0, "")
+    assert "Elo ratings miss the actual win rates by" in run.stderr
     assert (tmp_path / "heat.csv").read_text(encoding="utf-8").startswith("model,birch-7b,")
 
 

@@ -1,0 +1,66 @@
+"""What sways raters besides the models, in points: seat A, a longer response.
+
+An association is not a cause: better responses may be longer. How the points are found is in
+`ratings.biases`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ratings.biases import biases
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ratings.votes import Votes
+
+LENGTH: Final = "twice the length"
+MOST: Final = 200_000  # votes: beyond, finding it would take longer than the ratings do
+FEWEST: Final = 100  # votes: with fewer the interval says nothing
+
+
+@dataclass(frozen=True)
+class Swayed:
+    """What one thing is worth to the response that has it, in points, with its 95 % interval."""
+
+    by: str  # "seat A" or `LENGTH`
+    points: float
+    lower: float
+    upper: float
+    votes: int
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is more than luck."""
+        return self.lower > 0 or self.upper < 0
+
+
+def swayed_by(log: "pd.DataFrame", votes: "Votes") -> tuple[Swayed, ...]:
+    """Return what the seat is worth and, where a log has lengths, what twice the length is."""
+    if not FEWEST <= len(votes) <= MOST:
+        return ()
+    doublings = _doublings(log)
+    known = np.isfinite(doublings)
+    columns: dict[str, NDArray[np.float64]] = {}
+    if known.sum() >= max(FEWEST, len(votes) / 2):
+        votes, columns = votes.take(known), {LENGTH: doublings[known]}
+    try:
+        found = biases(votes, columns)
+    except ValueError:  # a column that tells winners without fail has no finite size
+        return ()
+    return tuple(
+        Swayed(name, float(points), float(lower), float(upper), len(votes))
+        for name, points, lower, upper in zip(
+            found.names, found.points, found.lower, found.upper, strict=True
+        )
+    )
+
+
+def _doublings(log: "pd.DataFrame") -> "NDArray[np.float64]":
+    """Return how often seat A's response is twice as long as seat B's; nan where unknown."""
+    lengths = [log[f"length_{seat}"].to_numpy(dtype=np.float64, na_value=np.nan) for seat in "ab"]
+    long_a, long_b = (np.where(length > 0, length, np.nan) for length in lengths)
+    return np.asarray(np.log2(long_a / long_b))

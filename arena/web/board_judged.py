@@ -1,0 +1,169 @@
+"""How far a board's ratings explain its votes, in plain words, in English and Chinese.
+
+The figures are those of `ratings.calibration` and `arena.board.sway`; the leaderboard page, the
+terminal and the command that draws heat maps say the same sentences. Where they stand is not
+known here.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from arena.board import Board
+
+NAMED: Final = 3  # pairs that stand out, and circles, by name
+LUCK: Final = 0.05  # a lack of fit that chance gives less often than this is none
+LEAST: Final = 0.001  # a p value below it is not written out
+
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "rating": ("Ratings", "评分"),
+    "elo": ("Elo ratings", "Elo 评分"),
+    "miss": (
+        (
+            "{which} miss the actual win rates by {mad} points on average; {floor} would be "
+            "expected from chance alone."
+        ),
+        "{which}预测的胜率与实际胜率平均相差 {mad} 个百分点；仅随机即应有 {floor}。",
+    ),
+    "luck": (
+        "That is no more than luck (lack of fit: p = {p}).",
+        "这不超出偶然（失拟检验 p = {p}）。",
+    ),
+    "no_luck": (
+        "That is more than luck (lack of fit: p {p}): one number a model does not explain it all.",
+        "这超出偶然（失拟检验 p {p}）：每个模型一个数字不足以解释全部结果。",
+    ),
+    "none_out": (
+        "No pair stands out at a false discovery rate of 5 %.",
+        "在 5 % 的错误发现率下，没有异常的模型对。",
+    ),
+    "some_out": (
+        "Pairs that stand out at a false discovery rate of 5 %: {n} of {of}, such as {pairs}.",
+        "在 5 % 的错误发现率下异常的模型对：{of} 对中有 {n} 对，例如 {pairs}。",
+    ),
+    "pair_out": ("{a} over {b} ({points} points)", "{a} 对 {b}（{points} 个百分点）"),
+    "unseen": (
+        (
+            "Votes on questions held out are predicted better than by a coin: log loss "
+            "{log_loss} % lower, Brier score {brier} % lower."
+        ),
+        "对留出问题上的票，预测优于抛硬币：对数损失低 {log_loss} %，Brier 分数低 {brier} %。",
+    ),
+    "unseen_worse": (
+        (
+            "Votes on questions held out are predicted no better than by a coin (log loss "
+            "{log_loss} % lower, Brier score {brier} % lower)."
+        ),
+        "对留出问题上的票，预测并不优于抛硬币（对数损失低 {log_loss} %，Brier 分数低 {brier} %）。",
+    ),
+    "no_circle": (
+        "Triples of models that go in a circle: none of {of}.",
+        "{of} 个三模型组合中没有循环胜负。",
+    ),
+    "circles": (
+        "Triples of models that go in a circle: {n} of {of}, such as {circle}; none beyond doubt.",
+        "{of} 个三模型组合中有 {n} 个循环胜负，例如 {circle}；均不能排除偶然。",
+    ),
+    "sure_circles": (
+        (
+            "Triples of models that go in a circle: {n} of {of}; {sure} beyond doubt, such as "
+            "{circle}."
+        ),
+        "{of} 个三模型组合中有 {n} 个循环胜负；其中 {sure} 个可排除偶然，例如 {circle}。",
+    ),
+    "circle": ("{a} over {b} over {c} over {a}", "{a} 胜 {b} 胜 {c} 又胜 {a}"),
+    "seat A": (
+        "Seat A gained {points} points ({lower} to {upper}){luck}.",
+        "A 席得益 {points} 分（{lower} 至 {upper}）{luck}。",
+    ),
+    "twice the length": (
+        "A response twice as long gained {points} points ({lower} to {upper}){luck}.",
+        "长一倍的回答得益 {points} 分（{lower} 至 {upper}）{luck}。",
+    ),
+    "may_be_luck": (", which may be luck", "，可能只是偶然"),
+    "and": (", ", "、"),
+}
+
+
+def judged_said(board: Board, lang: str = "en") -> list[str]:
+    """Return what is said of a board's predictions; nothing where nothing can be judged."""
+    words = judged_words(lang)
+    if not board.calibration.pairs:
+        return []
+    space = "" if lang == "zh" else " "
+    return [space.join(_fit(board, words)), *_unseen(board, words), *_circles(board, words)]
+
+
+def swayed_said(board: Board, lang: str = "en") -> list[str]:
+    """Return what swayed the raters besides the models."""
+    words = judged_words(lang)
+    return [
+        words[each.by].format(
+            points=f"{each.points:.0f}",
+            lower=f"{each.lower:.0f}",
+            upper=f"{each.upper:.0f}",
+            luck="" if each.sure else words["may_be_luck"],
+        )
+        for each in board.swayed
+    ]
+
+
+def judged_words(lang: str) -> Mapping[str, str]:
+    """Return every sentence of this module in one language; an unknown one reads English."""
+    column = 1 if lang == "zh" else 0
+    return MappingProxyType({key: pair[column] for key, pair in _WORDS.items()})
+
+
+def _fit(board: Board, words: Mapping[str, str]) -> Iterator[str]:
+    found = board.calibration
+    yield words["miss"].format(
+        which=words[board.settings["rank_by"]],
+        mad=f"{100 * found.mad:.1f}",
+        floor="?" if math.isnan(found.floor) else f"{100 * found.floor:.1f}",
+    )
+    if not math.isnan(found.p):
+        luck = found.p >= LUCK
+        p = f"< {LEAST}" if found.p < LEAST else f"{found.p:.2f}" if luck else f"= {found.p:.3f}"
+        yield words["luck" if luck else "no_luck"].format(p=p)
+        yield _standing_out(board, words)
+
+
+def _standing_out(board: Board, words: Mapping[str, str]) -> str:
+    found, heat = board.calibration, board.heat("residual", by=board.settings["rank_by"])
+    pairs = np.argwhere(heat.stands_out & (heat.cells > 0))
+    if not len(pairs):
+        return words["none_out"]
+    largest = sorted(pairs.tolist(), key=lambda pair: -heat.cells[*pair])[:NAMED]
+    named = [
+        words["pair_out"].format(
+            a=heat.models[row],
+            b=heat.models[column],
+            points=f"{100 * heat.cells[row, column]:+.0f}",
+        )
+        for row, column in largest
+    ]
+    return words["some_out"].format(n=len(pairs), of=found.pairs, pairs=words["and"].join(named))
+
+
+def _unseen(board: Board, words: Mapping[str, str]) -> Iterator[str]:
+    found = board.held_out
+    if found.split_by == "question" and found.votes:
+        better = found.log_loss_skill > 0
+        yield words["unseen" if better else "unseen_worse"].format(
+            log_loss=f"{100 * found.log_loss_skill:.1f}", brier=f"{100 * found.brier_skill:.1f}"
+        )
+
+
+def _circles(board: Board, words: Mapping[str, str]) -> Iterator[str]:
+    found = board.calibration
+    if not found.triples:
+        return
+    sure = found.certain_cycles
+    key = "sure_circles" if sure else "circles" if found.cycles else "no_circle"
+    a, b, c = found.surest_cycle or ("", "", "")
+    circle = words["circle"].format(a=a, b=b, c=c)
+    said = {"n": f"{found.cycles:,}", "of": f"{found.triples:,}", "sure": f"{len(sure):,}"}
+    yield words[key].format(circle=circle, **said)

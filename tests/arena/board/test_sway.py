@@ -1,0 +1,63 @@
+"""What sways raters: found where it was planted, left out where votes cannot tell."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.board.sway import swayed_by
+from ratings.votes import Votes
+
+
+def log(n_votes: int, *, seat: float = 0.0, length: float = 0.0) -> pd.DataFrame:
+    """Return votes between three equal models; `seat` and `length` are worth so many points."""
+    draw = np.random.default_rng(0)
+    pairs = np.array([draw.permutation(3)[:2] for _ in range(n_votes)])
+    long_a, long_b = draw.integers(50, 800, size=(2, n_votes))
+    lead = seat + length * np.log2(long_a / long_b)
+    won = draw.random(n_votes) < 1 / (1 + 10 ** (-lead / 400))
+    return pd.DataFrame(
+        {
+            "model_a": np.array(["oak", "pine", "yew"])[pairs[:, 0]],
+            "model_b": np.array(["oak", "pine", "yew"])[pairs[:, 1]],
+            "winner": np.where(won, "model_a", "model_b"),
+            "length_a": pd.array(long_a, dtype="Int64"),
+            "length_b": pd.array(long_b, dtype="Int64"),
+        }
+    )
+
+
+def test_the_seat_and_the_length_are_found_in_points() -> None:
+    votes = log(4000, seat=40, length=60)
+    seat, length = swayed_by(votes, Votes.from_frame(votes))
+    assert (seat.by, seat.votes) == ("seat A", 4000)
+    assert seat.points == pytest.approx(40, abs=15)
+    assert length.by == "twice the length"
+    assert length.points == pytest.approx(60, abs=15)
+    assert seat.sure
+    assert length.sure
+
+
+def test_nothing_planted_is_nothing_sure() -> None:
+    votes = log(1000)
+    assert [each.sure for each in swayed_by(votes, Votes.from_frame(votes))] == [False, False]
+
+
+def test_a_log_without_lengths_tells_about_the_seat_alone() -> None:
+    votes = log(400).assign(length_a=pd.array([pd.NA] * 400, dtype="Int64"))
+    assert [each.by for each in swayed_by(votes, Votes.from_frame(votes))] == ["seat A"]
+
+
+def test_votes_without_a_length_are_left_out_of_the_length() -> None:
+    votes = log(400)
+    votes.loc[:99, "length_b"] = 0
+    assert {each.votes for each in swayed_by(votes, Votes.from_frame(votes))} == {300}
+
+
+def test_few_votes_say_nothing() -> None:
+    votes = log(99)
+    assert swayed_by(votes, Votes.from_frame(votes)) == ()
+
+
+def test_a_seat_that_always_wins_has_no_finite_worth() -> None:
+    votes = log(200).assign(winner="model_a")
+    assert swayed_by(votes, Votes.from_frame(votes)) == ()

@@ -1,0 +1,80 @@
+"""Sentences on how far ratings explain votes: luck, no luck, and nothing to judge by."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena.board import Board, board_of
+from arena.web.board_judged import judged_said, judged_words, swayed_said
+from tests.arena.logs import vote, written
+
+GAP = re.compile(r"\{\w+\}")
+
+
+def log(folder: Path, *, nemesis: bool = False, seat: float = 0.0) -> Board:
+    """Four models 80 points apart, 150 votes a pair on 10 questions; the last beats the first."""
+    draw, rows = np.random.default_rng(0), []
+    for better, worse in [(a, b) for a in range(4) for b in range(a + 1, 4)]:
+        lead = -250 if nemesis and (better, worse) == (0, 3) else 80 * (worse - better)
+        for number in range(150):
+            swapped = bool(number % 2)
+            at_a = (-lead if swapped else lead) + seat
+            won = draw.random() < 1 / (1 + 10 ** (-at_a / 400))
+            seats = (f"m{worse}", f"m{better}") if swapped else (f"m{better}", f"m{worse}")
+            winner = "model_a" if won else "model_b"
+            rows.append(vote(*seats, winner, question_id=f"q{number % 10}"))
+    return board_of(written(folder, *rows), orders=0)
+
+
+def test_chance_alone_is_called_luck(tmp_path: Path) -> None:
+    fit, unseen, circles = judged_said(log(tmp_path))
+    assert re.match(r"Ratings miss the actual win rates by \d\.\d points on average; \d\.\d", fit)
+    assert "That is no more than luck (lack of fit: p = 0." in fit
+    assert fit.endswith("No pair stands out at a false discovery rate of 5 %.")
+    assert "predicted better than by a coin" in unseen
+    assert circles == "Triples of models that go in a circle: none of 4."
+
+
+def test_a_nemesis_is_named_and_closes_a_circle(tmp_path: Path) -> None:
+    board = log(tmp_path, nemesis=True)
+    fit, _, circles = judged_said(board)
+    assert "That is more than luck (lack of fit: p < 0.001)" in fit
+    assert re.search(r"such as m3 over m0 \(\+\d\d points\)", fit)
+    assert "beyond doubt, such as m" in circles
+    heat = board.heat("residual")
+    assert heat.stands_out[heat.models.index("m3"), heat.models.index("m0")]
+    assert not board.heat("predicted").stands_out.any()
+
+
+def test_a_seat_that_helps_is_no_luck(tmp_path: Path) -> None:
+    (seat,) = swayed_said(log(tmp_path, seat=90))
+    assert re.fullmatch(r"Seat A gained \d+ points \(\d+ to \d+\)\.", seat)
+
+
+def test_votes_that_say_nothing_are_not_judged(tmp_path: Path) -> None:
+    board = board_of(written(tmp_path, vote("oak", "pine", "model_a")), orders=0)
+    assert (judged_said(board), swayed_said(board)) == ([], [])
+
+
+def test_one_pair_leaves_no_freedom_to_judge_by(tmp_path: Path) -> None:
+    rows = [vote("oak", "pine", w) for w in ("model_a", "model_b")]
+    (fit,) = judged_said(board_of(written(tmp_path, *rows), orders=0))
+    assert "by 0.0 points on average" in fit
+    assert "lack of fit" not in fit
+
+
+def test_both_languages_fill_in_the_same_gaps(tmp_path: Path) -> None:
+    english, chinese = judged_words("en"), judged_words("zh")
+    gaps = {key: sorted(GAP.findall(said)) for key, said in english.items()}
+    assert gaps == {key: sorted(GAP.findall(said)) for key, said in chinese.items()}
+    said = " ".join(judged_said(log(tmp_path, nemesis=True), "zh"))
+    assert set(re.findall(r"[A-Za-z]{2,}", said)) <= {"Brier"}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_board_by_elo_speaks_of_elo(tmp_path: Path, lang: str) -> None:
+    rows = [vote("oak", "pine", w) for w in ("model_a", "model_b")]
+    board = board_of(written(tmp_path, *rows), rank_by="elo", orders=0)
+    assert judged_said(board, lang)[0].startswith("Elo ")
