@@ -1,7 +1,7 @@
-"""What a rater may ask for: how long a prompt, how many battles, and how many at one time.
+"""What a rater may ask for: how long a prompt, how many battles at one time, which votes.
 
-It knows prompts and counts. Which battle a prompt belongs to, and what becomes of it, is decided by
-`arena.battles`.
+It knows prompts, counts and what a press of a button says. Which battle they belong to, and what
+becomes of it, is decided by `arena.battles`.
 """
 
 import time
@@ -11,11 +11,13 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from arena.errors import PromptRefused, TooMany
+from arena.errors import PromptRefused, TooMany, VoteRefused
 from arena.settings import Limits
+from ratings.votes import Outcome
 
 AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
 WAIT_S: Final = 5.0  # after so many seconds one of them has ended
+KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is taken
 
 
 class Admission:
@@ -67,3 +69,30 @@ class Admission:
             raise TooMany("Too many battles within a minute.", max(reset - time.time(), 1.0))
         if streaming >= AT_ONCE:
             raise TooMany("Too many battles are streaming.", WAIT_S)
+
+
+def outcome_of(said: str) -> Outcome:
+    """Return the outcome that a press of a button says.
+
+    Raises
+    ------
+    VoteRefused
+        If it is none.
+    """
+    try:
+        return Outcome(said)
+    except ValueError:
+        raise VoteRefused(f"{said[:40]!r} is no outcome.") from None
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that no page of ours makes.
+
+    Raises
+    ------
+    VoteRefused
+        If it is too short, too long, or cannot be printed.
+    """
+    shortest, longest = KEY_CHARACTERS
+    if not (shortest <= len(key) <= longest and key.isascii() and key.isprintable()):
+        raise VoteRefused(f"A key has {shortest} to {longest} printable ASCII characters.")

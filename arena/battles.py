@@ -7,44 +7,42 @@
 
 This is the whole product without a page. Seats are drawn and stored before a model is asked; both
 responses are stored before anyone may vote; names leave this module only after the vote is on the
-disk. What we fail at makes a battle void; what a model does badly is shown and voted on.
+disk. How responses are made is known by `arena.turns`, which pair meets by `arena.draws`.
 """
 
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-import structlog
-
-from arena.admission import Admission
+from arena.admission import Admission, check_key, outcome_of
 from arena.casting import NewVote
+from arena.cycles import Pair, pair_of
+from arena.draws import Draws
 from arena.entering import NewBattle, NewItem
-from arena.errors import BattleNotReady, NotAllowed, PromptRefused, VoteRefused
-from arena.pairing import draw_pair, x_sits_at_a
+from arena.errors import BattleNotReady, NotAllowed, PromptRefused
+from arena.pairing import x_sits_at_a
 from arena.questions import Question
 from arena.responding import Responders, Sides
 from arena.settings import Settings
 from arena.showing import Showing, StoredTurn
 from arena.signing import Signer
 from arena.store import Store
-from arena.streaming import Abandoned, Ending, RunningTurn
 from arena.tables import EndingKind, RaterKind
-from arena.views import TOO_LONG, BattleView, Frame, Receipt, State, reveal_of, state_of, view_of
+from arena.turns import Turns
+from arena.views import BattleView, Frame, Receipt, State, reveal_of, state_of, view_of
 from ratings.votes import Outcome
-from serving.engine import Done, Failed, FailureKind
 
-REMEMBERED: Final = 50_000  # raters, and battles that wait for a vote; the store has the rest
-KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is taken
-
-log = structlog.get_logger()
+REMEMBERED: Final = 50_000  # raters; the store has the rest
 
 
 class Battles:
-    """The battles of one running server."""
+    """The battles of one running server.
+
+    Whatever is asked about a battle is refused as `NotAllowed` where the rater is not its own.
+    """
 
     def __init__(
         self,
@@ -65,29 +63,34 @@ class Battles:
         self._questions = tuple(questions)
         self._rater_kind = rater_kind
         self._random = random_source or secrets.SystemRandom()
-        self._clock = clock
         self._model_ids: dict[str, int] = {}
         self._question_ids: dict[str, int] = {}
         self._known_raters: set[str] = set()
-        self._running: dict[str, RunningTurn] = {}
-        self._starting: set[str] = set()
-        self._ready_since: dict[str, float] = {}
         self._admission = Admission(settings.limits)
+        self._draws = Draws(responders, self._random, clock)
+        self._turns = Turns(
+            store,
+            responders,
+            self._draws,
+            self._random,
+            tick_s=settings.pace.tick_s,
+            clock=clock,
+        )
 
     async def start(self) -> None:
-        """Enter the roster and the questions, so that battles can point at them."""
+        """Enter the roster and the questions, and go on with the plan of pairs."""
         for spec in self._settings.models:
             self._model_ids[spec.name] = await self._store.know_model(
                 spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
             )
+        self._turns.know(self._model_ids)
         self._question_ids = await self._store.know_questions(self._questions)
+        self._draws.start(self._model_ids, self._store.votes_by_pair(self._rater_kind))
 
     async def close(self) -> None:
         """Stop what is streaming; those battles are void."""
-        for battle_id, turn in list(self._running.items()):
-            await turn.cancel()
-            await self._store.end_battle(battle_id, EndingKind.VOID, "the server was stopped")
-        self._running.clear()
+        await self._turns.close()
+        self._responders.expect(())
 
     async def open(
         self, rater: str, prompt: str, *, question_id: str | None = None, language: str = "en"
@@ -106,11 +109,11 @@ class Battles:
             If fewer than two models can respond.
         """
         prompt = self._admission.prompt(prompt)
-        self._admission.battle(rater, len(self._running))
+        self._admission.battle(rater, len(self._turns))
         await self._know(rater)
         await self._leave_open_battle(rater)
-        pairing = draw_pair(self._responders.available(), self._random)
         item_id, battle_id = secrets.token_hex(16), secrets.token_hex(16)
+        pairing = self._draws.draw(battle_id)
         item = NewItem(
             id=item_id,
             model_x=self._model_ids[pairing.x],
@@ -127,10 +130,17 @@ class Battles:
             reveals=True,
             display=self._settings.pace.mode,
             propensity=pairing.propensity,
+            resident=pairing.resident,
         )
-        with self._starts(battle_id):
-            await self._store.open_battle(item, battle)
-            return self._start_turn(self._showing(battle_id, rater))
+        with self._turns.starts(battle_id):
+            try:
+                await self._store.open_battle(item, battle)
+            except BaseException:
+                self._draws.give_back(battle_id)
+                raise
+            view = self._start_turn(self._showing(battle_id, rater))
+        self._draws.look_ahead()
+        return view
 
     async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
         """Ask both models another prompt before the vote.
@@ -139,13 +149,11 @@ class Battles:
         ------
         PromptRefused
             If the prompt is empty or too long, or the battle has no room for another turn.
-        NotAllowed
-            If the battle is not this rater's.
         BattleNotReady
             If the battle is not waiting for a vote.
         """
         prompt = self._admission.prompt(prompt)
-        with self._starts(battle_id):
+        with self._turns.starts(battle_id):
             showing = self._showing(battle_id, rater)
             if state_of(showing) is not State.READY:
                 raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
@@ -157,44 +165,27 @@ class Battles:
             return self._start_turn(self._showing(battle_id, rater))
 
     async def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
-        """Yield the newest turn as it grows; at the end the battle is ready or void.
-
-        Raises
-        ------
-        NotAllowed
-            If the battle is not this rater's.
-        """
+        """Yield the newest turn as it grows; at the end the battle is ready or void."""
         self._showing(battle_id, rater)
-        turn = self._running.get(battle_id)
+        turn = self._turns.running(battle_id)
         if turn is not None:
             async for frame in turn.frames():
                 yield frame
 
     async def finished(self, battle_id: str, rater: str) -> None:
-        """Return when the newest turn is complete or lost.
-
-        Raises
-        ------
-        NotAllowed
-            If the battle is not this rater's.
-        """
+        """Return when the newest turn is complete or lost."""
         self._showing(battle_id, rater)
-        turn = self._running.get(battle_id)
+        turn = self._turns.running(battle_id)
         if turn is not None:
             await turn.wait()
 
     async def view(self, battle_id: str, rater: str) -> BattleView:
-        """Return a battle as its rater may see it.
-
-        Raises
-        ------
-        NotAllowed
-            If the battle is not this rater's.
-        """
+        """Return a battle as its rater may see it."""
         showing = self._showing(battle_id, rater)
-        if state_of(showing) is State.STREAMING and not self._makes(battle_id):
+        if state_of(showing) is State.STREAMING and not self._turns.makes(battle_id):
             # A restart or a fault of ours: nobody makes these responses any more.
             await self._store.end_battle(battle_id, EndingKind.VOID, "the turn was lost")
+            self._draws.give_back(battle_id)
             showing = self._showing(battle_id, rater)
         return self._view(showing)
 
@@ -229,14 +220,17 @@ class Battles:
         battle_id, signed_for, turns = self._signer.open_token(token)
         if signed_for != rater:
             raise NotAllowed(f"The token for battle {battle_id} was signed for another rater.")
-        chosen = _outcome(outcome)
-        _check_key(key)
+        chosen = outcome_of(outcome)
+        check_key(key)
         showing = self._showing(battle_id, rater)
         if len(showing.turns) != turns:
             raise BattleNotReady(f"Battle {battle_id} has another turn since.")
-        vote = NewVote(key, battle_id, rater, chosen, self._dwell_ms(battle_id, dwell_ms))
+        counted = self._draws.waits_for_vote(battle_id)
+        vote = NewVote(key, battle_id, rater, chosen, self._turns.dwell_ms(battle_id, dwell_ms))
         seq, in_force = await self._store.vote(vote, may_correct=not showing.reveals)
-        self._ready_since.pop(battle_id, None)
+        self._turns.forget(battle_id)
+        if not showing.voted:
+            self._draws.voted(battle_id, _pair(showing), counted=counted)
         return self._receipt(battle_id, rater, seq, in_force)
 
     async def withdraw(self, battle_id: str, rater: str, key: str) -> Receipt:
@@ -247,9 +241,11 @@ class Battles:
         NotAllowed, VoteRefused, BattleNotReady, VoteNotSaved
             As for a vote.
         """
-        _check_key(key)
-        self._showing(battle_id, rater)
+        check_key(key)
+        showing = self._showing(battle_id, rater)
         seq = await self._store.withdraw(battle_id, rater, key)
+        if showing.outcome is not None:
+            self._draws.withdrawn(_pair(showing))
         return self._receipt(battle_id, rater, seq, None)
 
     async def skip(self, battle_id: str, rater: str, reason: str = "") -> None:
@@ -257,32 +253,13 @@ class Battles:
 
         Raises
         ------
-        NotAllowed
-            If the battle is not this rater's.
         AlreadyVoted
             If it has a vote.
         """
         self._showing(battle_id, rater)
-        if (turn := self._running.pop(battle_id, None)) is not None:
-            await turn.cancel()
+        await self._turns.stop(battle_id)
         await self._store.end_battle(battle_id, EndingKind.SKIPPED, reason)
-        self._ready_since.pop(battle_id, None)
-
-    @contextmanager
-    def _starts(self, battle_id: str) -> Iterator[None]:
-        """Hold a battle between its rows and its streams: nobody takes it for lost meanwhile."""
-        if battle_id in self._starting:
-            raise BattleNotReady(f"Battle {battle_id} is taking another prompt.")
-        self._starting.add(battle_id)
-        try:
-            yield
-        finally:
-            self._starting.discard(battle_id)
-
-    def _makes(self, battle_id: str) -> bool:
-        """Tell whether somebody makes the responses of a battle."""
-        turn = self._running.get(battle_id)
-        return battle_id in self._starting or (turn is not None and not turn.over)
+        self._draws.give_back(battle_id)
 
     async def _know(self, rater: str) -> None:
         if rater not in self._known_raters:
@@ -303,42 +280,11 @@ class Battles:
         return showing
 
     def _start_turn(self, showing: Showing) -> BattleView:
-        self._ready_since.pop(showing.battle_id, None)
-        sides = Sides.of(showing, self._random)
-
-        async def on_end(ending: Ending) -> None:
-            await self._end_turn(showing, sides, ending)
-
-        def on_over(trouble: BaseException | None) -> None:
-            self._running.pop(showing.battle_id, None)
-            if trouble is not None:
-                log.error("turn_lost", battle=showing.battle_id, exc_info=trouble)
-
-        self._running[showing.battle_id] = RunningTurn(
-            self._responders.respond(sides), on_end, on_over, tick_s=self._settings.pace.tick_s
-        )
+        self._turns.start(showing)
         return self._view(showing)
 
-    async def _end_turn(self, showing: Showing, sides: Sides, ending: Ending) -> None:
-        """Store the responses, or why there are none, before any reader hears of the end."""
-        battle_id = showing.battle_id
-        match ending:
-            case Abandoned():
-                await self._store.end_battle(battle_id, EndingKind.ABANDONED, "nobody read it")
-            case _ if isinstance(ending.a, Done) and isinstance(ending.b, Done):
-                responses = sides.stored(ending, self._model_ids)
-                await self._store.save_responses(showing.item_id, len(showing.turns) - 1, responses)
-                if len(self._ready_since) >= REMEMBERED:
-                    self._ready_since.pop(next(iter(self._ready_since)))
-                self._ready_since[battle_id] = self._clock()
-            case _:
-                cause, blames = _cause(ending.a, ending.b, sides)
-                log.warning("battle_void", battle=battle_id, cause=cause, model=blames)
-                number = None if blames is None else self._model_ids[blames]
-                await self._store.end_battle(battle_id, EndingKind.VOID, cause, number)
-
     def _view(self, showing: Showing) -> BattleView:
-        turn = self._running.get(showing.battle_id)
+        turn = self._turns.running(showing.battle_id)
         return view_of(
             showing,
             token=self._signer.vote_token(showing.battle_id, showing.rater, len(showing.turns)),
@@ -350,37 +296,6 @@ class Battles:
         showing = self._showing(battle_id, rater)
         return Receipt(seq, outcome, self._store.votes_by(rater), reveal_of(showing))
 
-    def _dwell_ms(self, battle_id: str, told: int | None) -> int | None:
-        ready = self._ready_since.get(battle_id)
-        return told if ready is None else round((self._clock() - ready) * 1_000)
 
-
-def _outcome(outcome: str) -> Outcome:
-    try:
-        return Outcome(outcome)
-    except ValueError:
-        raise VoteRefused(f"{outcome[:40]!r} is no outcome.") from None
-
-
-def _check_key(key: str) -> None:
-    shortest, longest = KEY_CHARACTERS
-    if not (shortest <= len(key) <= longest and key.isascii() and key.isprintable()):
-        raise VoteRefused(f"A key has {shortest} to {longest} printable ASCII characters.")
-
-
-def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:
-    """Return why a turn failed, for the log, and the model whose engine it was."""
-    failures = [
-        (end, name)
-        for end, name in ((a, sides.a.model), (b, sides.b.model))
-        if isinstance(end, Failed) and end.kind is not FailureKind.CANCELLED
-    ]
-    if not failures:
-        return "cancelled", None
-    failed, name = failures[0]
-    if a is b:  # neither engine could be had, so neither is to blame
-        return f"{failed.kind}: {failed.cause}", None
-    cause = f"{failed.kind}: {failed.cause}"
-    if failed.kind is FailureKind.CONTEXT:
-        return TOO_LONG + failed.cause, None
-    return cause, name
+def _pair(showing: Showing) -> Pair:
+    return pair_of(showing.x.name, showing.y.name)

@@ -5,8 +5,9 @@ gets it, and given back when that battle ends without a vote. So at any moment t
 one battle at most, but for battles given back after their cycle was over; those come first.
 
 Nothing has to be kept for a restart: the counts of votes say where a cycle stands. Pairs of a
-model that is new, or was away, are not made up for: they join at the next cycle, because a model
-that sits in every battle is a model that a rater recognizes. What is loaded is not known here.
+model that is new join at the next cycle, and those of a model that was away make up for one cycle
+at most: a model that sits in every battle is a model that a rater recognizes. What is loaded is
+not known here.
 """
 
 import itertools
@@ -54,11 +55,11 @@ class Cycles:
 
     def take(self, pair: Pair) -> None:
         """Count a battle of this pair."""
-        self._taken[pair] += 1
+        self._add(pair, 1)
 
     def give_back(self, pair: Pair) -> None:
         """Count a battle of this pair no longer: it ended without a vote."""
-        self._taken[pair] -= 1
+        self._add(pair, -1)
 
     def leave_out(self, pairs: Iterable[Pair]) -> None:
         """Let these pairs wait for the next cycle."""
@@ -68,6 +69,10 @@ class Cycles:
     def pairs_with(self, model: str) -> list[Pair]:
         """Return every pair that a model is in."""
         return [pair for pair in self._taken if model in pair]
+
+    def _add(self, pair: Pair, battles: int) -> None:
+        if pair in self._taken:  # a vote may come for a model that has left the roster
+            self._taken[pair] += battles
 
     def _begin(self) -> None:
         self.leave_out(self._taken)

@@ -5,7 +5,7 @@ Everything about seats ends here: the engines below know only messages.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,6 +17,7 @@ from serving.pool import Pool
 from serving.tempo import Tempo
 
 SEED_BITS: Final = 31
+REMEMBERED: Final = 10_000  # sets of models of which it is known whether they fit
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ class Responders(Protocol):
     def available(self) -> list[str]:
         """Return the names of the models that can respond."""
 
+    def resident(self) -> list[str]:
+        """Return the names of the models that can respond without a load."""
+
+    def fit(self, models: Collection[str]) -> bool:
+        """Tell whether models can be in memory at one time."""
+
+    def expect(self, models: Collection[str]) -> None:
+        """Hear which models come next, instead of what was said before."""
+
     async def fits(self, sides: Sides) -> bool:
         """Tell whether both models have room for the newest turn."""
 
@@ -78,11 +88,40 @@ class PoolResponders:
         self._models = tuple(models)
         self._tempo = Tempo(pace)
         self._deadline_s = deadline_s
+        self._fitting: dict[frozenset[str], bool] = {}
+        self._measured: set[str] = set()
+        self._expected: frozenset[str] = frozenset()
+        self._ahead: asyncio.Task[None] | None = None
 
     def available(self) -> list[str]:
         """Return the names of the models that can serve now."""
         out = self._pool.unavailable()
         return [model for model in self._models if model not in out]
+
+    def resident(self) -> list[str]:
+        """Return the names of the models that are loaded."""
+        return list(self._pool.resident())
+
+    def fit(self, models: Collection[str]) -> bool:
+        """Tell whether models can be in memory at one time."""
+        news = not self._measured.issuperset(loaded := self._pool.resident())
+        if news or len(self._fitting) >= REMEMBERED:
+            self._measured.update(loaded)
+            self._fitting.clear()  # a model's size is an estimate until it is loaded
+        wanted = frozenset(models)
+        if wanted not in self._fitting:
+            self._fitting[wanted] = self._pool.refusal(*wanted) is None
+        return self._fitting[wanted]
+
+    def expect(self, models: Collection[str]) -> None:
+        """Load models ahead where there is room; what was to be loaded before is given up."""
+        wanted = frozenset(models)
+        if self._ahead is not None and not self._ahead.done():
+            if wanted == self._expected:
+                return
+            self._ahead.cancel()
+        self._expected = wanted
+        self._ahead = asyncio.create_task(self._pool.prefetch(sorted(wanted)))
 
     async def fits(self, sides: Sides) -> bool:
         """Tell whether both models have room for the newest turn; a failure tells itself later."""

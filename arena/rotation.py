@@ -35,8 +35,6 @@ class Surroundings:
     """The models that can serve."""
     open_pairs: frozenset[Pair]
     loaded: frozenset[str]
-    busy: frozenset[str]
-    """Models in use: they cannot leave at once."""
     fits: Fits
 
 
@@ -57,20 +55,22 @@ class Rotation:
         self._around = around
         self._random = random_source
         self._to_come = Counter(model for pair in around.open_pairs for model in pair)
+        self._fitting: dict[frozenset[str], bool] = {}
 
     def next_set(self, held: frozenset[str]) -> frozenset[str]:
         """Return the set to have in memory, as close to `held` as the open pairs allow."""
-        held &= self._around.models
-        while not self._around.fits(held):
+        before, held = held, held & self._around.models
+        while held and not self._fits(held):
             held -= {self._random.choice(sorted(held))}
-        held = self._filled(held)
-        for _ in self._around.models:  # a step never undoes another, so this is more than enough
+        if not held or held != before:
+            held = self._filled(held)
+        for _ in self._around.models:  # each step opens more pairs, so this is more than enough
             inside = len(pairs_within(held, self._around.open_pairs))
             if inside >= min(enough(held), len(self._around.open_pairs)):
-                return held
+                break
             exchanged = self._exchanged(held) or (None if inside else self._begun_anew(held))
             if exchanged is None:
-                return held
+                break
             held = self._filled(exchanged)
         return held
 
@@ -89,9 +89,8 @@ class Rotation:
             gain = self._links(model, kept) - lost
             if not kept or gain <= 0:
                 continue
-            waits = bool((held - kept) & self._around.busy)
             left = sum(self._to_come[gone] for gone in held - kept)
-            score = (gain, not waits, left, *self._rank(model))
+            score = (gain, left, *self._rank(model))
             if best is None or score > best[0]:
                 best = score, kept | {model}
         return None if best is None else best[1]
@@ -104,7 +103,6 @@ class Rotation:
             goes = max(
                 sorted(held),
                 key=lambda one: (
-                    one not in self._around.busy,
                     -self._links(one, with_it),
                     self._to_come[one] == 0,
                     self._to_come[one],
@@ -140,4 +138,7 @@ class Rotation:
         return model in self._around.loaded, -self._to_come[model], self._random.random()
 
     def _fits(self, models: Collection[str]) -> bool:
-        return self._around.fits(models)
+        wanted = frozenset(models)
+        if wanted not in self._fitting:
+            self._fitting[wanted] = self._around.fits(wanted)
+        return self._fitting[wanted]

@@ -3,6 +3,7 @@
 What stands here is construction and nothing else; pages and commands decide when.
 """
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
     apart = apart_of(settings.pool.processes, settings.models)
     pool = Pool(
         settings.models,
-        settings.pool.memory_bytes,
+        settings.pool.rooms(),
         build=Builder(apart),
         measure=partial(parts_of, own_process=apart == "model"),
     )
@@ -81,7 +82,7 @@ def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
 
 
 def _check_models(arena: Arena) -> None:
-    """Refuse to open an arena in which no battle can be."""
+    """Refuse to open an arena in which no battle can be, or in which two models can never meet."""
     out = arena.pool.unavailable()
     if len(arena.settings.models) - len(out) < TWO:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in out.items())
@@ -89,6 +90,13 @@ def _check_models(arena: Arena) -> None:
             f"Fewer than two models of the roster can respond:\n{reasons}\n"
             "Correct the roster; `arena doctor CONFIG` says more."
         )
+    there = [model.name for model in arena.settings.models if model.name not in out]
+    for pair in itertools.combinations(there, TWO):
+        if (refusal := arena.pool.refusal(*pair)) is not None:
+            raise ConfigError(
+                f"Two models of the roster can never meet: {refusal}. "
+                "Give [pool] more memory, quantize one of them, or leave one out."
+            )
 
 
 @asynccontextmanager

@@ -75,6 +75,7 @@ async def rehearse(rehearsal: Rehearsal, db: Path, on_vote: Callable[[], None]) 
         random_source=source,
     )
     await battles.start()
+    await pool.warm(rehearsal.models)  # or what is drawn would depend on what is loaded already
     try:
         for number in range(rehearsal.votes):
             rater = f"simulated-{number % rehearsal.raters + 1:03}"

@@ -136,7 +136,8 @@ class Pool:
     def refusal(self, *names: str) -> str | None:
         """Return why models can never be in memory at one time; None where they can."""
         try:
-            self._placement.check(names)
+            if names:
+                self._placement.check(names)
         except EngineError as error:
             return error.cause
         return None

@@ -315,10 +315,9 @@ async def test_closing_the_server_voids_what_streams(make: Make) -> None:
     assert (await battles.view(view.battle_id, "ada")).state is State.VOID
 
 
-async def test_an_engine_that_cannot_be_built_voids_the_battle_and_rests(make: Make) -> None:
+async def test_a_model_without_its_files_takes_part_in_no_battle(make: Make) -> None:
     broken = ModelSpec(name="elm", checkpoint="/nowhere/at/all")
     battles = await make(OAK, broken)
-    assert (await ready(battles)).state is State.VOID
     with pytest.raises(ModelUnavailable, match="two models"):
         await battles.open("ada", "Hm?")
 
@@ -326,7 +325,8 @@ async def test_an_engine_that_cannot_be_built_voids_the_battle_and_rests(make: M
 async def test_a_turn_that_nobody_reads_is_given_up(make: Make, store: Store) -> None:
     battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
     view = await battles.open("ada", "Hm?")
-    turn = battles._running[view.battle_id]  # noqa: SLF001 - a minute passes
+    turn = battles._turns.running(view.battle_id)  # noqa: SLF001 - a minute passes
+    assert turn is not None
     turn._last_read -= 120  # noqa: SLF001
     await asyncio.wait_for(turn.wait(), 10)
     showing = store.showing(view.battle_id)
