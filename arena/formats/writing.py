@@ -168,15 +168,19 @@ def _write_csv(log: pd.DataFrame, path: Path) -> None:
     nested = [name for name in CONVERSATIONS if name in log]
     texts = {name: log[name].map(_json_text, na_action="ignore") for name in nested}
     log = log.assign(**texts)
-    # a bare carriage return would end the row for most readers unless its entry is quoted, which
-    # only line feeds are by themselves
-    quoting = csv.QUOTE_NONNUMERIC if _has_return(log) else csv.QUOTE_MINIMAL
-    log.to_csv(path, index=False, lineterminator="\n", quoting=quoting, encoding="utf-8")
+    # a bare carriage return would end the row for most readers, and only quotes hold it together
+    log.to_csv(
+        path,
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if _has_return(log) else csv.QUOTE_MINIMAL,
+        encoding="utf-8",
+    )
 
 
 def _has_return(log: pd.DataFrame) -> bool:
-    texts = (log[name] for name in log if name not in (*WHOLE, *NUMBER, *TRUTH))
-    return any(any(isinstance(value, str) and "\r" in value for value in text) for text in texts)
+    texts = log.select_dtypes(include=["str", "object"])
+    return any(texts[name].str.contains("\r", regex=False).eq(True).any() for name in texts)  # noqa: FBT003  # not a flag
 
 
 def _write_jsonl(log: pd.DataFrame, path: Path) -> None:
