@@ -1,0 +1,227 @@
+"""What the timing of a battle tells: which seat holds the quick model, and which two models met.
+
+Servers run scripted models that say the same texts, half of them at 5 tokens a second and half at
+50. Raters follow battles through Gradio's stream as the page does, and everything that comes before
+the vote is kept with its moment: every piece and its size, both texts as they grow, what the stream
+says of durations, when the vote opens. Classifiers then learn from some battles and guess others.
+Where the product's pace is taken away they must be right, or they could have missed a leak. How
+models write is another matter: the texts are the same for all here.
+
+Run it with `python -m benchmarks.timing [--battles N] [--raters N] [--json] [--long]`.
+"""
+
+import asyncio
+import json
+import math
+import random
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import numpy as np
+
+from benchmarks.guessing import right
+from benchmarks.machine import place
+from benchmarks.overheard import Battle, Stream
+from benchmarks.report import Report, Row, conclude, parser, progress
+from benchmarks.served import served
+
+QUICK_S, SLOW_S = 0.02, 0.2  # seconds a token: 50 and 5 tokens a second
+MODELS: Final = 8  # half of them quick
+CHARACTERS: Final = 4  # of a token
+TEXTS: Final = 24
+MOST: Final = 0.60  # of guesses that may be right where half are by chance
+LEAST: Final = 0.90  # that must be right where nothing hides the pace
+PRODUCT: Final = ("-m", "arena", "serve")
+CONTROL: Final = ("-m", "benchmarks.unpaced", "serve")
+WORDS: Final = ("ice", "floats", "since", "it", "is", "lighter", "than", "water", "and", "bats")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of showing responses, and how many battles of it are overheard."""
+
+    name: str
+    mode: str
+    command: Sequence[str]
+    battles: int
+
+
+@dataclass(frozen=True)
+class Overheard:
+    """One battle, and which seats held a quick model."""
+
+    battle: Battle
+    a: bool
+    b: bool
+
+
+def texts(source: random.Random, shortest: int, longest: int) -> list[str]:
+    """Return texts of so many tokens; every model may say each of them."""
+    found = []
+    for _ in range(TEXTS):
+        length = CHARACTERS * source.randint(shortest, longest)
+        found.append(" ".join(source.choices(WORDS, k=length))[:length].strip() + ".")
+    return found
+
+
+def roster_of(mode: str, said: Sequence[str]) -> str:
+    """Return the configuration of a server; a model's name tells whether it is quick."""
+    parts = [
+        "[limits]\nbattles_per_minute = 1000000000\n",
+        # What a reader would bear is far above what the slow models make.
+        f'[pace]\nmode = "{mode}"\ncharacters_per_second = 60.0\ntick_s = 0.1\n',
+    ]
+    for number in range(MODELS):
+        kind, seconds = ("quick", QUICK_S) if number % 2 else ("slow", SLOW_S)
+        parts.append(
+            f'[[models]]\nname = "{kind}-{number}"\nkind = "scripted"\n'
+            f"responses = {json.dumps(said)}\n"
+            f"behaviour = {{ chunk_characters = {CHARACTERS}, first_chunk_s = {seconds}, "
+            f"chunk_s = {seconds} }}\n"
+        )
+    return "\n".join(parts)
+
+
+class Listener:
+    """A browser without a screen that keeps the moment of everything it hears."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._event = 0
+        self._orders = 0
+
+    async def load_page(self) -> None:
+        """Get the cookie, and the number of the event that streams."""
+        await self._client.get("/")
+        events = (await self._client.get("/config")).json()["dependencies"]
+        self._event = next(e["id"] for e in events if e["api_name"] == "show")
+
+    async def listen(self) -> Overheard:
+        """Follow one battle to its vote, and learn from the reveal who was there."""
+        heard, start = Battle(), time.perf_counter()
+        prompt = {"prompt": f"Why is it so? ({secrets.token_hex(4)})"}
+        view = (await self._client.post("/api/battles", json=prompt)).json()
+        heard.opened = time.perf_counter() - start
+        await self._follow(view["battle_id"], heard, start)
+        view = (await self._client.get(f"/api/battles/{view['battle_id']}")).json()
+        heard.ready = time.perf_counter() - start
+        press = {"token": view["token"], "outcome": "tie", "key": secrets.token_hex(16)}
+        reveal = (await self._client.post("/api/votes", json=press)).json()["reveal"]
+        quick = {seat: reveal[seat].startswith("quick") for seat in ("model_a", "model_b")}
+        return Overheard(heard, quick["model_a"], quick["model_b"])
+
+    async def _follow(self, battle: str, heard: Battle, start: float) -> None:
+        self._orders += 1
+        session = f"tab{secrets.token_hex(5)}"
+        order = json.dumps({"battle": battle, "lang": "en", "n": self._orders})
+        body = {"data": [order], "fn_index": self._event, "session_hash": session}
+        await self._client.post("/gradio_api/queue/join", json=body)
+        stream = Stream(heard)
+        address = f"/gradio_api/queue/data?session_hash={session}"
+        async with self._client.stream("GET", address) as answer:
+            async for piece in answer.aiter_raw():
+                stream.take(time.perf_counter() - start, piece)
+
+
+async def overhear(folder: Path, way: Way, said: Sequence[str], raters: int) -> list[Overheard]:
+    """Return the battles of one server, so many raters at one time."""
+    roster = folder / f"{way.name}.toml"
+    roster.write_text(roster_of(way.mode, said), encoding="utf-8")
+    left = iter(range(way.battles))
+    heard: list[Overheard] = []
+
+    async def rate(address: str) -> None:
+        async with httpx.AsyncClient(
+            base_url=address,
+            headers={"accept-encoding": "identity"},
+            trust_env=False,
+            timeout=120,
+        ) as client:
+            listener = Listener(client)
+            await listener.load_page()
+            heard.extend([await listener.listen() for _ in left])
+
+    with served(roster, folder / f"{way.name}.db", way.command) as server:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(raters):
+                group.create_task(rate(server.address))
+    return heard
+
+
+def row_of(way: Way, heard: Sequence[Overheard], source: np.random.Generator) -> Row:
+    """Return how often each thing is guessed right."""
+    columns = np.array([one.battle.columns() for one in heard])
+    a, b = np.array([[one.a, one.b] for one in heard]).T
+    mixed = a != b
+    waits = [one.battle.ready for one in heard]
+    return {
+        "way": way.name,
+        "battles": len(heard),
+        "with both": int(mixed.sum()),
+        "which seat": right(columns[mixed], a[mixed], source),
+        "alike or not": right(columns, mixed, source),
+        "two quick or two slow": right(columns[~mixed], a[~mixed], source),
+        "seconds, median": float(np.median(waits)),
+    }
+
+
+GUESSES: Final = ("which seat", "alike or not", "two quick or two slow")
+
+
+def faults_of(rows: Sequence[Row]) -> list[str]:
+    """Return what is told by timing, and what makes the classifiers doubtful."""
+    faults = []
+    for row in rows:
+        for guess in GUESSES:
+            share = float(row[guess] or 0.0)
+            if row["way"] == "unpaced (control)":
+                if not share >= LEAST:
+                    faults.append(
+                        f"without a pace {guess} was guessed right in {share:.0%} only, "
+                        "so these classifiers could have missed a leak"
+                    )
+            elif math.isnan(share) or share > MOST:
+                faults.append(f"{row['way']}: {guess} was guessed right in {share:.0%}")
+    return faults
+
+
+def measure(battles: int, raters: int, tokens: tuple[int, int]) -> Report:
+    """Measure both ways of the product, and the control."""
+    said = texts(random.Random("timing"), *tokens)  # noqa: S311 - texts, no secret
+    ways = (
+        Way("paced", "paced", PRODUCT, battles),
+        Way("together", "together", PRODUCT, battles),
+        Way("unpaced (control)", "paced", CONTROL, max(battles // 2, 100)),
+    )
+    rows: list[Row] = []
+    for way in ways:
+        progress(f"timing: {way.battles} battles, {way.name}")
+        with tempfile.TemporaryDirectory(dir=place(), prefix="evenhand-timing-") as folder:
+            heard = asyncio.run(overhear(Path(folder), way, said, raters))
+        rows.append(row_of(way, heard, np.random.default_rng(0)))
+    notes = [
+        "shares of right guesses by cross-validation, as many battles of each kind; 0.5 is chance",
+        f"texts of {tokens[0]} to {tokens[1]} tokens, the same for all models; 50 and 5 tokens/s",
+    ]
+    return Report("timing", {"models": MODELS, "raters": raters}, rows, notes, faults_of(rows))
+
+
+def main() -> int:
+    """Measure and print."""
+    options = parser("What the timing of battles tells about their models.")
+    options.add_argument("--battles", type=int, help="battles of each way (350)")
+    options.add_argument("--raters", type=int, default=40, help="raters at once (40)")
+    asked = options.parse_args()
+    tokens = (20, 80) if asked.long else (5, 12)
+    return conclude(lambda: measure(asked.battles or 350, asked.raters, tokens), as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
