@@ -15,9 +15,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings import plain
 from ratings.plain import LAST_CHORD, LAST_STEP, RUNAWAY
 
 _SMALL: Final = 0.1  # the largest u for which the series holds all digits: K = 17 at scale 400
+_MOST_ENDED: Final = 0.5  # of the rounds side by side, before the others go on alone
 _FAR: Final = 300.0  # logits from the mean beyond which odds could overflow
 _IN_ORDER: Final = np.empty(0, dtype=np.int32)  # compiled functions take no None
 _LOG_ODDS: Final = np.empty(0)  # as a start
@@ -273,52 +275,61 @@ def chord_fits(
 ) -> NDArray[np.float64]:
     """Fit many tables close to one whose maximum and curvature are known."""
     fitted = np.full(points.shape, np.nan)
-    _chords(fitted, points, met, pairs, np.ascontiguousarray(bread), logits, most_steps)
+    rounds = np.arange(points.shape[1])
+    ended = np.zeros(len(rounds), dtype=np.bool_)
+    here = np.repeat(logits[:, None], len(rounds), axis=1)
+    for _ in range(most_steps):
+        rest = points.copy()
+        _spend(rest, np.exp(here), met, pairs)
+        step = bread @ rest
+        longest = np.abs(step).max(axis=0, initial=0.0)
+        ended |= ~(longest <= RUNAWAY)
+        here += np.where(ended, 0.0, step)
+        settled = ~ended & (longest < LAST_CHORD)
+        fitted[:, rounds[settled]] = here[:, settled]
+        ended |= settled
+        if ended.all():
+            break
+        if ended.mean() > _MOST_ENDED:
+            points, met, here = (table[:, ~ended] for table in (points, met, here))
+            rounds, ended = rounds[~ended], ended[~ended]
     return fitted
 
 
 @_compiled
-def _chords(  # noqa: PLR0917 - compiled functions take no keywords
-    fitted: NDArray[np.float64],
-    points: NDArray[np.float64],
+def _spend(
+    rest: NDArray[np.float64],
+    odds: NDArray[np.float64],
     met: NDArray[np.float64],
     pairs: NDArray[np.int32],
-    bread: NDArray[np.float64],
-    start: NDArray[np.float64],
-    most_steps: int,
 ) -> None:
-    rest = np.empty(len(start))
-    for number in range(len(points)):
-        here = start.copy()
-        for _ in range(most_steps):
-            _unexplained(points[number], met[number], pairs, here, rest)
-            longest = 0.0
-            for i in range(len(here)):
-                step = 0.0
-                for j in range(len(here)):
-                    step += bread[i, j] * rest[j]
-                here[i] += step
-                longest = max(longest, abs(step))
-            if longest > RUNAWAY:
-                break
-            if longest < LAST_CHORD:
-                fitted[number] = here
-                break
+    """Take the expected points away, many rounds side by side."""
+    for pair in range(len(pairs)):
+        i, j = pairs[pair, 0], pairs[pair, 1]
+        drawn, first, second, own, others = met[pair], odds[i], odds[j], rest[i], rest[j]
+        for number in range(len(drawn)):
+            share = drawn[number] / (first[number] + second[number])
+            own[number] -= first[number] * share
+            others[number] -= second[number] * share
+
+
+alias_tables: Final = numba.njit(cache=True, nogil=True)(plain.alias_tables)
 
 
 @_compiled
-def _unexplained(
-    taken: NDArray[np.float64],
-    met: NDArray[np.float64],
-    pairs: NDArray[np.int32],
-    logits: NDArray[np.float64],
-    rest: NDArray[np.float64],
+def alias_draws(
+    uniform: NDArray[np.float64],
+    table: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    aliases: NDArray[np.float64],
+    lowest: NDArray[np.float64],
 ) -> None:
-    """Fill the points each model took beyond those expected."""
-    odds = np.exp(logits)
-    rest[:] = taken
-    for pair in range(len(met)):
-        i, j = pairs[pair, 0], pairs[pair, 1]
-        share = met[pair] / (odds[i] + odds[j])
-        rest[i] -= odds[i] * share
-        rest[j] -= odds[j] * share
+    """Replace uniform numbers by values drawn from tables."""
+    for kind in range(len(uniform)):
+        start, end = bounds[table[kind]], bounds[table[kind] + 1]
+        row, own, low = uniform[kind], aliases[start:end], lowest[table[kind]]
+        for number in range(len(row)):
+            at = row[number] * (end - start)
+            alias = own[np.int32(at)]
+            place, other = np.floor(at), np.floor(alias)
+            row[number] = low + (place if at - place < alias - other else other)

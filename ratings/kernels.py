@@ -102,3 +102,20 @@ def chord_fits(
     loops = kernels(met.size)
     fitted = loops.chord_fits(points, met, pairs, logits, bread, most_steps=most_steps)
     return cast("NDArray[np.float64]", fitted)
+
+
+def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Prepare tables to draw from: `ratings.plain.alias_tables`."""
+    made = kernels(chances.size).alias_tables(chances, bounds)
+    return cast("NDArray[np.float64]", made)
+
+
+def alias_draws(
+    uniform: NDArray[np.float64],
+    table: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    aliases: NDArray[np.float64],
+    lowest: NDArray[np.float64],
+) -> None:
+    """Replace uniform numbers by draws from tables: `ratings.plain.alias_draws`."""
+    kernels(uniform.size / 10).alias_draws(uniform, table, bounds, aliases, lowest)

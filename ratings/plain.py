@@ -190,9 +190,9 @@ def chord_fits(
 
     Parameters
     ----------
-    points : ndarray of shape (n_rounds, n_models)
+    points : ndarray of shape (n_models, n_rounds)
         Points each model took.
-    met : ndarray of shape (n_rounds, n_pairs)
+    met : ndarray of shape (n_pairs, n_rounds)
         Votes of each pair.
     pairs : ndarray of shape (n_pairs, 2)
         Codes of the models of each pair, every pair once.
@@ -205,13 +205,13 @@ def chord_fits(
 
     Returns
     -------
-    ndarray of shape (n_rounds, n_models)
+    ndarray of shape (n_models, n_rounds)
         Logits; `nan` for a round that was given up.
     """
     fitted = np.full(points.shape, np.nan)
     votes = np.zeros((len(logits), len(logits)))
     share = np.empty_like(votes)
-    for taken, drawn, own in zip(points, met, fitted, strict=True):
+    for taken, drawn, own in zip(points.T, met.T, fitted.T, strict=True):
         votes[pairs[:, 0], pairs[:, 1]] = drawn
         votes[pairs[:, 1], pairs[:, 0]] = drawn
         here = logits.copy()
@@ -227,3 +227,82 @@ def chord_fits(
                 own[:] = here
                 break
     return fitted
+
+
+def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Prepare tables from which one uniform number draws one value, however long the table [1]_.
+
+    Parameters
+    ----------
+    chances : ndarray of shape (n_values,)
+        All tables, one after the other; those of one add up to 1.
+    bounds : ndarray of shape (n_tables + 1,)
+        Where each table starts, and the end of the last.
+
+    Returns
+    -------
+    ndarray of shape (n_values,)
+        Before the point, the other value that a place of its table gives; behind it, the chance
+        that it gives its own.
+
+    References
+    ----------
+    .. [1] M. D. Vose, "A linear algorithm for generating random numbers with a given
+       distribution", IEEE Transactions on Software Engineering, 17(9), 1991.
+    """
+    aliases = np.empty(len(chances))
+    stack = np.empty(len(chances), dtype=np.int64)
+    for table in range(len(bounds) - 1):
+        start, size = bounds[table], bounds[table + 1] - bounds[table]
+        heights = chances[start : start + size] * size
+        # places with too little wait at the bottom of one stack, with too much at its top
+        little, much = 0, size
+        for place in range(size):
+            aliases[start + place] = place
+            if heights[place] < 1.0:
+                stack[little] = place
+                little += 1
+            else:
+                much -= 1
+                stack[much] = place
+        while little > 0 and much < size:
+            little -= 1
+            short, tall = stack[little], stack[much]
+            alias = tall + max(heights[short], 0.0)
+            if alias < tall + 1:  # else rounding has made its own chance 1
+                aliases[start + short] = alias
+            heights[tall] -= 1.0 - heights[short]
+            if heights[tall] < 1.0:
+                much += 1
+                stack[little] = tall
+                little += 1
+    return aliases
+
+
+def alias_draws(
+    uniform: NDArray[np.float64],
+    table: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    aliases: NDArray[np.float64],
+    lowest: NDArray[np.float64],
+) -> None:
+    """Replace uniform numbers by values drawn from tables.
+
+    Parameters
+    ----------
+    uniform : ndarray of shape (n_kinds, n_rounds)
+        Numbers in [0, 1); after the call, whole numbers.
+    table : ndarray of shape (n_kinds,)
+        Table of each row.
+    bounds, aliases
+        As in `alias_tables`.
+    lowest : ndarray of shape (n_tables,)
+        The value of a table's first place.
+    """
+    for row, number in zip(uniform, table, strict=True):
+        start = bounds[number]
+        at = row * (bounds[number + 1] - start)
+        place = np.floor(at)
+        alias = aliases[start + place.astype(np.int64)]
+        other = np.floor(alias)
+        row[:] = lowest[number] + np.where(at - place < alias - other, place, other)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ratings.bootstrap import _drawn_kinds, bootstrap
+from ratings.bootstrap import bootstrap
 from ratings.bradley_terry import bradley_terry
 from ratings.counts import PairCounts
 from ratings.intervals import sandwich
@@ -34,16 +34,6 @@ def test_interval_holds_the_rating_and_95_percent_of_the_rounds() -> None:
     lower, upper = drawn.interval()
     inside = ((lower < drawn.ratings) & (drawn.ratings < upper)).mean(axis=0)
     assert_allclose(inside, 0.95, atol=0.01)
-
-
-def test_every_round_has_all_votes_and_the_right_shares() -> None:
-    pairs = np.argwhere(np.triu(FULL.votes > 0)).astype(np.int32)
-    drawn = np.concatenate(list(_drawn_kinds(FULL, pairs, 3000, np.random.default_rng(0))), axis=1)
-    assert_array_equal(drawn.sum(axis=0), 425)
-    share = np.concatenate([FULL.wins[*pairs.T], np.zeros(5), FULL.wins[*pairs[:, ::-1].T]]) / 425
-    assert_allclose(drawn.mean(axis=1), 425 * share, atol=0.6)
-    expected = 425 * (np.diag(share) - np.outer(share, share))
-    assert_allclose(np.cov(drawn), expected, atol=4.5)  # negative between kinds: not Poisson
 
 
 def test_the_same_seed_gives_the_same_rounds() -> None:

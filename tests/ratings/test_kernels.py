@@ -117,25 +117,55 @@ def test_chords_are_the_same_compiled_and_reach_the_maximum() -> None:
     base = generator.uniform(50.0, 90.0, (6, 6)) * (1 - np.eye(6))
     points = np.array([base * generator.uniform(0.9, 1.1, (6, 6)) for _ in range(9)])
     pairs = np.argwhere(np.triu(base) > 0).astype(np.int32)
-    met = (points + points.transpose(0, 2, 1))[:, pairs[:, 0], pairs[:, 1]]
+    met = (points + points.transpose(0, 2, 1))[:, pairs[:, 0], pairs[:, 1]].T
     logits = plain.newton_fit(base, np.zeros(6), damped=False, most_steps=30)
     expected = expit(logits[:, None] - logits)
     weight = (base + base.T) * expected * expected.T
     bread = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight)
     ours, theirs = (
-        loops.chord_fits(points.sum(axis=2), met, pairs, logits, bread, most_steps=60)
+        loops.chord_fits(points.sum(axis=2).T, met, pairs, logits, bread, most_steps=60)
         for loops in (compiled, plain)
     )
     exact = [plain.newton_fit(one, logits, damped=False, most_steps=30) for one in points]
     assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
-    assert_allclose(ours, exact, rtol=0, atol=CLOSE)
+    assert_allclose(ours.T, exact, rtol=0, atol=CLOSE)
+
+
+def test_a_round_that_runs_away_leaves_the_others_as_they_are() -> None:
+    pairs, met = np.array([[0, 1]], dtype=np.int32), np.array([[9.0, 0.0, 0.0, 9.0]])
+    points = np.array([[5.0, 500.0, 500.0, 4.5], [4.0, 0.0, 0.0, 4.5]])
+    ours, theirs = (
+        loops.chord_fits(points, met, pairs, np.zeros(2), np.eye(2) / 4.5, most_steps=60)
+        for loops in (compiled, plain)
+    )
+    assert_array_equal(np.isnan(ours[0]), [False, True, True, False])
+    assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+
+
+def test_draws_are_the_same_compiled_and_follow_the_chances() -> None:
+    generator = np.random.default_rng(3)
+    bounds = np.array([0, 3, 3, 103])
+    chances = np.concatenate([[0.2, 0.0, 0.8], generator.dirichlet(np.full(100, 0.3))])
+    aliases = plain.alias_tables(chances, bounds)
+    assert_array_equal(compiled.alias_tables(chances, bounds), aliases)
+    uniform = generator.random((3, 200_000))
+    table, lowest = np.array([2, 0, 2]), np.array([7.0, 0.0, 0.0])
+    ours, theirs = uniform.copy(), uniform.copy()
+    compiled.alias_draws(ours, table, bounds, aliases, lowest)
+    plain.alias_draws(theirs, table, bounds, aliases, lowest)
+    assert_array_equal(ours, theirs)
+    assert_allclose(
+        np.bincount(ours[0].astype(int), minlength=100) / 200_000, chances[3:], atol=5e-3
+    )
+    assert_allclose((ours[1] == 7.0).mean(), 0.2, atol=5e-3)
+    assert_array_equal(np.unique(ours[1]), [7.0, 9.0])
 
 
 @pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
 def test_chords_that_run_away_give_no_number(loops: ModuleType) -> None:
     pairs, met = np.array([[0, 1]], dtype=np.int32), np.zeros((1, 1))
     fitted = loops.chord_fits(
-        np.array([[5.0, 0.0]]), met, pairs, np.zeros(2), np.eye(2), most_steps=50
+        np.array([[5.0], [0.0]]), met, pairs, np.zeros(2), np.eye(2), most_steps=50
     )
     assert np.isnan(fitted).all()
 
