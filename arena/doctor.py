@@ -16,10 +16,10 @@ from typing import Final
 
 from arena.errors import ArenaError
 from arena.logquery import log_counts
+from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from serving.build import apart_of
-from serving.engine import EngineError
-from serving.estimate import estimate
+from serving.shelf import keeps, size_of
 
 GIB: Final = 1024**3
 NEEDED: Final = ("gradio", "torch", "transformers", "bitsandbytes", "sqlmodel", "numpy", "pandas")
@@ -52,16 +52,14 @@ class Finding:
     way_out: str = ""
 
 
-def examine(db: Path, settings: Settings | None = None) -> Iterator[Finding]:
-    """Look at the installation, at a database, and at a roster if there is one."""
+def examine(db: Path) -> Iterator[Finding]:
+    """Look at the installation and at a database."""
     yield _python()
     yield from (_package(name) for name in NEEDED)
     yield _kernels()
     yield _sqlite(sqlite3.sqlite_version_info)
     yield _disk(db)
     yield from _database(db)
-    if settings is not None:
-        yield from _roster(settings)
 
 
 def _python() -> Finding:
@@ -156,28 +154,66 @@ def _key(db: Path) -> Finding:
     return Finding(Level.GOOD, "signing key", f"{key}, mode {mode:o}")
 
 
-def _roster(settings: Settings) -> Iterator[Finding]:
-    budget = settings.pool.memory_bytes
-    total = 0
+def roster_of(settings: Settings) -> Roster:
+    """Return what the models of a roster need and where they fit.
+
+    Raises
+    ------
+    ConfigError
+        If the devices that it names are not there.
+    """
+    apart = apart_of(settings.pool.processes, settings.models)
+    return look_at(settings.models, settings.pool.rooms(), own=apart == "model")
+
+
+def roster_findings(settings: Settings, roster: Roster) -> Iterator[Finding]:
+    """Say what is wrong with a roster, and how its models share the memory."""
     yield Finding(Level.GOOD, "engines", APART[apart_of(settings.pool.processes, settings.models)])
-    for spec in settings.models:
-        try:
-            needed = estimate(spec).total
-        except EngineError as error:
-            yield Finding(Level.BAD, spec.name, error.cause, "Correct `checkpoint` in the roster.")
-            continue
-        total += needed
-        found = f"{spec.quantization}, {needed / GIB:.3f} GiB"
-        if needed > budget:
-            yield Finding(
-                Level.BAD,
-                spec.name,
-                f"{found}, more than the budget of {settings.pool.memory_gib:g} GiB",
-                "Raise [pool] memory_gib, or quantize it.",
-            )
-        else:
-            yield Finding(Level.GOOD, spec.name, found)
-    fits = "all fit together" if total <= budget else "they will take turns"
-    yield Finding(
-        Level.GOOD, "roster", f"{total / GIB:.3f} of {settings.pool.memory_gib:g} GiB: {fits}"
-    )
+    for need in roster.needs:
+        for lack in need.missing:
+            yield _lack(need.spec.name, lack)
+    for sentence in roster.apart:
+        yield Finding(
+            Level.BAD,
+            "pairs",
+            f"there can be no battle between them: {sentence}",
+            "Raise [pool] memory_gib, quantize one of them, or leave one out.",
+        )
+    for device, room in roster.rooms.items():
+        if names := loaded_on(roster, device):
+            found = f"{len(names)} at once, {roster.used.get(device, 0) / GIB:.2f}"
+            yield Finding(Level.GOOD, device, f"{found} of {room / GIB:.2f} GiB")
+    yield from _turns(roster)
+    yield from _kept(settings)
+
+
+def _lack(name: str, lack: str) -> Finding:
+    what, _, way_out = lack.rpartition("; ")
+    if not what:
+        what, way_out = way_out, "correct its table in the roster"
+    return Finding(Level.BAD, name, what, f"{way_out[0].upper()}{way_out[1:]}.")
+
+
+def _turns(roster: Roster) -> Iterator[Finding]:
+    waiting = [need for need in roster.needs if need.place is None and not need.missing]
+    if waiting:
+        yield Finding(
+            Level.NOTE,
+            "roster",
+            f"{len(waiting)} of {len(roster.needs)} models take turns: they are loaded when a "
+            "battle needs them",
+            "To hold more at once: nf4, a smaller context_tokens or batch, or a larger memory_gib.",
+        )
+    elif not any(need.missing for need in roster.needs):
+        yield Finding(Level.GOOD, "roster", "all models fit into memory together")
+
+
+def _kept(settings: Settings) -> Iterator[Finding]:
+    for folder in sorted({spec.cache for spec in settings.models if keeps(spec) and spec.cache}):
+        models, size = size_of(Path(folder))
+        yield Finding(
+            Level.GOOD,
+            "cache",
+            f"{models} quantized models, {size / GIB:.2f} GiB in {folder}",
+            "It may be deleted at any time: what is needed is made again.",
+        )

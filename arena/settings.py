@@ -8,15 +8,19 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arena.errors import ConfigError
+from serving.devices import cards, rooms
+from serving.engine import EngineError
+from serving.shelf import default_folder
 from serving.spec import ModelSpec
 
 GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
+Gibibytes = Annotated[float, Field(gt=0)]
 
 File = TypeVar("File", bound=BaseModel)
 
@@ -62,15 +66,27 @@ class PaceSettings(Section):
 class PoolSettings(Section):
     """`[pool]`: how much memory the loaded models may take together."""
 
-    memory_gib: float = Field(default=4.0, gt=0)
+    memory_gib: Gibibytes | dict[str, Gibibytes] | None = None
+    """For each card (without one, of main memory), or a table by device; unset is what is free on
+    each card, and 4 of main memory."""
+    cache: Path | None = None
+    """Folder that keeps quantized weights; unset is evenhand/quantized where caches belong."""
     processes: Literal["auto", "none", "device", "model"] = "auto"
     """Where engines run: in this process (none), in one for each device or each model; auto is one
     for each device where there is a card."""
 
-    @property
-    def memory_bytes(self) -> int:
-        """The budget in bytes."""
-        return int(self.memory_gib * GIB)
+    def rooms(self) -> dict[str, int]:
+        """Return the bytes for models on each device; asks the cards, where there are any.
+
+        Raises
+        ------
+        ConfigError
+            If a device is named that is not there, or the cards do not answer.
+        """
+        try:
+            return rooms(self.memory_gib, cards())
+        except EngineError as error:
+            raise ConfigError(f"[pool]: {error.cause}.") from error
 
 
 class Settings(Section):
@@ -129,8 +145,14 @@ def _located(settings: Settings, folder: Path) -> Settings:
     arena = settings.arena
     if arena.questions is not None:
         arena = arena.model_copy(update={"questions": (folder / arena.questions).resolve()})
-    models = tuple(model.located(folder) for model in settings.models)
+    cache = folder / settings.pool.cache if settings.pool.cache else default_folder()
+    models = tuple(_kept(model.located(folder), cache) for model in settings.models)
     return settings.model_copy(update={"arena": arena, "models": models})
+
+
+def _kept(model: ModelSpec, cache: Path) -> ModelSpec:
+    """Return a model that keeps its quantized weights in a folder, unless it names its own."""
+    return model if model.cache else model.model_copy(update={"cache": str(cache)})
 
 
 def check_models(models: Sequence[ModelSpec], path: Path, written: str) -> None:

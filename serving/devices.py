@@ -119,3 +119,13 @@ def _room(card: Card, asked: float | Mapping[str, float] | None) -> int:
     if gib is None:
         return int(card.free - RESERVE_SHARE * card.total)
     return int(gib * GIB) - CONTEXT_BYTES  # what somebody asks for is meant for all of it
+
+
+def roomiest(asked: str, rooms: Mapping[str, int]) -> tuple[str, int]:
+    """Return the place with most room among those a model asks for, and its bytes."""
+    cards = [device for device in rooms if device != CPU]
+    if asked in ("auto", "cuda") and cards:
+        place = max(cards, key=lambda card: rooms[card])
+    else:
+        place = CPU if asked == "auto" else asked
+    return place, sum(rooms.get(device, 0) for device in devices_of(place))

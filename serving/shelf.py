@@ -67,19 +67,21 @@ class Shelf:
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
         return cls(Path(spec.cache or default_folder()) / f"{spec.quantization}-{key}")
 
-    def find(self) -> Path | None:
-        """Return the folder of whole weights; what is not whole is removed."""
-        if not self.entry.exists():
-            return None
+    def fault(self) -> str | None:
+        """Return what is wrong with the weights kept here; None if they are whole."""
         try:
             told: dict[str, int] = json.loads((self.entry / WHOLE).read_text(encoding="utf-8"))
             found = {name: (self.entry / name).stat().st_size for name in told}
         except (OSError, ValueError, TypeError) as error:
-            log.warning("quantized weights in %s are broken and made again: %s", self.entry, error)
-            self.remove()
+            return str(error)
+        return None if found == told else "sizes are not those that were written"
+
+    def find(self) -> Path | None:
+        """Return the folder of whole weights; what is not whole is removed."""
+        if not self.entry.exists():
             return None
-        if found != told:
-            log.warning("quantized weights in %s are not whole and made again", self.entry)
+        if (fault := self.fault()) is not None:
+            log.warning("quantized weights in %s are broken, made again: %s", self.entry, fault)
             self.remove()
             return None
         return self.entry

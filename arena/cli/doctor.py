@@ -22,20 +22,19 @@ def doctor(
     Example: `arena doctor lab.toml --db arena.db`
     """
     from rich.console import Console  # noqa: PLC0415 - what a command needs is loaded when it runs
-    from rich.table import Table  # noqa: PLC0415 - with it
 
-    from arena.doctor import Level, examine  # noqa: PLC0415 - heavy
+    from arena.cli import doctor_tables  # noqa: PLC0415 - heavy
+    from arena.doctor import Level, examine, roster_findings, roster_of  # noqa: PLC0415 - heavy
     from arena.settings import load_settings  # noqa: PLC0415 - heavy
 
     settings = None if config is None else load_settings(config)
     place = db or (Path("arena.db") if settings is None else settings.arena.db)
-    marks = {Level.GOOD: "[green]ok[/]", Level.NOTE: "[yellow]note[/]", Level.BAD: "[red]bad[/]"}
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "what", "found", "way out"):
-        table.add_column(heading)
-    bad = False
-    for finding in examine(place, settings):
-        table.add_row(marks[finding.level], finding.what, finding.found, finding.way_out)
-        bad = bad or finding.level is Level.BAD
-    Console().print(table)
-    raise typer.Exit(code=int(bad))
+    findings = list(examine(place))
+    console = Console()
+    if settings is not None:
+        roster = roster_of(settings)
+        findings += roster_findings(settings, roster)
+        console.print(doctor_tables.needs(roster))
+        console.print()
+    console.print(doctor_tables.findings(findings))
+    raise typer.Exit(code=int(any(finding.level is Level.BAD for finding in findings)))

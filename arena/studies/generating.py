@@ -18,6 +18,7 @@ from arena.store import Store
 from arena.studies.makers import Known, know_makers
 from arena.studies.study_file import Study
 from serving.budget import parts_of
+from serving.devices import roomiest
 from serving.engine import Delta, Done, Engine, EngineError, Failed, FailureKind, Message, Prompt
 from serving.pool import Pool
 from serving.spec import ModelSpec
@@ -155,10 +156,12 @@ class _Run:
     async def _respond(self, missing: Sequence[_Wanted]) -> None:
         if self.known.missing is not None:
             raise EngineError(FailureKind.BACKEND, self.known.missing)
-        budget = self.study.pool.memory_bytes
-        spec = widened(self.known.spec, len(self.study), budget)
+        rooms = self.study.pool.rooms()
+        asked = self.known.spec
+        place, room = roomiest(asked.device, rooms)
+        spec = widened(asked.on(place), len(self.study), room).on(asked.device)
         left = iter(missing)
-        pool = Pool([spec], budget)
+        pool = Pool([spec], rooms)
         try:
             async with pool.engine(spec.name) as engine, asyncio.TaskGroup() as group:
                 # Responses that are shorter than they might be leave room for twice as many.

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from arena.casting import NewVote
-from arena.doctor import Finding, Level, _sqlite, examine
+from arena.doctor import Finding, Level, _sqlite, examine, roster_findings, roster_of
 from arena.settings import PoolSettings, Settings
+from arena.shipped import shipped
 from arena.store import Store
 from arena.tables import FlagKind
 from ratings.votes import Outcome
@@ -17,12 +18,18 @@ from tests.arena.conftest import open_battle
 SCRIPTED = (ModelSpec(name="oak", kind="scripted"), ModelSpec(name="pine", kind="scripted"))
 
 
-def about(what: str, db: Path, settings: Settings | None = None) -> Finding:
-    return next(finding for finding in examine(db, settings) if finding.what == what)
+def about(what: str, db: Path) -> Finding:
+    return next(finding for finding in examine(db) if finding.what == what)
+
+
+def about_roster(settings: Settings) -> dict[str, Finding]:
+    found = roster_findings(settings, roster_of(settings))
+    return {finding.what: finding for finding in found}
 
 
 def test_a_healthy_house_has_nothing_bad(store: Store) -> None:
-    findings = list(examine(store.path, Settings(models=SCRIPTED)))
+    settings = Settings(models=SCRIPTED)
+    findings = [*examine(store.path), *roster_findings(settings, roster_of(settings))]
     assert [finding for finding in findings if finding.level is Level.BAD] == []
     assert about("database", store.path).found.endswith("0 votes stored, 0 counted")
 
@@ -78,22 +85,40 @@ def test_sqlite_with_the_wal_fault_is_named(version: tuple[int, ...], level: Lev
 
 def test_a_model_whose_checkpoint_is_gone_is_named(tmp_path: Path) -> None:
     gone = ModelSpec(name="elm", checkpoint=str(tmp_path / "gone"))
-    finding = about("elm", tmp_path / "a.db", Settings(models=(*SCRIPTED, gone)))
-    assert finding.level is Level.BAD
+    finding = about_roster(Settings(models=(*SCRIPTED, gone)))["elm"]
+    assert (finding.level, "there is no checkpoint folder" in finding.found) == (Level.BAD, True)
 
 
-def test_a_model_larger_than_the_budget_is_named(tmp_path: Path) -> None:
-    from arena.shipped import shipped  # noqa: PLC0415 - only here
-
+def tiny(**fields: object) -> ModelSpec:
+    """Return a model that is shipped."""
     folder = next(path for path in shipped("models").iterdir() if (path / "config.json").exists())
-    settings = Settings(
-        models=(*SCRIPTED, ModelSpec(name="elm", checkpoint=str(folder))),
-        pool=PoolSettings(memory_gib=1e-6),
-    )
-    finding = about("elm", tmp_path / "a.db", settings)
+    return ModelSpec.model_validate({"name": "elm", "checkpoint": str(folder), **fields})
+
+
+def test_a_model_larger_than_the_budget_is_named() -> None:
+    pool = PoolSettings(memory_gib=1e-6)
+    finding = about_roster(Settings(models=(*SCRIPTED, tiny()), pool=pool))["elm"]
     assert (finding.level, "Raise [pool]" in finding.way_out) == (Level.BAD, True)
 
 
-def test_where_engines_run_is_told(tmp_path: Path) -> None:
-    settings = Settings(models=SCRIPTED, pool=PoolSettings(processes="model"))
-    assert about("engines", tmp_path / "a.db", settings).found == "run in a process for each model"
+def test_models_that_take_turns_are_counted() -> None:
+    models = tuple(tiny(name=name, batch=number) for number, name in enumerate("abc", start=1))
+    together = about_roster(Settings(models=models))
+    assert together["roster"].found == "all models fit into memory together"
+    assert together["cpu"].found.startswith("3 at once, ")
+    largest = sum(need.estimate.total for need in roster_of(Settings(models=models)).needs[1:])
+    pool = PoolSettings(memory_gib=largest / 2**30)
+    turns = about_roster(Settings(models=models, pool=pool))
+    assert turns["roster"].found.startswith("1 of 3 models take turns")
+
+
+def test_two_models_that_never_fit_together_are_told() -> None:
+    models = (tiny(name="a", batch=3), tiny(name="b", batch=4))
+    finding = about_roster(Settings(models=models, pool=PoolSettings(memory_gib=0.02)))["pairs"]
+    assert finding.level is Level.BAD
+    assert "a and b need" in finding.found
+
+
+def test_what_is_kept_on_disk_is_told_with_its_folder(tmp_path: Path) -> None:
+    models = (*SCRIPTED, tiny(quantization="nf4", cache=str(tmp_path)))
+    assert about_roster(Settings(models=models))["cache"].found.endswith(f"GiB in {tmp_path}")

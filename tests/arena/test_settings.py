@@ -96,3 +96,25 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "lab.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(tmp_path / "lab.toml")
+
+
+def test_memory_is_one_number_or_a_table_and_unset_it_is_measured(folder: Path) -> None:
+    assert load_settings(written(folder, GOOD)).pool.rooms()["cpu"] == 4 * 2**30
+    table = GOOD.replace("[limits]", "[pool]\nmemory_gib = { cpu = 1.5 }\n\n[limits]")
+    assert load_settings(written(folder, table)).pool.rooms()["cpu"] == 3 * 2**29
+
+
+def test_a_device_that_is_not_there_is_told(folder: Path) -> None:
+    table = GOOD.replace("[limits]", '[pool]\nmemory_gib = { "cuda:99" = 1 }\n\n[limits]')
+    with pytest.raises(ConfigError, match=r"\[pool\]: memory_gib names cuda:99; this machine has"):
+        load_settings(written(folder, table)).pool.rooms()
+
+
+def test_quantized_weights_are_kept_in_one_folder_for_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    settings = load_settings(written(folder, GOOD))
+    assert {model.cache for model in settings.models} == {"/caches/evenhand/quantized"}
+    named = GOOD.replace("[limits]", '[pool]\ncache = "kept"\n\n[limits]')
+    assert load_settings(written(folder, named)).models[0].cache == str(folder / "kept")

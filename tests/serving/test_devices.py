@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.devices import CONTEXT_BYTES, GIB, Card, cards, devices_of, rooms
+from serving.devices import CONTEXT_BYTES, GIB, Card, cards, devices_of, roomiest, rooms
 from serving.engine import EngineError
 
 HERE = (Path("/"),)  # a "driver" that is there
@@ -81,3 +81,11 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 def test_a_place_may_be_several_devices() -> None:
     assert devices_of("cuda:0+cuda:1") == ("cuda:0", "cuda:1")
     assert devices_of("cpu") == ("cpu",)
+
+
+def test_the_place_with_most_room_is_among_those_asked_for() -> None:
+    there = {"cuda:0": 10, "cuda:1": 12, "cpu": 99}
+    assert roomiest("auto", there) == ("cuda:1", 12)
+    assert roomiest("cuda:0", there) == ("cuda:0", 10)
+    assert roomiest("cuda:0+cuda:1", there) == ("cuda:0+cuda:1", 22)
+    assert roomiest("cpu", there) == roomiest("auto", {"cpu": 99}) == ("cpu", 99)

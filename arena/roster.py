@@ -1,0 +1,210 @@
+"""What each model of a roster needs, what is missing for it, and what fits together where.
+
+Reads files and loads nothing. The pool that will serve decides here too: `serving.placement` is
+asked who may be in memory together, with the same estimates.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+from serving.budget import Budget, Seat, parts_of
+from serving.devices import devices_of, roomiest
+from serving.engine import EngineError, FailureKind
+from serving.estimate import Estimate, estimate, folder_of
+from serving.placement import Placement
+from serving.prompt import template_of
+from serving.shelf import Shelf, keeps
+from serving.spec import ModelSpec, Quantization
+
+NOTHING: Final = Estimate(0, 0)
+PAIRS_TOLD: Final = 3  # of those that never fit together
+
+
+@dataclass(frozen=True)
+class Need:
+    """One model: its bytes, where it is loaded at the start, and what is missing."""
+
+    spec: ModelSpec
+    estimate: Estimate
+    place: str | None
+    """Device; None if it waits for its turn or can never be loaded."""
+    beside: str | None
+    """The model whose weights it shares."""
+    kept: str
+    """Whether its quantized weights are on disk already."""
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Roster:
+    """All models, the room there is, and the room that those loaded at the start take."""
+
+    needs: tuple[Need, ...]
+    rooms: Mapping[str, int]
+    used: Mapping[str, int]
+    apart: tuple[str, ...]
+    """Sentences about models that can never be in memory at one time."""
+
+
+def look_at(specs: Sequence[ModelSpec], rooms: Mapping[str, int], *, own: bool = False) -> Roster:
+    """Return what a roster needs.
+
+    Parameters
+    ----------
+    specs : sequence of ModelSpec
+    rooms : mapping of device to bytes
+    own : bool, default False
+        Whether each model has a process of its own.
+    """
+    budget = Budget(rooms, partial(parts_of, own_process=own))
+    placement = Placement(budget, specs)
+    places: dict[str, str] = {}
+    missing = {spec.name: list(_missing(spec)) for spec in specs}
+    for spec in specs:
+        try:
+            placement.options(spec.name)
+            plan = placement.plan([spec.name], places, [])
+        except EngineError as error:
+            missing[spec.name].append(_refused(spec, error))
+            continue
+        if plan is not None:
+            places |= dict(plan.seats)
+    whole = [spec for spec in specs if not missing[spec.name]]
+    return Roster(
+        tuple(_need(spec, rooms, places, missing[spec.name], specs) for spec in specs),
+        rooms,
+        budget.used(Seat(name, place) for name, place in places.items()),
+        tuple(_apart(placement, whole)),
+    )
+
+
+def _refused(spec: ModelSpec, error: EngineError) -> str:
+    cause = error.cause.removeprefix(f"{spec.name}: ")
+    if error.kind is FailureKind.OUT_OF_MEMORY:
+        return f"{cause}; raise [pool] memory_gib, or quantize it"
+    return cause
+
+
+def _need(
+    spec: ModelSpec,
+    rooms: Mapping[str, int],
+    places: Mapping[str, str],
+    missing: Iterable[str],
+    specs: Sequence[ModelSpec],
+) -> Need:
+    place = places.get(spec.name) or roomiest(spec.device, rooms)[0]
+    cuda = place.startswith("cuda")
+    try:
+        needed = estimate(spec, cuda=cuda)
+        kept = _kept(spec, cuda=cuda)
+    except EngineError:  # said among what is missing
+        needed, kept = NOTHING, "-"
+    here = places.get(spec.name)
+    before = specs[: specs.index(spec)]
+    shares = [
+        other.name
+        for other in before
+        if spec.kind == "local"
+        and other.on(place).weights_key() == spec.on(place).weights_key()
+        and places.get(other.name) == here
+    ]
+    return Need(spec, needed, here, next(iter(shares), None), kept, tuple(missing))
+
+
+def _kept(spec: ModelSpec, *, cuda: bool) -> str:
+    if spec.kind != "local" or not keeps(spec):
+        return "-"
+    shelf = Shelf.of(spec, folder_of(spec), cuda=cuda)
+    if not shelf.entry.exists():
+        return "not yet"
+    return "yes" if shelf.fault() is None else "broken, made again"
+
+
+def _apart(placement: Placement, specs: Sequence[ModelSpec]) -> Iterator[str]:
+    told = 0
+    for one, two in combinations(specs, 2):
+        try:
+            placement.check([one.name, two.name])
+        except EngineError as error:
+            told += 1
+            if told > PAIRS_TOLD:
+                yield "and more pairs like these"
+                return
+            yield error.cause
+
+
+def _missing(spec: ModelSpec) -> Iterator[str]:
+    """Say what else a model lacks, apart from memory and readable weights."""
+    if spec.kind == "remote" and spec.api_key_env and not os.environ.get(spec.api_key_env):
+        yield f"the environment variable {spec.api_key_env} is not set"
+    if spec.kind != "local":
+        return
+    if spec.quantization is not Quantization.NONE and find_spec("bitsandbytes") is None:
+        yield "bitsandbytes is not installed; run `make install`"
+    try:
+        has_template = template_of(spec) is not None
+    except EngineError as error:
+        has_template = True
+        yield f"{_refused(spec, error)}; correct chat_template"
+    if spec.adapter is not None:
+        yield from _of_adapter(Path(spec.adapter))
+    try:
+        folder = folder_of(spec)
+    except EngineError:
+        return  # said by the estimate, as is what a folder of weights lacks
+    if (folder / "config.json").is_file():
+        yield from _of_checkpoint(spec, folder, has_template=has_template)
+
+
+def _of_checkpoint(spec: ModelSpec, folder: Path, *, has_template: bool) -> Iterator[str]:
+    config = _read(folder / "config.json")
+    if "auto_map" in config and not spec.trust_remote_code:
+        yield (
+            "the checkpoint brings code of its own; set trust_remote_code and pin revision, "
+            "if you trust it"
+        )
+    if quantized := config.get("quantization_config"):
+        yield (
+            f"the checkpoint is quantized already ({quantized.get('quant_method')}); "
+            "take the one in full width"
+        )
+    if not (folder / "tokenizer.json").is_file():
+        yield "the checkpoint has no tokenizer.json; save its tokenizer with transformers"
+    if not has_template and not _has_template(folder):
+        yield "there is no chat template; set chat_template"
+    trained = config.get("max_position_embeddings") or config.get("n_positions")
+    if trained is not None and (spec.context_tokens or 0) > trained:
+        yield f"context_tokens {spec.context_tokens} is more than the {trained} it was made for"
+
+
+def _has_template(folder: Path) -> bool:
+    files = ("chat_template.jinja", "chat_template.json")
+    named = any((folder / file).is_file() for file in files)
+    return named or bool(_read(folder / "tokenizer_config.json").get("chat_template"))
+
+
+def _of_adapter(folder: Path) -> Iterator[str]:
+    if not (folder / "adapter_config.json").is_file():
+        yield f"the adapter {folder} has no adapter_config.json; name the folder that PEFT saved"
+    elif _read(folder / "adapter_config.json").get("peft_type") != "LORA":
+        yield f"the adapter {folder} is not LoRA"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def loaded_on(roster: Roster, device: str) -> list[str]:
+    """Return the names of the models that are loaded on a device at the start."""
+    return [n.spec.name for n in roster.needs if n.place and device in devices_of(n.place)]
