@@ -1,21 +1,25 @@
 """Ratings against peers: every figure in one run, on one BLAS thread.
 
 Votes are simulated: strengths N(0, 200) points, models drawn by Zipf's law, 30 % ties. Times are
-medians of five runs; of evalica's bootstrap, which takes seconds for a round, only some rounds are
-run and the cost of one is compared. The order band of Elo is no part of any figure.
+medians of five runs or more, ours and the peer's in turns, so that a busy moment hits both; of
+evalica's bootstrap, which takes seconds for a round, single rounds are run and the cost of one is
+compared. arena-rank is measured where it is installed. The order band of Elo is no part of any
+figure.
 """
 
-import resource
+import importlib
+import importlib.util
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import choix
 import evalica
 import numpy as np
 import pandas as pd
@@ -25,22 +29,28 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Report, Row, Value, conclude, parser, progress
 from ratings import compiled
-from ratings.bootstrap import bootstrap
+from ratings.bootstrap import ROUNDS, bootstrap
 from ratings.bradley_terry import bradley_terry
 from ratings.columns import Labels
 from ratings.counts import PairCounts
 from ratings.elo import elo_ratings
 from ratings.intervals import sandwich
-from ratings.leaderboard import leaderboard
 from ratings.live import LiveBoard
 from ratings.ranks import rank_ranges, told_apart
 from ratings.votes import Outcome, Votes
 from ratings.winrate import win_rates
 
 WINNERS: Final = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw)
+READ: Final = ("model_a", "model_b", "winner")  # by a peer
 OUTCOMES: Final = ["model_a", "model_b", "tie"]
 GIB: Final = 2**30
 MODELS: Final = 150
+PEAK: Final = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
 PEER_ROUNDS: Final = 100  # of a bootstrap, the fewest that give an interval
 
 
@@ -52,28 +62,32 @@ class Sizes:
     middle: int = 140_000
     small: int = 2_400
     memory: int = 10_000_000
-    repeats: int = 5
-    peer_rounds: int = 2
+    repeats: int = 5  # of which evalica's bootstrap gets one round each
 
 
-LONG: Final = Sizes(repeats=11, peer_rounds=10)
+LONG: Final = Sizes(repeats=11)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: our cost, a peer's, and how many times ours it has to be."""
+    """One line: our cost, a peer's (None: not installed), how many times ours it has to be."""
 
     work: str
     ours: float
-    peer: float
+    peer: float | None
     beside: str
     at_least: float
     unit: str = "s"
 
     @property
-    def ratio(self) -> float:
+    def ratio(self) -> float | None:
         """How many times the peer's cost is ours."""
-        return self.peer / self.ours
+        return None if self.peer is None else self.peer / self.ours
+
+    @property
+    def missed(self) -> bool:
+        """Whether a peer was measured and the ratio is too small."""
+        return self.ratio is not None and self.ratio < self.at_least
 
     def row(self) -> Row:
         """Return the figure as it stands in the table."""
@@ -108,10 +122,12 @@ def simulated(n_votes: int, n_models: int, seed: int = 0) -> Votes:
     )
 
 
-def median_time(work: Callable[[], object], repeats: int) -> float:
-    """Return the median of some runs in seconds, after one that does not count."""
-    work()
-    return statistics.median(once(work) for _ in range(repeats))
+def in_turns(repeats: int, *works: Callable[[], object]) -> list[float]:
+    """Return the median seconds of each work, run in turns after one run that does not count."""
+    for work in works:
+        work()
+    took = [[once(work) for work in works] for _ in range(repeats)]
+    return [statistics.median(own) for own in zip(*took, strict=True)]
 
 
 def once(work: Callable[[], object]) -> float:
@@ -169,48 +185,59 @@ def bare_rating(votes: Votes) -> NDArray[np.float64]:
 
 
 def kernel_figures(large: Votes, small: Votes, repeats: int) -> list[Figure]:
-    """Return Elo and Bradley-Terry from codes."""
+    """Return Elo and Bradley-Terry from codes, and Bradley-Terry from counts."""
     big, little = Peer(large), Peer(small)
     size, kernel = f"{len(large):,} votes", "evalica's kernel"
-    elo = median_time(lambda: elo_ratings(large), repeats)
-    rating = median_time(lambda: bradley_terry(PairCounts.of(large)), repeats)
-    tiny = median_time(lambda: bare_rating(small), 40 * repeats)
-    peers = [median_time(run, repeats) for run in (big.elo_kernel, big.elo_call, big.rating_kernel)]
-    peer_tiny = median_time(little.rating_kernel, 40 * repeats)
+    elo, *peers = in_turns(repeats, lambda: elo_ratings(large), big.elo_kernel, big.elo_call)
+    rating, whole = in_turns(
+        repeats, lambda: bradley_terry(PairCounts.of(large)), big.rating_kernel
+    )
+    tiny = in_turns(400 * repeats, lambda: bare_rating(small), little.rating_kernel)
+    counts = PairCounts.of(large)
+    fits = in_turns(
+        repeats, lambda: bradley_terry(counts), lambda: choix.ilsr_pairwise_dense(counts.points)
+    )
     return [
         Figure(f"Elo, {size}", elo, peers[0], kernel, 4.0),
         Figure(f"Elo, {size}", elo, peers[1], "evalica's call", 60.0),
-        Figure(f"Bradley-Terry, {size}", rating, peers[2], kernel, 2.0),
-        Figure(f"Bradley-Terry, {len(small):,} votes", tiny, peer_tiny, kernel, 1 / 1.2),
+        Figure(f"Bradley-Terry, {size}", rating, whole, kernel, 2.0),
+        Figure(f"Bradley-Terry, {len(small):,} votes", tiny[0], tiny[1], kernel, 1 / 1.2),
+        Figure("Bradley-Terry from counts", fits[0], fits[1], "choix.ilsr_pairwise_dense", 1.0),
     ]
 
 
-def bootstrap_figures(large: Votes, middle: Votes, sizes: Sizes) -> list[Figure]:
+def bootstrap_figures(large: Votes, middle: Votes, repeats: int) -> list[Figure]:
     """Return the cost of a bootstrap round, and how it grows with the votes."""
     big, less = (bradley_terry(PairCounts.of(votes)) for votes in (large, middle))
-    ours = median_time(lambda: bootstrap(big), sizes.repeats) / 1000
-    fewer = median_time(lambda: bootstrap(less), sizes.repeats) / 1000
+    ours, fewer = in_turns(repeats, lambda: bootstrap(big), lambda: bootstrap(less))
     peer = Peer(large)
-    theirs = once(lambda: peer.rounds(sizes.peer_rounds)) / sizes.peer_rounds
-    beside = f"evalica.bootstrap, {sizes.peer_rounds} round(s) run"
+    theirs = statistics.median(once(lambda: peer.rounds(1)) for _ in range(repeats))
+    beside = f"evalica.bootstrap, median of {repeats} single rounds"
     size = f"bootstrap round, {len(large):,} votes"
     return [
-        Figure(size, ours, theirs, beside, 50.0),
-        Figure(size, ours, fewer, f"the same at {len(middle):,} votes", 0.5),
+        Figure(size, ours / ROUNDS, theirs, beside, 50.0),
+        Figure(size, ours / ROUNDS, fewer / ROUNDS, f"the same at {len(middle):,} votes", 0.5),
     ]
 
 
-def pipeline_figure(votes: Votes, sizes: Sizes) -> Figure:
-    """Return the cost from a Parquet file to everything a board shows, with 1,000 rounds."""
+def pipeline_figures(votes: Votes, a_round: float, repeats: int) -> list[Figure]:
+    """Return the cost from a Parquet file to everything a board shows, beside each peer.
+
+    One round of evalica's bootstrap takes ``a_round`` seconds.
+    """
+    work = f"Parquet of {len(votes):,} votes to a board"
+    rank = importlib.util.find_spec("arena_rank") is not None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "votes.parquet"
         write_parquet(votes, path)
-        ours = median_time(lambda: our_pipeline(path), sizes.repeats)
-        theirs = once(lambda: peer_pipeline(path, sizes.peer_rounds))
-    beside = f"evalica with {PEER_ROUNDS} rounds, reckoned from {sizes.peer_rounds}"
-    # its reading and first fit are reckoned once for every round: a few parts in a hundred
-    theirs *= PEER_ROUNDS / sizes.peer_rounds
-    return Figure(f"Parquet of {len(votes):,} votes to a board", ours, theirs, beside, 10.0)
+        peers = [lambda: rank_pipeline(path)] if rank else []
+        ours, *theirs = in_turns(repeats, lambda: our_pipeline(path), *peers)
+    rounds = f"evalica, {PEER_ROUNDS} rounds alone, reckoned from single ones"
+    sandwiches = "arena-rank's sandwich" + ("" if rank else ": not installed")
+    return [
+        Figure(work, ours, PEER_ROUNDS * a_round, rounds, 10.0),
+        Figure(work, ours, theirs[0] if rank else None, sandwiches, 10.0),
+    ]
 
 
 def our_pipeline(path: Path) -> object:
@@ -222,23 +249,18 @@ def our_pipeline(path: Path) -> object:
     return ranges, bootstrap(fit).interval(), elo_ratings(votes), win_rates(fit.counts)
 
 
-def peer_pipeline(path: Path, n_rounds: int) -> object:
-    """Read and rate with rounds, and nothing else."""
-    frame = pd.read_parquet(path)
-    kinds = dict(zip(OUTCOMES, WINNERS, strict=True))
-    return evalica.bootstrap(
-        evalica.bradley_terry,
-        frame["model_a"].astype(object),
-        frame["model_b"].astype(object),
-        frame["winner"].astype(object).map(kinds).tolist(),
-        n_resamples=n_rounds,
-        bootstrap_method="percentile",
-    )
+def rank_pipeline(path: Path) -> object:
+    """Read and rate with arena-rank's sandwich, and nothing else."""
+    data = importlib.import_module("arena_rank.utils.data_utils")
+    models = importlib.import_module("arena_rank.models.bradley_terry")
+    dataset = data.PairDataset.from_pandas(pd.read_parquet(path, columns=list(READ)))
+    model = models.BradleyTerry(n_competitors=len(dataset.competitors))
+    return model.compute_ratings_and_cis(dataset)
 
 
 def refresh_figure(large: Votes, repeats: int) -> Figure:
     """Return a table after one more vote on a live board, with many votes and with few."""
-    costs = []
+    boards = []
     for votes in (large, simulated(1_000, MODELS)):
         _, board = LiveBoard.of(votes).leaderboard()
         pair = votes.models[votes.a[-1]], votes.models[votes.b[-1]]
@@ -246,7 +268,8 @@ def refresh_figure(large: Votes, repeats: int) -> Figure:
         def refresh(board: LiveBoard = board, pair: tuple[str, str] = pair) -> object:
             return board.after(*pair, Outcome.TIE).leaderboard()
 
-        costs.append(median_time(refresh, 10 * repeats))
+        boards.append(refresh)
+    costs = in_turns(10 * repeats, *boards)
     work = f"refresh after one more vote, {len(large):,} votes"
     return Figure(work, costs[0], costs[1], "the same at 1,000 votes", 1 / 1.5)
 
@@ -270,20 +293,31 @@ def write_parquet(votes: Votes, path: Path) -> None:
 
 
 def memory_figure(n_votes: int) -> Figure:
-    """Return the peak memory of a leaderboard of a large Parquet file, in its own process."""
+    """Return the peak memory of the command that makes a leaderboard of a large Parquet file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "votes.parquet"
         write_parquet(simulated(n_votes, MODELS), path)
-        command = [sys.executable, "-m", "benchmarks.ratings", "--peak", str(path)]
-        ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own code
-    work = f"peak memory, leaderboard of {n_votes:,} votes"
-    return Figure(work, float(ran.stdout) / GIB, 1.5, "the limit", 1.0, "GiB")
+        peak = peak_bytes([sys.executable, "-m", "arena", "leaderboard", str(path)])
+    work = f"peak memory, `arena leaderboard` on {n_votes:,} votes"
+    return Figure(work, peak / GIB, 1.5, "the limit", 1.0, "GiB")
 
 
-def peak_bytes(path: str) -> int:
-    """Make a leaderboard of a file and return the peak memory of this process."""
-    leaderboard(Votes.from_arrow(pq.read_table(path)))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak_bytes(command: Sequence[str]) -> int:
+    """Run a command to its end and return the peak memory of its process.
+
+    A process is charged with what its parent held when it started, and we hold much: a small one
+    stands between.
+
+    Raises
+    ------
+    RuntimeError
+        If the command fails: then its memory says nothing.
+    """
+    between = [sys.executable, "-c", PEAK, *command]
+    ran = subprocess.run(between, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    if ran.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {ran.returncode}")
+    return int(ran.stdout) * 1024
 
 
 def measure(sizes: Sizes) -> Report:
@@ -292,16 +326,17 @@ def measure(sizes: Sizes) -> Report:
     progress("ratings: kernels")
     figures = kernel_figures(large, simulated(sizes.small, 16), sizes.repeats)
     progress("ratings: bootstrap")
-    figures += bootstrap_figures(large, middle, sizes)
+    figures += bootstrap_figures(large, middle, sizes.repeats)
     progress("ratings: a whole board")
-    figures.append(pipeline_figure(large, sizes))
+    a_round = next(one.peer for one in figures if one.beside.startswith("evalica.bootstrap"))
+    figures += pipeline_figures(large, a_round or 0.0, sizes.repeats)
     figures.append(refresh_figure(large, sizes.repeats))
     progress("ratings: memory")
     figures.append(memory_figure(sizes.memory))
     missed = [
         f"{one.work} beside {one.beside}: {one.ratio:.2f}, to reach {one.at_least:.2f}"
         for one in figures
-        if one.ratio < one.at_least
+        if one.missed
     ]
     settings: dict[str, Value] = {
         "evalica": evalica.__version__,
@@ -314,11 +349,7 @@ def measure(sizes: Sizes) -> Report:
 def main() -> int:
     """Measure and print."""
     options = parser("Ratings against peers.")
-    options.add_argument("--peak", metavar="PARQUET", help="print the peak memory of a leaderboard")
     asked = options.parse_args()
-    if asked.peak:
-        print(peak_bytes(asked.peak))
-        return 0
     return conclude(lambda: measure(LONG if asked.long else Sizes()), as_json=asked.json)
 
 
