@@ -37,7 +37,7 @@ TIES: Final = 0.33  # chance of a tie is 4 p (1 - p) times this
 OF_QUESTION, OF_RATER = 80.0, 40.0  # points: sd of tastes
 MODELS: Final = tuple(f"m{place:02}" for place in range(len(STRENGTHS)))
 NODES: Final = 40  # of the quadrature over tastes
-SHORT, LONG = 400, 4000  # studies of each design
+SHORT, LONG = 400, 2000  # studies of each design
 
 THESE: Final = (94.0, 96.0)  # %: the plain interval for these questions and raters
 NEW: Final = (94.0, 97.0)  # %: the clustered interval for new ones
@@ -52,13 +52,16 @@ class Design:
 
     With 5 raters and many votes the clustered interval is wider than it need be, because the
     degrees of freedom are those of the raters although questions hold most of the variance. Such
-    a design is `wide`: it must not fall under the bound, and may lie above.
+    a design is `wide`: it must not fall under the bound, and may lie above. Where few votes share
+    a question or a rater, the plain interval does not miss by much: a `thin` design claims nothing
+    of it.
     """
 
     votes: int
     questions: int = 0
     raters: int = 0
     wide: bool = False
+    thin: bool = False
 
 
 DESIGNS: Final = (
@@ -67,7 +70,7 @@ DESIGNS: Final = (
     Design(2400, 13, 20),
     Design(2400, 20, 10),
     Design(2400, 50, 5),
-    Design(2400, 50, 20),
+    Design(2400, 50, 20, thin=True),
     Design(6000, 13, 20),
     Design(6000, 50, 20),
     Design(6000, 13, 5, wide=True),
@@ -198,6 +201,7 @@ def measure(studies: int) -> Report:
     notes = (
         f"bounds: {bounds} where plain is under {PLAIN_FOR_NEW:.0f}; two +- are allowed",
         f"6,000 votes and 5 raters: clustered may be above {high:.0f}, never under {low:.0f}",
+        f"2,400 votes on 50 questions by 20 raters: plain may be above {PLAIN_FOR_NEW:.0f}",
     )
     return Report("coverage", settings, rows, notes, faults=found)
 
@@ -207,7 +211,7 @@ def faults(design: Design, row: Row) -> list[str]:
     bounds = {"these: plain %": THESE}
     if design.questions:
         bounds["new: clustered %"] = (NEW[0], 100.0 if design.wide else NEW[1])
-        bounds["new: plain %"] = (0.0, PLAIN_FOR_NEW)
+        bounds["new: plain %"] = (0.0, 100.0 if design.thin else PLAIN_FOR_NEW)
     found = []
     for title, (low, high) in bounds.items():
         cover = float(row[title] or 0.0)

@@ -4,7 +4,7 @@ Two questions, two answers. *Would other raters, asked other questions, agree?* 
 clustering the votes both by question and by rater; it is the default where the log names at
 least 8 questions and 5 raters. *How much is luck in these very votes, on these questions by
 these raters?* is answered by the sandwich [1]_, which treats every vote as independent and is
-much narrower: with 50 questions and 20 raters it covers the truth about new ones in 73-88 % of
+much narrower: with 50 questions and 20 raters it covers the truth about new ones in 79-88 % of
 cases, not 95 %.
 
 Neither uses the model's own variance: with ties as halves that is 30 % too wide. This module

@@ -42,7 +42,7 @@ LOST: Final = {  # the figures that a format has no columns for
     # one kind of tie, so that squares of residuals are added up in another order
     "arena-55k": {"new questions and raters", "agreement", "both bad", "these votes"},
 }
-OFTEN: Final = settings.default.max_examples
+OFTEN: Final = settings().max_examples
 Row = dict[str, Any]
 
 

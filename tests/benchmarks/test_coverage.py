@@ -77,5 +77,10 @@ def test_a_wide_design_may_lie_above_the_bound_and_not_under() -> None:
     assert len(faults(wide, GOOD | {"new: clustered %": 93.0})) == 1
 
 
+def test_only_a_thin_design_claims_nothing_of_the_plain_interval() -> None:
+    assert faults(Design(2400, 50, 20, thin=True), GOOD | {"new: plain %": 89.0}) == []
+    assert [design for design in DESIGNS if design.thin] == [Design(2400, 50, 20, thin=True)]
+
+
 def test_only_five_raters_with_many_votes_are_let_off_the_upper_bound() -> None:
     assert all(design.raters == 5 and design.votes == 6000 for design in DESIGNS if design.wide)
