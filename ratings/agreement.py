@@ -38,6 +38,7 @@ from ratings.overlap import Overlap, VotePairs, shared_items
 from ratings.votes import Votes
 
 ROUNDS: Final = 2000  # bootstrap rounds
+HALF_WIDTH: Final = 0.03  # of an interval that a study may well want
 _BLOCK: Final = 4_000_000  # draws held at once
 
 
@@ -64,6 +65,10 @@ class Agreement:
         The same by two raters (``rater_1, rater_2, items, tie_discounted, exact``), by one rater
         against all others (``rater, items, rater_pairs, tie_discounted, exact``) and by aspect
         (``aspect, items, rater_pairs, tie_discounted, lower, upper, exact``).
+    questions : int
+        Questions behind the items; an item without one counts as its own.
+    sd : float
+        Standard deviation of the agreement of an item.
     rounds, seed : int
         Settings of the bootstrap.
     """
@@ -85,8 +90,24 @@ class Agreement:
     by_rater_pair: pd.DataFrame
     by_rater: pd.DataFrame
     by_aspect: pd.DataFrame
+    questions: int
+    sd: float
     rounds: int
     seed: int
+
+    def needed(self, half_width: float = HALF_WIDTH) -> tuple[int | None, int | None]:
+        """Return how many items on how many questions give an interval of so much either side.
+
+        The half width shrinks with the square root of the questions, if the items on each are as
+        many as now. Where no interval can be given the items count as independent, and the number
+        of questions is unknown; None for both without two items.
+        """
+        if self.lower < self.upper:
+            times = ((self.upper - self.lower) / 2.0 / half_width) ** 2
+            return int(np.ceil(times * self.items)), int(np.ceil(times * self.questions))
+        if self.items < 2 or not self.sd > 0:  # noqa: PLR2004 - one item says nothing of spread
+            return None, None
+        return items_needed(half_width, self.sd), None
 
 
 def agreement(votes: Votes, *, rounds: int = ROUNDS, seed: int = 0) -> Agreement:
@@ -145,6 +166,8 @@ def agreement(votes: Votes, *, rounds: int = ROUNDS, seed: int = 0) -> Agreement
         by_rater_pair=_by_rater_pair(pairs, votes),
         by_rater=_by_rater(pairs, votes),
         by_aspect=_by_aspect(shared, votes, rounds=rounds, seed=seed),
+        questions=len(np.unique(shared.question)),
+        sd=float(each.std(ddof=1)) if len(each) > 1 else float("nan"),
         rounds=rounds,
         seed=seed,
     )

@@ -35,9 +35,10 @@ def limits(kind: Kind) -> tuple[float, float]:
 def cell_texts(heat: Heat) -> list[list[str]]:
     """Return what stands in the cells: per cent, or points with their sign; nothing if unknown."""
     sign = "+" if heat.kind == "residual" else ""
+    points = np.round(100 * heat.cells) + 0.0  # no "-0"
     return [
-        ["" if np.isnan(value) else f"{100 * value:{sign}.0f}" for value in row]
-        for row in heat.cells
+        ["" if np.isnan(value) else f"{value:{sign}.0f}" if value else "0" for value in row]
+        for row in points
     ]
 
 

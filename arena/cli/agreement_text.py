@@ -1,5 +1,10 @@
-"""The agreement of raters as a terminal, a program or a paper reads it."""
+"""The agreement of raters as a terminal, a program or a paper reads it.
 
+Beside the raters' agreement with each other stand that with themselves, how much more would be
+needed for a narrow interval, and model judges. How any of it is found is not known here.
+"""
+
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -10,10 +15,14 @@ from arena.cli.board_table import NONE, console
 from arena.cli.board_text import as_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ratings.agreement import Agreement
+    from ratings.judges import JudgeAgreement
+    from ratings.repeats import SelfAgreement
 
 FIGURES: Final = (
-    *("tie_discounted", "lower", "upper", "exact", "exact_four", "chance", "kappa", "alpha"),
+    *("tie_discounted", "lower", "upper", "exact", "exact_four", "chance", "kappa", "alpha", "ac2"),
     *("items", "rater_pairs", "tie_rate"),
 )
 _MEANS: Final = {
@@ -25,22 +34,31 @@ _MEANS: Final = {
     "chance": "tie-discounted agreement that chance alone would give",
     "kappa": "above chance, as a share of what chance leaves",
     "alpha": "Krippendorff's alpha for ordered outcomes",
+    "ac2": "Gwet's AC2, which a lopsided share of ties moves less",
     "items": "items with two or more raters",
     "rater_pairs": "pairs of votes on them",
     "tie_rate": "share of ties among their votes",
+    "self_agreement": "raters with themselves on repeated items: the ceiling of the first line",
+    "self_swapped": "the same where the seats were swapped",
+    "repeats": "items that a rater judged twice or more, summed over raters",
+    "items_needed": "items for an interval of 3 points either side, as many a question as now",
+    "questions_needed": "questions that these would be on",
 }
 _SHOWN_PAIRS: Final = 10  # raters' pairs in a terminal; the JSON has all
 
 
-def print_agreement(found: "Agreement", form: str, *, source: str) -> None:
+def print_agreement(
+    found: "Agreement",
+    repeated: "SelfAgreement",
+    judges: Sequence["JudgeAgreement"],
+    form: str,
+    *,
+    source: str,
+) -> None:
     """Print the agreement in one of the formats of tables."""
-    from arena.board import plain  # noqa: PLC0415  # brings pandas and scipy
-
-    figures: dict[str, Any] = {name: plain(getattr(found, name)) for name in FIGURES}
+    figures = _figures(found, repeated)
     if form == "json":
-        parts = {name: plain(getattr(found, name)) for name in ("by_rater_pair", "by_aspect")}
-        settings = {"rounds": found.rounds, "seed": found.seed}
-        typer.echo(as_json({**figures, **parts, "settings": settings}))
+        typer.echo(as_json(_parts(found, repeated, judges, figures)))
     elif form == "csv":
         typer.echo(",".join(figures))
         typer.echo(",".join("" if v is None else str(v) for v in figures.values()))
@@ -49,7 +67,43 @@ def print_agreement(found: "Agreement", form: str, *, source: str) -> None:
         lines = [r"\begin{tabular}{lr}", r"\toprule", *rows, r"\bottomrule", r"\end{tabular}"]
         typer.echo("\n".join(lines))
     else:
-        _show(found, figures, source)
+        _show(found, figures, judges, source)
+
+
+def _figures(found: "Agreement", repeated: "SelfAgreement") -> dict[str, Any]:
+    from arena.board import plain  # noqa: PLC0415  # brings pandas and scipy
+
+    items, questions = found.needed()
+    figures = {name: getattr(found, name) for name in FIGURES}
+    figures["self_agreement"] = repeated.tie_discounted
+    figures["self_swapped"] = repeated.swapped
+    figures["repeats"] = repeated.repeats
+    figures |= {"items_needed": items, "questions_needed": questions}
+    return {name: plain(value) for name, value in figures.items()}
+
+
+def _parts(
+    found: "Agreement",
+    repeated: "SelfAgreement",
+    judges: Sequence["JudgeAgreement"],
+    figures: dict[str, Any],
+) -> dict[str, Any]:
+    """Return all that a program is told: figures, tables, judges and settings."""
+    from arena.board import plain  # noqa: PLC0415  # brings pandas and scipy
+
+    tables = ("by_rater_pair", "by_rater", "by_aspect")
+    return {
+        **figures,
+        **{name: plain(getattr(found, name)) for name in tables},
+        "weighting": {
+            "item": figures["tie_discounted"],
+            "pair": plain(found.by_pairs),
+            "annotation": plain(found.by_annotations),
+        },
+        "self_by_rater": plain(repeated.by_rater),
+        "judges": [plain(vars(judge)) for judge in judges],
+        "settings": {"rounds": found.rounds, "seed": found.seed, "half_width": 0.03},
+    }
 
 
 def _latex(name: str) -> str:
@@ -62,15 +116,20 @@ def _said(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.5f}"
 
 
-def _show(found: "Agreement", figures: dict[str, Any], source: str) -> None:
+def _show(
+    found: "Agreement", figures: dict[str, Any], judges: Sequence["JudgeAgreement"], source: str
+) -> None:
     out = console()
     out.print()
     out.print(Text.assemble((source, "bold"), ("   agreement of raters", "dim")))
     if not found.items:
         out.print("No item was judged by two raters, so nothing can be said about agreement.\n")
+        _show_judges(judges, out)
         return
     table = Table(box=None, show_header=False, padding=(0, 1))
     for name, value in figures.items():
+        if value is None:
+            continue
         style = "bold" if name == "tie_discounted" else ""
         table.add_row(
             Text(_latex(name), style), Text(_said(value), style), Text(_MEANS[name], "dim")
@@ -83,7 +142,27 @@ def _show(found: "Agreement", figures: dict[str, Any], source: str) -> None:
             if len(frame) > len(part):
                 left = len(frame) - len(part)
                 out.print(Text(f" and {left:,} more by {title}; --format json has all", "dim"))
+    _show_judges(judges, out)
     out.print()
+
+
+def _show_judges(judges: Sequence["JudgeAgreement"], out: "Console") -> None:
+    """Say of each model judge how it compares with one more person."""
+    for judge in judges:
+        said = (
+            f"The judge {judge.judge} agrees with people by {judge.tie_discounted:.3f} "
+            f"({judge.lower:.3f} to {judge.upper:.3f}) on {judge.items:,} items"
+        )
+        if judge.paired_items:
+            worse = "more than luck" if judge.deficit_lower > 0 else "which may be luck"
+            if judge.deficit_upper < 0:
+                worse = "it agrees better than they do"
+            said += (
+                f"; people with each other by {judge.people:.3f} on {judge.paired_items:,} of them."
+                f" Its deficit is {judge.deficit:.3f} ({judge.deficit_lower:.3f} to "
+                f"{judge.deficit_upper:.3f}), {worse}"
+            )
+        out.print(Text(f"{said}.".replace("nan", NONE)), width=max(min(out.width, 130), 60))
 
 
 def _frame(frame: Any) -> Table:  # noqa: ANN401  # pandas is not imported here

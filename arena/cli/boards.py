@@ -132,12 +132,18 @@ def agreement(
     """
     with working("Comparing the raters"):
         from arena.board import board_of  # noqa: PLC0415  # brings pandas and scipy
+        from arena.board.choice import OTHERS  # noqa: PLC0415
+        from arena.board.judging import judges_beside_people  # noqa: PLC0415
+        from ratings.repeats import self_agreement  # noqa: PLC0415
 
-        board = board_of(source, choice=_choice(study, aspect, language), orders=0)
-        found = board.agreement
+        choice = _choice(study, aspect, language)
+        board = board_of(source, choice=choice, orders=0)
+        found, repeated = board.agreement, self_agreement(board.ballots)
+        both = OTHERS["model"] in board.set_aside
+        judges = judges_beside_people(source, choice) if both else ()
     from arena.cli import agreement_text  # noqa: PLC0415  # brings rich
 
-    agreement_text.print_agreement(found, form.value, source=board.source)
+    agreement_text.print_agreement(found, repeated, judges, form.value, source=board.source)
 
 
 def heatmap(

@@ -195,3 +195,35 @@ def test_items_needed_are_those_of_the_published_table() -> None:
     """Standard deviations and items for 3 points: the project's facts."""
     needed = [items_needed(0.03, sd) for sd in (0.30, 0.33, 0.367, 0.40)]
     assert needed == [385, 465, 575, 683]
+
+
+def test_the_items_needed_give_the_interval_they_promise(real_votes: Votes) -> None:
+    """Over its 13 prompts llmfao has 4.1 points either side: 1.9 times as many give 3."""
+    found = agreement(real_votes)
+    assert (found.items, found.questions) == (2124, 13)
+    half = (found.upper - found.lower) / 2
+    items, questions = found.needed()
+    assert items is not None
+    assert questions is not None
+    assert items / found.items == pytest.approx((half / 0.03) ** 2, rel=1e-3)
+    assert 20 < questions < 30
+    assert found.needed(half * 1.0001) == (2124, 13)
+
+
+def test_items_without_questions_count_as_independent() -> None:
+    log = pd.DataFrame(
+        {
+            "item_id": [f"i{n // 2}" for n in range(40)],
+            "model_a": "Gemma",
+            "model_b": "Qwen",
+            "judge": ["ann", "ben"] * 20,
+            "winner": ["model_a"] * 20 + ["model_a", "model_b"] * 10,
+        }
+    )
+    found = agreement(Votes.from_frame(log))
+    assert found.questions == found.items == 20
+    items, _ = found.needed()
+    assert items == pytest.approx(items_needed(0.03, found.sd), rel=0.25)
+    one_question = agreement(Votes.from_frame(log.assign(question_id="q")))
+    assert one_question.needed() == (items_needed(0.03, one_question.sd), None)
+    assert agreement(Votes.from_frame(log.head(2))).needed() == (None, None)

@@ -35,6 +35,12 @@ def test_cells_show_whole_points(kind: str, texts: list[list[str]]) -> None:
     assert cell_texts(heat) == texts
 
 
+def test_a_difference_of_nothing_has_no_sign() -> None:
+    small = np.array([[NAN, 0.004], [-0.004, NAN]])
+    heat = Heat("residual", ("oak", "pine"), small, VOTES, NONE)
+    assert cell_texts(heat) == [["", "0"], ["0", ""]]
+
+
 def test_cells_fade_with_few_votes() -> None:
     faded = paleness(Heat("actual", ("oak", "pine"), VALUES, VOTES, NONE))
     assert faded.tolist() == [[1.0, 0.75], [0.0, 1.0]]

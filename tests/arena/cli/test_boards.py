@@ -155,6 +155,33 @@ def test_agreement_in_other_formats(arena: Arena, form: str, says: str) -> None:
     assert says in arena("agreement", SIMULATED, "-f", form).stdout
 
 
+def test_agreement_says_what_else_is_known_of_the_raters(arena: Arena, real_votes: Path) -> None:
+    found = json.loads(arena("agreement", real_votes, "--format", "json").stdout)
+    assert (found["items_needed"] > found["items"], found["questions_needed"] > 13) == (True, True)
+    assert found["weighting"]["item"] == found["tie_discounted"] != found["weighting"]["pair"]
+    assert found["judges"] == []
+    assert {"self_agreement", "repeats", "by_rater", "self_by_rater", "ac2"} <= set(found)
+
+
+def test_a_model_judge_stands_beside_people(arena: Arena, tmp_path: Path) -> None:
+    rows = [
+        vote("oak", "pine", winner, judge=judge, question_id=f"q{number}", rater_kind=kind)
+        for judge, kind, winners in (
+            ("ann", "human", "bbaaaaaaa"),
+            ("ben", "human", "aaaaaaaaa"),
+            ("gpt", "model", "bbbbbbbbb"),
+        )
+        for number, winner in enumerate(f"model_{letter}" for letter in winners)
+    ]
+    log = written(tmp_path, *rows)
+    said = " ".join(arena("agreement", log).stdout.split())
+    assert "The judge gpt agrees with people by 0.111 (" in said
+    assert "people with each other by 0.778 on 9 of them." in said
+    assert "more than luck" in said
+    (judge,) = json.loads(arena("agreement", log, "-f", "json").stdout)["judges"]
+    assert judge["deficit"] == pytest.approx(7 / 9 - 1 / 9)
+
+
 def test_agreement_without_shared_items_says_so(arena: Arena, tmp_path: Path) -> None:
     run = arena("agreement", written(tmp_path, vote("oak", "pine", "tie")))
     assert "No item was judged by two raters" in run.stdout
