@@ -1,7 +1,7 @@
 """Laws that hold for any votes and every estimator: swaps, new names, order, doubling, bounds.
 
 Laws of one module alone stand in its own file: counts and chances that add up, Elo's bounded step.
-`HYPOTHESIS_PROFILE=nightly pytest -m hypothesis tests/ratings` tries each on
+`HYPOTHESIS_PROFILE=nightly pytest -m hypothesis --timeout=3600 tests/ratings` tries each on
 10,000 logs.
 """
 
