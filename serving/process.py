@@ -5,7 +5,6 @@ words. A process that is silent for long, or owes an answer for long, is killed;
 everyone who waits for it is told once, and why. Knows neither models nor budgets.
 """
 
-import asyncio
 import contextlib
 import itertools
 import logging
@@ -23,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from serving.engine import EngineError, Failed, FailureKind, Terminal
+from serving.inbox import Inbox
 from serving.letters import Answer, Ask, Close, Fit, Leave, Load, Logged, News, Order, Word
 
 log = logging.getLogger(__name__)
@@ -40,39 +40,6 @@ START: Final = (
     "import sys, importlib; module, fd, level, *sys.path = sys.argv[1:]; "
     "importlib.import_module(module).main(int(fd), int(level))"
 )
-
-
-class Inbox:
-    """What came of one stream, in the event loop that reads it."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._texts: list[str] = []
-        self._end: Terminal | None = None
-        self._ready = asyncio.Event()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the end has come."""
-        return self._end is not None
-
-    def put(self, text: str, end: Terminal | None) -> None:
-        """Hand something over, from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
-            self._loop.call_soon_threadsafe(self._put, text, end)
-
-    def _put(self, text: str, end: Terminal | None) -> None:
-        self._texts.append(text)
-        self._end = self._end or end
-        self._ready.set()
-
-    async def next(self) -> tuple[str, Terminal | None]:
-        """Wait for something, and return all text that came and how the stream ended if it did."""
-        await self._ready.wait()
-        self._ready.clear()
-        text = "".join(self._texts)
-        self._texts.clear()
-        return text, self._end
 
 
 class EngineProcess:
@@ -223,8 +190,11 @@ class EngineProcess:
             case Answer(number, value):
                 with self._lock:
                     future = self._futures.pop(number)
-                    self._loads.discard(number)
                     self._owed.pop(number, None)
+                    if number in self._loads:  # others had to wait for it: their time begins now
+                        self._loads.remove(number)
+                        end = time.monotonic() + self._answer_s
+                        self._owed = dict.fromkeys(self._owed, end)
                 _settle(future, value)
             case News(pieces, ill):
                 self._ill = ill
@@ -244,7 +214,7 @@ class EngineProcess:
         now = time.monotonic()
         with self._lock:
             limit = max(LOADING_S, self._silence_s) if self._loads else self._silence_s
-            late = any(when < now for when in self._owed.values())
+            late = not self._loads and any(when < now for when in self._owed.values())
         if silent >= limit:
             return f"it gave no sign of life for {silent:.0f} s"
         return f"it ended no stream or engine within {self._answer_s:.0f} s" if late else None

@@ -61,6 +61,8 @@ class BadEngine:
     def __init__(self, spec: ModelSpec) -> None:
         if "unloadable" in spec.responses:
             raise RuntimeError("disk gone")
+        if "slow" in spec.responses:
+            time.sleep(2.5)
         if "deadly" in spec.responses:
             WAYS["segfault"]()
         self._spec = spec

@@ -174,6 +174,17 @@ async def test_a_cancellation_that_is_not_heard_kills(start: Start) -> None:
     assert "ended no stream or engine within 1 s" in (process.death or "")
 
 
+async def test_who_waits_for_a_model_to_load_is_late_only_afterwards(start: Start) -> None:
+    """Closing a model waits for the one that loads, which may take minutes."""
+    process = start(answer_s=1.0)
+    closing = asyncio.create_task(load(process, "m", "clinging").close())
+    await asyncio.sleep(0)
+    other = await asyncio.to_thread(load, process, "n", "slow")
+    assert other.health() is None
+    await asyncio.wait_for(closing, 10)
+    assert process.death is not None
+
+
 async def test_an_engine_that_does_not_close_is_killed(start: Start) -> None:
     process = start(answer_s=1.0)
     await asyncio.wait_for(load(process, "m", "clinging").close(), 10)
