@@ -12,10 +12,11 @@ import pandas as pd
 from arena.board.choice import OTHERS, Choice, counting
 from arena.board.rows import sure_only, unrated_by_elo
 from arena.board.table import Board, RankBy
-from arena.errors import ConfigError, LogError
-from arena.votelog import VoteLog, read_source
-from ratings.leaderboard import leaderboard
-from ratings.votes import Votes
+from arena.board.tally import Tally, counted, present
+from arena.board.whole import Whole
+from arena.errors import ConfigError
+from arena.votelog import VoteLog, load_votes, read_ballots
+from ratings.live import LiveBoard
 
 
 def board_of(
@@ -33,63 +34,56 @@ def board_of(
     ArenaError
         If the source cannot be read, or nothing in it fits the choice.
     """
-    log = source if isinstance(source, VoteLog) else read_source(source)
-    choice = choice or Choice()
-    votes, aside = choice.of(log.votes), choice.of(log.aside)
-    counted, raters, set_aside = counting(votes)
-    reasons = aside["set_aside"].value_counts(sort=False)
-    set_aside = {**{str(reason): int(n) for reason, n in reasons.items()}, **set_aside}
-    if not len(counted):
-        raise LogError(_nothing(log, choice, set_aside))
-    made = leaderboard(Votes.from_frame(counted), rank_by=rank_by, orders=orders, seed=seed)
+    log = source if isinstance(source, VoteLog) else read_ballots(source)
+    tally, votes, doublings = counted(log, choice or Choice())
+    del log  # its codes take as much memory as the votes
+    whole = Whole(votes, doublings, orders, seed)
+    return board_from(tally, whole.live, whole, rank_by)[0]
+
+
+def board_from(
+    tally: Tally, live: LiveBoard, whole: Whole, rank_by: RankBy
+) -> tuple[Board, LiveBoard]:
+    """Return the board of some votes, and what the next one after a further vote starts from.
+
+    `whole` may be of the same votes or of those a moment ago.
+    """
+    if whole.votes.models == live.counts.models:
+        made, live = whole.table(live, rank_by)
+    else:  # of a model that is new
+        made, live = live.leaderboard(rank_by=rank_by)
     rows, unsure = sure_only(unrated_by_elo(made.rows))
-    rows = rows.assign(failure_rate=_failure_rates(rows["model"], log, choice, counted))
+    rows = rows.assign(failure_rate=rows["model"].map(dict(tally.failures)).astype("float64"))
     notes = [*made.notes, *unsure]
-    if raters != "human":
-        notes.insert(0, f"Every vote here was cast {OTHERS[raters]}; no person judged anything.")
-    return Board(
-        source=log.source,
-        votes=len(votes) + len(aside),
-        set_aside=set_aside,
+    if tally.raters != "human":
+        said = f"Every vote here was cast {OTHERS[tally.raters]}; no person judged anything."
+        notes.insert(0, said)
+    board = Board(
+        source=tally.source,
+        votes=tally.stored,
+        set_aside=tally.set_aside,
         rows=rows,
-        settings={**made.settings, **choice.named(), "raters": raters},
+        settings={**made.settings, **tally.choice.named(), "raters": tally.raters},
         notes=tuple(notes),
-        log=counted,
-        raters=raters,
+        counted=tally.counted,
+        raters=tally.raters,
+        judges=len(tally.judges),
+        quantizations=tally.quantizations,
         made=made,
+        whole=whole,
     )
+    return board, live
 
 
-def _nothing(log: VoteLog, choice: Choice, set_aside: dict[str, int]) -> str:
-    chosen = ", ".join(f"{name} {value or 'none'!r}" for name, value in choice.named().items())
-    where = f" with {chosen}" if chosen else ""
-    if set_aside:
-        return (
-            f"{log.source}: no vote{where} counts; all {sum(set_aside.values()):,} are set aside."
-        )
-    if len(log.votes):
-        return f"{log.source}: there is no vote{where}; choose something the log has."
-    return f"{log.source}: there is no vote yet; vote on a battle first, or name another source."
+def counted_votes(source: str | Path, choice: Choice) -> pd.DataFrame:
+    """Return the votes that a board of a choice counts, under the columns of the vote log.
 
-
-def _failure_rates(
-    models: "pd.Series[str]", log: VoteLog, choice: Choice, counted: pd.DataFrame
-) -> "pd.Series[float]":
-    """Return how often each model failed: as the database counts it, else as far as voted on."""
-    if log.failures and not choice.named():
-        shares = {model: failed / shown for model, (failed, shown) in log.failures.items() if shown}
-        return models.map(shares).astype("float64")
-    seats = []
-    for seat in ("a", "b"):
-        part = counted[["item_id", f"model_{seat}", f"finish_reason_{seat}", f"length_{seat}"]]
-        seats.append(part.set_axis(["item", "model", "finish", "length"], axis=1))
-    shown = pd.concat(seats, ignore_index=True)
-    shown = shown[shown["finish"].notna() | shown["length"].notna()]
-    named = shown["item"].notna()
-    shown = pd.concat([shown[named].drop_duplicates(["item", "model"]), shown[~named]])
-    failed = (shown["finish"] == "length").fillna(value=False).astype(bool)
-    failed |= (shown["length"] == 0).fillna(value=False).astype(bool)
-    return models.map(failed.groupby(shown["model"]).mean()).astype("float64")
+    Raises
+    ------
+    ArenaError
+        If the source cannot be read.
+    """
+    return counting(choice.of(load_votes(source)))[0]
 
 
 def boards_by(
@@ -104,9 +98,9 @@ def boards_by(
     """
     if by not in ("aspect", "language"):
         raise ConfigError(f"--by {by}: a board can be split by aspect or by language.")
-    log = read_source(source)
+    log = read_ballots(source)
     choice = choice or Choice()
-    found = sorted(choice.of(log.votes)[by].dropna().unique())
+    found = sorted(present(choice.of(log.votes)[by]))
     if not found:
         raise ConfigError(f"--by {by}: {log.source} names no {by}; leave the option out.")
     return dict(_split(log, by, found, choice, rank_by))

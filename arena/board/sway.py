@@ -12,7 +12,6 @@ import numpy as np
 from ratings.biases import biases
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from ratings.votes import Votes
@@ -38,15 +37,18 @@ class Swayed:
         return self.lower > 0 or self.upper < 0
 
 
-def swayed_by(log: "pd.DataFrame", votes: "Votes") -> tuple[Swayed, ...]:
-    """Return what the seat is worth and, where a log has lengths, what twice the length is."""
+def swayed_by(votes: "Votes", doublings: "NDArray[np.float64] | None" = None) -> tuple[Swayed, ...]:
+    """Return what the seat is worth and, where lengths are known, what twice the length is.
+
+    `doublings` is how often seat A's response is twice as long as seat B's; nan where unknown.
+    """
     if not FEWEST <= len(votes) <= MOST:
         return ()
-    doublings = _doublings(log)
-    known = np.isfinite(doublings)
     columns: dict[str, NDArray[np.float64]] = {}
-    if known.sum() >= max(FEWEST, len(votes) / 2):
-        votes, columns = votes.take(known), {LENGTH: doublings[known]}
+    if doublings is not None:
+        known = np.isfinite(doublings)
+        if known.sum() >= max(FEWEST, len(votes) / 2):
+            votes, columns = votes.take(known), {LENGTH: doublings[known]}
     try:
         found = biases(votes, columns)
     except ValueError:  # a column that tells winners without fail has no finite size
@@ -57,10 +59,3 @@ def swayed_by(log: "pd.DataFrame", votes: "Votes") -> tuple[Swayed, ...]:
             found.names, found.points, found.lower, found.upper, strict=True
         )
     )
-
-
-def _doublings(log: "pd.DataFrame") -> "NDArray[np.float64]":
-    """Return how often seat A's response is twice as long as seat B's; nan where unknown."""
-    lengths = [log[f"length_{seat}"].to_numpy(dtype=np.float64, na_value=np.nan) for seat in "ab"]
-    long_a, long_b = (np.where(length > 0, length, np.nan) for length in lengths)
-    return np.asarray(np.log2(long_a / long_b))

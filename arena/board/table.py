@@ -13,9 +13,10 @@ import pandas as pd
 
 from arena.board.judged import judged
 from arena.board.plain import plain
-from arena.board.sway import Swayed, swayed_by
-from ratings.agreement import Agreement, agreement
-from ratings.calibration import Calibration, HeldOut, calibration, held_out
+from arena.board.sway import Swayed
+from arena.board.whole import Whole
+from ratings.agreement import Agreement
+from ratings.calibration import Calibration, HeldOut, calibration
 from ratings.doubts import Doubts
 from ratings.leaderboard import Leaderboard
 from ratings.votes import Votes
@@ -57,14 +58,18 @@ class Board:
     rows: pd.DataFrame
     settings: Mapping[str, Any]
     notes: tuple[str, ...]
-    log: pd.DataFrame
+    counted: int  # votes that made the ratings
     raters: str  # human, simulated or model: whose votes count here
+    judges: int  # how many of them there are
+    quantizations: Mapping[str, str]  # of each model, where the log names it
     made: Leaderboard  # what the rows were made from
+    whole: Whole  # what takes every vote: of these votes, or of those a moment ago
 
     @property
-    def counted(self) -> int:
-        """How many votes made the ratings."""
-        return len(self.log)
+    def as_of(self) -> int | None:
+        """How many votes what takes every vote was made of; None where it is all of these."""
+        votes = len(self.whole.votes)
+        return None if votes == self.counted else votes
 
     @property
     def interval(self) -> str:
@@ -87,15 +92,15 @@ class Board:
         """How many sets of models are rated, each on a scale of its own."""
         return self.made.fit.groups.n_groups
 
-    @cached_property
+    @property
     def ballots(self) -> Votes:
         """The votes that count, as the estimators read them."""
-        return Votes.from_frame(self.log)
+        return self.whole.votes
 
-    @cached_property
+    @property
     def agreement(self) -> Agreement:
         """How far the raters agree."""
-        return agreement(self.ballots, seed=0)
+        return self.whole.agreement
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -104,20 +109,20 @@ class Board:
         by_elo = self.settings["rank_by"] == "elo"
         return calibration(fit, self._predicted(fit.models, "elo") if by_elo else None)
 
-    @cached_property
+    @property
     def held_out(self) -> HeldOut:
         """What ratings of some questions say about votes on the others."""
-        return held_out(self.ballots)
+        return self.whole.held_out
 
-    @cached_property
+    @property
     def swayed(self) -> tuple[Swayed, ...]:
         """What swayed the raters besides the models, where the votes tell and are not too many."""
-        return swayed_by(self.log, self.ballots)
+        return self.whole.swayed
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """The rows with all of `ROW_COLUMNS`, and scores after them."""
-        rows = self.rows.join(self.made.chances, on="model")
+        rows = self.rows.join(self.whole.chances(self.settings["rank_by"]), on="model")
         return rows[[*ROW_COLUMNS, *(name for name in rows if name not in ROW_COLUMNS)]]
 
     def _predicted(self, models: tuple[str, ...], by: RankBy) -> "NDArray[np.float64]":
@@ -126,15 +131,6 @@ class Board:
         if by == "elo":  # all votes move one and the same scale
             return predicted_rates(rated)
         return predicted_rates(rated, np.array([self.groups[model] for model in models]))
-
-    @cached_property
-    def quantizations(self) -> dict[str, str]:
-        """The quantization of each model, where the log names it."""
-        found: dict[str, str] = {}
-        for seat in ("a", "b"):
-            known = self.log[[f"model_{seat}", f"quantization_{seat}"]].dropna()
-            found |= dict(known.drop_duplicates(f"model_{seat}", keep="last").to_numpy().tolist())
-        return found
 
     def heat(self, kind: Kind, *, by: RankBy = "rating") -> Heat:
         """Return a heat map, models in the order of the table."""

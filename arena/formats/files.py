@@ -19,7 +19,7 @@ import pandas as pd
 from arena.errors import ConfigError, LogError
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
-PIECE: Final = 1 << 18  # rows of a Parquet file held at once as names
+PIECE: Final = 1 << 15  # rows of a Parquet file held at once as names
 BLOCK: Final = 1 << 26  # bytes: no row of a CSV may be longer, conversations included
 
 

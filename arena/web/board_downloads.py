@@ -33,9 +33,9 @@ def table_json(board: Board) -> bytes:
     return in_script({**board.to_dict(), "source": "live battles"}).encode() + b"\n"
 
 
-def votes_file(board: Board, ending: str) -> bytes:
-    """Return the votes that count as a file of the given ending."""
-    log = _stripped(board.log)
+def votes_file(votes: "pd.DataFrame", ending: str) -> bytes:
+    """Return votes that count as a file of the given ending."""
+    log = _stripped(votes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"votes{ending}"
         write_votes(log, path)

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -19,15 +19,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from arena.board import LIVE, Board, Choice, RankBy
+from arena.board.live import LiveBoards
+from arena.board.making import counted_votes
 from arena.charts.heat import drawing, plotly_script
 from arena.web.board_downloads import table_csv, table_json, votes_file
 from arena.web.board_view import aspect_name, board_view, language_name
 from arena.web.board_words import board_words
-from arena.web.boards import Boards, Kept, example_board
+from arena.web.boards import Boards, example_board
 from arena.web.shell import Shell, language_of
 
 PAGE: Final = "/leaderboard"
 _SCRIPTS: Final = "/leaderboard/scripts"
+_AGAIN_S: Final = 2  # seconds after which a page that had nothing to show yet asks again
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -56,7 +59,7 @@ def _said(rank_by: RankBy) -> str | None:
     return "elo" if rank_by == "elo" else None
 
 
-def _wish(request: Request, kept: Kept) -> Wish:
+def _wish(request: Request, kept: LiveBoards) -> Wish:
     """Return what a request asks for; what no vote is about is left out."""
     asked = request.query_params
     aspect, language = asked.get("aspect"), asked.get("language")
@@ -74,10 +77,11 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
 
     @routes.get(PAGE)
     async def leaderboard(request: Request) -> HTMLResponse:
-        kept = await boards.votes()
+        lang, kept = language_of(request), await boards.votes()
+        if kept is None:
+            return _counting(shell, request, lang)
         wish = _wish(request, kept)
         board = await boards.board(kept, wish.choice, wish.rank_by)
-        lang = language_of(request)
         shown = await asyncio.to_thread(example_board) if board is None else board
         view = await asyncio.to_thread(board_view, shown, lang)
         return shell.page(
@@ -86,6 +90,7 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
             active="leaderboard",
             b=board_words(lang),
             view=view,
+            counting=False,
             empty=board is None,
             any_votes=bool(kept.aspects or kept.languages),
             menus=_menus(wish, kept, lang),
@@ -93,15 +98,25 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
             scripts=(f"{_SCRIPTS}/plotly-{_version()}.js", f"{_SCRIPTS}/heat-{_version()}.js"),
         )
 
-    _add_downloads(routes, boards)
+    _add_downloads(routes, boards, place)
     _add_scripts(routes)
     return routes
+
+
+def _counting(shell: Shell, request: Request, lang: str) -> HTMLResponse:
+    """Answer with a page that says so and asks again by itself."""
+    words = board_words(lang)
+    page = shell.page(
+        request, "board.html", active="leaderboard", b=words, counting=True, scripts=()
+    )
+    page.headers["Refresh"] = str(_AGAIN_S)
+    return page
 
 
 Menu = tuple[str, list[tuple[str, str, bool]]]
 
 
-def _menus(wish: Wish, kept: Kept, lang: str) -> list[Menu]:
+def _menus(wish: Wish, kept: LiveBoards, lang: str) -> list[Menu]:
     """Return the menus above the table: their label, and label, address and state of entries."""
     words = board_words(lang)
 
@@ -142,12 +157,14 @@ def _downloads(wish: Wish, lang: str) -> list[tuple[str, str]]:
 Download = Callable[[Board], bytes]
 
 
-def _add_downloads(routes: APIRouter, boards: Boards) -> None:
+def _add_downloads(routes: APIRouter, boards: Boards, place: str | Path) -> None:
     """Add a route for each file; without votes it leads back to the page, which explains."""
 
     def offer(name: str, media: str, make: Download) -> None:
         async def download(request: Request) -> Response:
             kept = await boards.votes()
+            if kept is None:
+                return RedirectResponse(PAGE, status_code=303)
             wish = _wish(request, kept)
             board = await boards.board(kept, wish.choice, wish.rank_by)
             if board is None:
@@ -163,12 +180,14 @@ def _add_downloads(routes: APIRouter, boards: Boards) -> None:
 
     offer("table.csv", "text/csv; charset=utf-8", table_csv)
     offer("table.json", "application/json", table_json)
-    offer("votes.csv", "text/csv; charset=utf-8", lambda board: votes_file(board, ".csv"))
-    offer(
-        "votes.parquet",
-        "application/vnd.apache.parquet",
-        lambda board: votes_file(board, ".parquet"),
-    )
+    offer("votes.csv", "text/csv; charset=utf-8", partial(_votes, place, ".csv"))
+    offer("votes.parquet", "application/vnd.apache.parquet", partial(_votes, place, ".parquet"))
+
+
+def _votes(place: str | Path, ending: str, board: Board) -> bytes:
+    """Return the votes of a board, read anew: a board keeps no more of them than codes."""
+    choice = Choice(**{name: board.settings.get(name) for name in ("study", "aspect", "language")})
+    return votes_file(counted_votes(place, choice), ending)
 
 
 @cache

@@ -38,6 +38,9 @@ def board_view(board: Board, lang: str) -> dict[str, Any]:
         "interval": words["interval_new" if clustered else "interval_these"],
         "rows": [_row(row, board, axis, words) for row in rows],
         "heats": _heats(board, words, rank_by),
+        "as_of": ""
+        if board.as_of is None
+        else words["as_of"].format(then=f"{board.as_of:,}", now=f"{board.counted:,}"),
         "judged": judged_said(board, lang),
         "swayed": swayed_said(board, lang),
     }
@@ -50,7 +53,7 @@ def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:
     if board.set_aside:
         aside = words["set_aside"].format(n=f"{sum(board.set_aside.values()):,}")
         stored = words["between"].join((stored, aside))
-    raters = board.log["judge"].nunique()
+    raters = board.judges
     said = words["rater" if raters == 1 else "raters"].format(items=f"{found.items:,}")
     return [
         (f"{board.counted:,}", stored),

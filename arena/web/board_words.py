@@ -185,6 +185,16 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Rating: Bradley-Terry, mean 1000. Ties and both bad count half.",
         "评分：Bradley-Terry 模型，均值 1000。平局和都不好各计一半。",
     ),
+    "as_of": (
+        (
+            "All {now} votes are in the ratings and counts. Intervals for new questions, bands of "
+            "Elo and agreement were made when there were {then}; they are being made again."
+        ),
+        (
+            "评分和计数已包含全部 {now} 票。面向新问题的区间、Elo 波动带和一致性"
+            "基于 {then} 票时的数据，正在重新计算。"
+        ),
+    ),
     # heat maps
     "actual": ("Actual win rate", "实际胜率"),
     "actual_note": (
@@ -246,6 +256,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "heat_wait": ("Drawing …", "正在绘制……"),
     "heat_script": ("The heat maps need JavaScript.", "热力图需要 JavaScript。"),
+    # before the first board
+    "counting_title": ("Counting the votes", "正在计票"),
+    "counting": (
+        "There are many. The leaderboard will be here in a moment; this page asks again by itself.",
+        "票数较多。排行榜稍后就会出现，本页会自动刷新。",
+    ),
     # no votes
     "empty_title": ("No votes yet", "还没有投票"),
     "empty": (

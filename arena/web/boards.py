@@ -1,103 +1,108 @@
-"""Keeps the live board: computed off the event loop, once for each change of the votes.
+"""Keeps the live boards: counted off the event loop, and never waited for once there is a first.
 
-The votes are read again when the database has changed, and not more often than they take to
-count, so that a crowd before the leaderboard cannot slow down a battle. How a board looks is not
-known here.
+A page looks for new votes and shows them. What takes every vote is made in the background, one job
+at a time and not more often than it takes, so that a crowd before the leaderboard cannot slow down
+a battle. How a board looks is not known here.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from arena.board import LIVE, Board, Choice, RankBy, board_of
-from arena.database import database_path
-from arena.errors import LogError
+from arena.board import Board, Choice, RankBy, board_of
+from arena.board.live import LiveBoards
 from arena.shipped import shipped
-from arena.votelog import VoteLog, read_source
 
-PATIENCE: Final = 1  # a board is kept for so many times as long as it took to make
+FIRST_S: Final = 3.0  # how long a page waits for the first board
+NEXT_S: Final = 0.5  # and how long for the newest votes, once there is one
+PATIENCE: Final = 1  # what takes every vote rests for so many times as long as it took
+
 _Key = tuple[str | None, str | None, RankBy]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A state of the votes and the boards made of it so far."""
-
-    state: tuple[int, ...]
-    log: VoteLog
-    aspects: tuple[str, ...]
-    languages: tuple[str, ...]
-    boards: dict[_Key, Board | None]
-    stale_at: float
+_Chosen = tuple[object, Board | None]
 
 
 class Boards:
     """The live boards of one database."""
 
     def __init__(self, place: str | Path) -> None:
-        self._path = database_path(place)
-        self._kept: Kept | None = None
-        self._lock = asyncio.Lock()
+        self._place = place
+        self._live: LiveBoards | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self._rests_until = 0.0
+        self._chosen: dict[_Key, _Chosen] = {}
+        self._choosing: dict[_Key, asyncio.Task[None]] = {}
 
-    async def votes(self) -> Kept:
-        """Return the votes as they are now, or as they were a moment ago."""
-        async with self._lock:
-            kept = self._kept
-            fresh = kept is not None and time.monotonic() < kept.stale_at
-            if kept is None or (not fresh and kept.state != self._state()):
-                kept = self._kept = await asyncio.to_thread(self._read)
-            return kept
+    async def votes(self) -> LiveBoards | None:
+        """Return the boards of the newest votes; None while they are counted for the first time.
 
-    async def board(self, kept: Kept, choice: Choice, rank_by: RankBy) -> Board | None:
+        Raises
+        ------
+        ArenaError
+            If the votes cannot be read.
+        """
+        ready = self._live is not None and self._live.ready
+        if self._following is None or self._following.done():
+            self._following = _started(self._follow)
+        await asyncio.wait({self._following}, timeout=NEXT_S if ready else FIRST_S)
+        if self._following.done():
+            self._following.result()
+        if self._live is None or not self._live.ready:
+            return None
+        self._settle_if_due(self._live)
+        return self._live
+
+    def _follow(self) -> None:
+        if self._live is None:
+            self._live = LiveBoards(self._place)
+        self._live.follow()
+        if not self._live.ready:
+            self._live.settle()
+
+    def _settle_if_due(self, live: LiveBoards) -> None:
+        busy = self._settling is not None and not self._settling.done()
+        if live.settled or busy or time.monotonic() < self._rests_until:
+            return
+
+        def settle() -> None:
+            began = time.monotonic()
+            live.settle()
+            self._rests_until = time.monotonic() + PATIENCE * (time.monotonic() - began)
+
+        self._settling = _started(settle)
+
+    async def board(self, live: LiveBoards, choice: Choice, rank_by: RankBy) -> Board | None:
         """Return the board of a choice; None where nobody has voted on it."""
-        key = (choice.aspect, choice.language, rank_by)
-        async with self._lock:
-            if key not in kept.boards:
-                kept.boards[key] = await asyncio.to_thread(_made, kept.log, choice, rank_by)
-            return kept.boards[key]
+        if choice.aspect is None and choice.language is None:
+            return await asyncio.to_thread(live.board, rank_by)
+        key = choice.aspect, choice.language, rank_by
+        if key not in self._chosen or self._chosen[key][0] != live.settled_at:
+            choosing = self._choosing.get(key)
+            if choosing is None or choosing.done():
+                choosing = self._choosing[key] = _started(lambda: self._choose(live, choice, key))
+            if key not in self._chosen:
+                await asyncio.shield(choosing)
+        return self._chosen[key][1]
 
-    def _state(self) -> tuple[int, ...]:
-        """Return what changes with every write: size and time of the file and its log."""
-        state: list[int] = []
-        for path in (self._path, self._path.with_name(f"{self._path.name}-wal")):
-            try:
-                found = path.stat()
-            except FileNotFoundError:
-                continue
-            state += [found.st_mtime_ns, found.st_size]
-        return tuple(state)
-
-    def _read(self) -> Kept:
-        state, began = self._state(), time.monotonic()
-        log = read_source(self._path)
-        live = Choice(study=LIVE).of(log.votes)
-        aspects, languages = (
-            tuple(sorted(str(value) for value in live[name].dropna().unique() if value))
-            for name in ("aspect", "language")
-        )
-        boards: dict[_Key, Board | None] = {}
-        boards[None, None, "rating"] = _made(log, Choice(study=LIVE), "rating")
-        took = time.monotonic() - began
-        return Kept(state, log, aspects, languages, boards, began + (1 + PATIENCE) * took)
+    def _choose(self, live: LiveBoards, choice: Choice, key: _Key) -> None:
+        of = live.settled_at
+        self._chosen[key] = of, live.chosen(choice, key[2])
 
 
-def _made(log: VoteLog, choice: Choice, rank_by: RankBy) -> Board | None:
-    try:
-        board = board_of(log, choice=choice, rank_by=rank_by)
-    except LogError:  # nothing counts
-        return None
-    # computed here, and not on the event loop
-    _ = board.agreement, board.calibration, board.held_out, board.swayed, board.table
-    return board
+def _started(work: Callable[[], None]) -> "asyncio.Task[None]":
+    """Start some work on a thread; whoever comes later hears what went wrong, or tries again."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 @cache
 def example_board() -> Board:
     """Return a board of simulated votes on invented models, to show what will be."""
-    board = _made(read_source(shipped("votes/simulated.csv")), Choice(), "rating")
-    if board is None:
-        raise LogError("votes/simulated.csv holds no vote; install Evenhand again.")
+    board = board_of(shipped("votes/simulated.csv"))
+    # computed here, and not on the event loop
+    _ = board.agreement, board.calibration, board.held_out, board.swayed, board.table
     return board

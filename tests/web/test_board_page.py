@@ -51,6 +51,8 @@ class Site:
 
     async def page(self, address: str = "/leaderboard", **headers: str) -> str:
         answer = await self.client.get(address, headers=headers)
+        while "Refresh" in answer.headers:  # the first board takes its time
+            answer = await self.client.get(address, headers=headers)
         assert answer.status_code == 200
         return answer.text
 

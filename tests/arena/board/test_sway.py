@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.board.sway import swayed_by
-from ratings.votes import Votes
+from arena.board.sway import Swayed, swayed_by
+from arena.board.tally import doublings, votes_of
+from arena.formats.coded import Coding
 
 
 def log(n_votes: int, *, seat: float = 0.0, length: float = 0.0) -> pd.DataFrame:
@@ -26,9 +27,17 @@ def log(n_votes: int, *, seat: float = 0.0, length: float = 0.0) -> pd.DataFrame
     )
 
 
+def swayed(log: pd.DataFrame) -> tuple[Swayed, ...]:
+    """Return what swayed the raters of a log, read as a board reads it."""
+    coding = Coding()
+    coding.add(log)
+    votes = coding.frame()
+    return swayed_by(votes_of(votes), doublings(votes))
+
+
 def test_the_seat_and_the_length_are_found_in_points() -> None:
     votes = log(4000, seat=40, length=60)
-    seat, length = swayed_by(votes, Votes.from_frame(votes))
+    seat, length = swayed(votes)
     assert (seat.by, seat.votes) == ("seat A", 4000)
     assert seat.points == pytest.approx(40, abs=15)
     assert length.by == "twice the length"
@@ -39,25 +48,25 @@ def test_the_seat_and_the_length_are_found_in_points() -> None:
 
 def test_nothing_planted_is_nothing_sure() -> None:
     votes = log(1000)
-    assert [each.sure for each in swayed_by(votes, Votes.from_frame(votes))] == [False, False]
+    assert [each.sure for each in swayed(votes)] == [False, False]
 
 
 def test_a_log_without_lengths_tells_about_the_seat_alone() -> None:
     votes = log(400).assign(length_a=pd.array([pd.NA] * 400, dtype="Int64"))
-    assert [each.by for each in swayed_by(votes, Votes.from_frame(votes))] == ["seat A"]
+    assert [each.by for each in swayed(votes)] == ["seat A"]
 
 
 def test_votes_without_a_length_are_left_out_of_the_length() -> None:
     votes = log(400)
     votes.loc[:99, "length_b"] = 0
-    assert {each.votes for each in swayed_by(votes, Votes.from_frame(votes))} == {300}
+    assert {each.votes for each in swayed(votes)} == {300}
 
 
 def test_few_votes_say_nothing() -> None:
     votes = log(99)
-    assert swayed_by(votes, Votes.from_frame(votes)) == ()
+    assert swayed(votes) == ()
 
 
 def test_a_seat_that_always_wins_has_no_finite_worth() -> None:
     votes = log(200).assign(winner="model_a")
-    assert swayed_by(votes, Votes.from_frame(votes)) == ()
+    assert swayed(votes) == ()

@@ -1,0 +1,180 @@
+"""The boards of live battles for a running server: one more vote costs the same at any number.
+
+The newest votes are in every rating, count and rank at once. What takes every vote to make
+(`arena.board.whole`) is made when somebody asks for it to be, and shown until it is made again.
+When that is, and on which thread, is not known here.
+"""
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arena.board.choice import LIVE, Choice
+from arena.board.making import board_from
+from arena.board.table import Board, RankBy
+from arena.board.tally import Tally, counted, present, shares
+from arena.board.whole import Whole
+from arena.errors import LogError
+from arena.votelog import VoteLog, followed
+from ratings.live import LiveBoard
+from ratings.votes import Outcome
+
+if TYPE_CHECKING:
+    from arena.logtail import Cast
+
+EVERYTHING = Choice(study=LIVE)
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where the votes stand: what is said of those that count, and their ratings."""
+
+    tally: Tally
+    live: LiveBoard
+
+
+class LiveBoards:
+    """The boards of the live battles of one database, or of a file of votes.
+
+    Every method may be called from any thread.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        self._place = place
+        self._tail = followed(place)
+        self._seen: object = None
+        self._standing: Standing | None = None  # nothing counts
+        self._aspects: frozenset[str] = frozenset()
+        self._languages: frozenset[str] = frozenset()
+        self._whole: Whole | None = None
+        self._log: VoteLog | None = None  # that `_whole` was made of
+        self._settled: object = None
+        self._boards: dict[RankBy, tuple[Standing, Whole, Board]] = {}
+        self._looking = threading.Lock()
+        self._making = threading.Lock()
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """The aspects that votes are about."""
+        return tuple(sorted(self._aspects))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that votes are about."""
+        return tuple(sorted(self._languages))
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a first board, or it is known that there is none."""
+        return self._log is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether what takes every vote was made of the votes that were last looked at."""
+        return self._settled == self._seen
+
+    @property
+    def settled_at(self) -> object:
+        """What changes whenever what takes every vote is made again."""
+        return self._settled
+
+    def follow(self) -> None:
+        """Take in what is new.
+
+        Raises
+        ------
+        ArenaError
+            If the source cannot be read.
+        """
+        with self._looking:
+            if self._tail.gone:
+                self._tail.close()
+                self._tail = followed(self._place)
+                self._seen = None
+            news = self._tail.look()
+            if self._tail.seen == self._seen:
+                return
+            self._seen = self._tail.seen
+            if news is None or not self._take(news):
+                self._count()
+
+    def _take(self, news: "list[Cast]") -> bool:
+        """Add votes to what was counted; False where they change more than counts."""
+        if self._standing is None:
+            return False
+        tally, live = self._standing.tally, self._standing.live
+        failures = shares(self._tail.failures, EVERYTHING)
+        models = set(live.counts.models)
+        for vote in news:
+            if vote.study is not None:
+                continue
+            if not (tally.takes(vote) and {vote.model_a, vote.model_b} <= models):
+                return False
+            live = live.after(vote.model_a, vote.model_b, Outcome(vote.winner))
+            tally = tally.after(vote)
+            self._aspects |= {vote.aspect} if vote.aspect else set()
+            self._languages |= {vote.language} if vote.language else set()
+        self._standing = Standing(tally.failing(failures), live)
+        return True
+
+    def _count(self) -> None:
+        """Count everything again, from memory."""
+        log = self._snapshot()
+        live = EVERYTHING.of(log.votes)
+        self._aspects = frozenset(present(live["aspect"])) if len(live) else frozenset()
+        self._languages = frozenset(present(live["language"])) if len(live) else frozenset()
+        try:
+            tally, votes, _ = counted(log, EVERYTHING)
+        except LogError:
+            self._standing = None
+        else:
+            self._standing = Standing(tally, LiveBoard.of(votes))
+
+    def _snapshot(self) -> VoteLog:
+        return VoteLog(str(self._place), *self._tail.votes(), self._tail.failures)
+
+    def settle(self) -> None:
+        """Make what takes every vote, of the votes that were last looked at."""
+        with self._looking:
+            log, seen = self._snapshot(), self._seen
+        made = _made(log, EVERYTHING)
+        self._whole = None if made is None else made[1]
+        self._log, self._settled = log, seen
+
+    def board(self, rank_by: RankBy) -> Board | None:
+        """Return the board of all live battles up to the last look; None where nothing counts."""
+        with self._making:
+            standing, whole = self._standing, self._whole
+            if standing is None or whole is None:
+                return None
+            last = self._boards.get(rank_by)
+            if last is not None and last[0] is standing and last[1] is whole:
+                return last[2]
+            live = standing.live
+            if last is not None and last[2].made.fit.models == live.counts.models:
+                live = replace(live, start=last[2].made.fit.ratings)
+            board, _ = board_from(standing.tally, live, whole, rank_by)
+            self._boards[rank_by] = standing, whole, board
+            return board
+
+    def chosen(self, choice: Choice, rank_by: RankBy) -> Board | None:
+        """Return the board of one aspect or language, of the votes that were settled last."""
+        made = None if self._log is None else _made(self._log, choice)
+        if made is None:
+            return None
+        tally, whole = made
+        board, _ = board_from(tally, whole.live, whole, rank_by)
+        return board
+
+
+def _made(log: VoteLog, choice: Choice) -> tuple[Tally, Whole] | None:
+    """Return what is said of votes, and all that every vote is needed for; None for no votes."""
+    try:
+        tally, votes, doublings = counted(log, choice)
+    except LogError:
+        return None
+    whole = Whole(votes, doublings)
+    _ = (whole.uncertainty, whole.bands, whole.agreement, whole.held_out, whole.swayed)
+    _ = (whole.chances("rating"), whole.chances("elo"))
+    return tally, whole
