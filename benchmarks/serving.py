@@ -91,7 +91,9 @@ async def _timed(work: Callable[[], Awaitable[list[tuple[float, int]]]]) -> Meas
     )
 
 
-async def engines_serve(engines: list[LocalEngine], tokens: int) -> list[tuple[float, int]]:
+async def engines_serve(
+    engines: list[LocalEngine], tokens: int, battles: int = BATTLES
+) -> list[tuple[float, int]]:
     """Serve all battles with our engines; return first-token seconds and tokens of each side."""
 
     async def one(engine: LocalEngine, seed: int) -> tuple[float, int]:
@@ -101,17 +103,19 @@ async def engines_serve(engines: list[LocalEngine], tokens: int) -> list[tuple[f
             raise TypeError(f"a response was lost: {last}")
         return last.first_token_seconds or 0.0, last.tokens
 
-    sides = (one(engine, seed) for seed in range(BATTLES) for engine in engines)
+    sides = (one(engine, seed) for seed in range(battles) for engine in engines)
     return list(await asyncio.gather(*sides))
 
 
-async def threads_serve(loaded: list[tuple[Any, Any]], tokens: int) -> list[tuple[float, int]]:
+async def threads_serve(
+    loaded: list[tuple[Any, Any]], tokens: int, battles: int = BATTLES
+) -> list[tuple[float, int]]:
     """Serve all battles with a thread and a streamer for each response."""
 
     def one(model: Any, tokenizer: Any) -> tuple[float, int]:  # noqa: ANN401 - transformers' classes
         started = time.perf_counter()
         streamer = TextIteratorStreamer(tokenizer, skip_prompt=True)
-        ids = tokenizer(ASKED, return_tensors="pt")["input_ids"]
+        ids = tokenizer(ASKED, return_tensors="pt")["input_ids"].to(model.device)
         asked = {"max_new_tokens": tokens, "do_sample": True, "temperature": 0.7, "pad_token_id": 0}
         thread = threading.Thread(
             target=model.generate, kwargs={"input_ids": ids, "streamer": streamer, **asked}
@@ -124,7 +128,7 @@ async def threads_serve(loaded: list[tuple[Any, Any]], tokens: int) -> list[tupl
         thread.join()
         return first or time.perf_counter() - started, tokens
 
-    sides = [asyncio.to_thread(one, *pair) for _ in range(BATTLES) for pair in loaded]
+    sides = [asyncio.to_thread(one, *pair) for _ in range(battles) for pair in loaded]
     return list(await asyncio.gather(*sides))
 
 
@@ -179,6 +183,9 @@ def measure(*, long: bool) -> Report:
     faults = []
     if ratio < TO_REACH:
         faults.append(f"{ratio:.2f} times less processor time, to reach: {TO_REACH}")
+    ours, theirs = (row["first token s, median"] for row in rows)
+    if float(ours or 0) > float(theirs or 0):
+        faults.append(f"the first token came after {ours} s, with threads after {theirs} s")
     return Report(
         "serving",
         {"models": MODELS, "battles": BATTLES, "tokens": tokens, "rounds": rounds},
