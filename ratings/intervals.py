@@ -171,18 +171,6 @@ def _uncertainty(
     return Uncertainty(kind, np.where(apart, np.nan, covariance), error, difference, df)
 
 
-def _cluster_sum(
-    votes: Votes, residual: NDArray[np.float64], cluster: NDArray[np.intp] | NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Return the sum over clusters of the outer product of their total gradient."""
-    rows = np.concatenate([cluster, cluster])
-    columns = np.concatenate([votes.a, votes.b])
-    values = np.concatenate([residual, -residual])
-    shape = (int(cluster.max(initial=-1)) + 1, len(votes.models))
-    gradients = csr_array((values, (rows, columns)), shape=shape)
-    return np.asarray((gradients.T @ gradients).todense())
-
-
 def _nearest_semidefinite(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     unknown = np.isnan(covariance)
     values, vectors = np.linalg.eigh(np.where(unknown, 0.0, covariance))
