@@ -247,7 +247,7 @@ class Axis:
 def _remarks(board: "Board") -> Iterator[Text]:
     from arena.web.board_judged import judged_said, swayed_said  # noqa: PLC0415  # brings the board
 
-    yield Text(f"Interval: {board.interval}. {_bands(board)}", "dim")
+    yield Text(f"Interval: {board.interval}. ± at Elo: the order of the same votes alone.", "dim")
     found = board.agreement
     if found.items:
         said = (
@@ -255,21 +255,19 @@ def _remarks(board: "Board") -> Iterator[Text]:
             f"({found.chance:.3f} by chance), on {found.items:,} items rated twice or more."
         )
         yield Text(said, "dim")
-    for said in (*judged_said(board), *swayed_said(board)):
+    for said in (*_redrawn(board), *judged_said(board), *swayed_said(board)):
         yield Text(said, "dim")
     for note in (board.made.warning, *board.notes):
         if note:
             yield Text.assemble(("! ", "yellow"), note)
 
 
-def _bands(board: "Board") -> str:
-    """Say what stands behind the sign at Elo, and how much more redrawn votes would add."""
+def _redrawn(board: "Board") -> Iterator[str]:
+    """Say how much wider Elo's band would be if the votes were redrawn as well."""
     rows = board.rows
-    if rows["elo_low"].isna().all():
-        return "Elo without its band over orders."
     alone, both = (
         float((rows[f"elo_high{part}"] - rows[f"elo_low{part}"]).mean() / 2)
         for part in ("", "_all")
     )
-    said = f"± at Elo: the order of the same votes alone, {alone:.0f} points on average"
-    return f"{said}; {both:.0f} with the luck of the votes."
+    if not _unknown(both):
+        yield f"With the luck of the votes too, ± at Elo is {both:.0f} on average, not {alone:.0f}."
