@@ -63,6 +63,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "next": ("Next battle", "下一场"),
     # the status line
     "opening": ("Sending …", "正在发送……"),
+    "waiting": ("Waiting for both models …", "正在等待两个模型……"),
+    "waiting_s": ("Waiting for both models … {n} s", "正在等待两个模型……{n} 秒"),
     "writing": ("Both models are writing …", "两个模型正在作答……"),
     "ready": ("Both responses are ready", "两个回答都已就绪"),
     "saving": ("Saving …", "正在保存……"),

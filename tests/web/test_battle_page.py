@@ -44,6 +44,25 @@ async def test_a_prompt_becomes_two_responses_a_vote_and_two_names(
     assert visit.complaints == []
 
 
+async def test_until_there_is_text_the_page_says_only_that_both_are_waited_for(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.scripts["load"] = Script("", "", waits=True)
+    await send(visit.page, "load")
+    await expect(status(visit.page)).to_have_text("Waiting for both models …")
+    await expect(status(visit.page)).to_have_text("Waiting for both models … 5 s")
+    arena.battles.release()
+    await until_ready(visit.page)
+
+
+async def test_with_the_first_text_both_models_are_writing(arena: Arena, visit: Visit) -> None:
+    arena.battles.scripts["write"] = Script("Long text.", "Short.", waits=True)
+    await send(visit.page, "write")
+    await expect(status(visit.page)).to_have_text("Both models are writing …")
+    arena.battles.release()
+    await until_ready(visit.page)
+
+
 async def test_both_seats_open_for_votes_in_the_same_moment(arena: Arena, visit: Visit) -> None:
     arena.battles.scripts["wait"] = Script("Long text.", "Short.", waits=True)
     await send(visit.page, "wait")

@@ -92,10 +92,28 @@ function take(view) {
 function follows(view) {
   take(view);
   phase = "streaming";
-  tell(() => say("writing"));
+  askedAt = Date.now();
+  tell(waiting);
   render();
-  panes.show(view.battle_id, settle);
+  panes.show(view.battle_id, settle, () => {
+    if (phase === "streaming" && status === waiting) tell(() => say("writing"));
+  });
 }
+
+// The same line whichever models have to be loaded, and where none has; it moves by whole steps,
+// so that a screen reader does not count seconds aloud.
+const STEP_S = 5;
+let askedAt = 0;
+
+function waiting() {
+  const steps = Math.floor((Date.now() - askedAt) / (1000 * STEP_S));
+  return steps ? say("waiting_s", { n: steps * STEP_S }) : say("waiting");
+}
+
+setInterval(() => {
+  if (phase === "streaming" && status === waiting && by("status").textContent !== waiting())
+    tell(waiting);
+}, 1000);
 
 // The panes show all there is, or have been quiet: what does the server say?
 async function settle() {

@@ -5,6 +5,7 @@ import { language, say } from "./words.js";
 const LESS = "\ue0f0"; // travels for "<", see arena/web/markdown.py
 const APART = "\ue0f1";
 const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the order's number
+const NOTHING = /[\s\u200b]/g; // all that stands in an empty pane
 const TRAVELLED = /[\ue0f0-\ue0f2]/;
 
 let field = null;
@@ -12,6 +13,8 @@ let waiting = null;
 let number = 0;
 let told = 0; // the last order that was said to be shown
 let heard = () => {};
+let begun = () => {};
+let before = null; // characters in both panes before the first text of this turn
 export let lastChange = 0;
 export const rest = () => {
   lastChange = Date.now();
@@ -19,10 +22,13 @@ export const rest = () => {
 
 const by = (id) => document.getElementById(id);
 
-// Show a battle; `onShown` runs when every character of its present state is on the page.
-export function show(battle, onShown) {
+// Show a battle; `onBegun` runs when there is first text of its newest turn, `onShown` when every
+// character of its present state is on the page.
+export function show(battle, onShown, onBegun = () => {}) {
   number += 1;
   heard = onShown;
+  begun = onBegun;
+  before = null;
   lastChange = Date.now();
   waiting = JSON.stringify({ battle, lang: language(), n: number });
   by("stage").classList.add("stale");
@@ -69,11 +75,18 @@ function restore(pane) {
   }
 }
 
+// What a model has written; Gradio keeps hidden words of its own beside it.
+const written = (pane) =>
+  [...pane.querySelectorAll(".prose .md")].map((text) => text.textContent.replace(NOTHING, "")).join("");
+
 function changed() {
   lastChange = Date.now();
   by("stage").classList.remove("stale");
   const both = ["text-a", "text-b"].map(by);
   both.forEach(restore);
+  const length = both.map(written).reduce((sum, text) => sum + text.length, 0);
+  before = Math.min(before ?? length, length); // the last battle's text goes one pane at a time
+  if (length > before) begun();
   if (number === told || both.some((pane) => Number(pane.dataset.shown) !== number)) return;
   told = number;
   heard();
