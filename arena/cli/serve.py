@@ -101,6 +101,11 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
             await super().startup(sockets)
             _announce(arena, listener)
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().shutdown(sockets)
+            # It would raise them again as soon as it has stopped, and nothing would be closed.
+            self._captured_signals.clear()
+
     typer.echo(f"Loading {len(arena.settings.models)} models ...", err=True)
     async with running(arena):
         config = uvicorn.Config(
