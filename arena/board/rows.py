@@ -27,7 +27,8 @@ def sure_only(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     rows, unsure = rows.copy(), np.zeros(len(rows), dtype=np.bool_)
     for ends in (["lower", "upper"], ["lower_these", "upper_these"]):
         empty = (rows[ends[1]] - rows[ends[0]] < EXACT).to_numpy()
-        rows.loc[empty, ends] = np.nan
-        unsure |= empty
+        if empty.any():
+            rows.loc[empty, ends] = np.nan
+            unsure |= empty
     models = ", ".join(str(model) for model in rows["model"][unsure])
     return rows, (f"{models}: {NO_INTERVAL}",) if models else ()

@@ -11,7 +11,8 @@ from pandas.testing import assert_frame_equal
 from arena.board import LIVE, Board, Choice, RankBy, board_of
 from arena.board.live import LiveBoards
 from arena.casting import NewVote
-from arena.store import NewBattle, NewItem, NewResponse, Store
+from arena.entering import NewBattle, NewItem, NewResponse
+from arena.store import Store
 from arena.tables import FlagKind, RaterKind
 from ratings.votes import Outcome
 
