@@ -54,8 +54,8 @@ class Measured:
         return self.cpu_s / self.tokens * 1_000
 
 
-def write_model(folder: Path, seed: int, *, width: int, layers: int) -> None:
-    """Write a Llama of random weights with a tokenizer of single bytes."""
+def write_tokenizer(folder: Path) -> None:
+    """Write a tokenizer of single bytes."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415 - here alone
 
     words = ["<end>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
@@ -65,6 +65,11 @@ def write_model(folder: Path, seed: int, *, width: int, layers: int) -> None:
     tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=plain)  # type: ignore[no-untyped-call]
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
+
+
+def write_model(folder: Path, seed: int, *, width: int, layers: int) -> None:
+    """Write a Llama of random weights with a tokenizer of single bytes."""
+    write_tokenizer(folder)
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=32_000,
