@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -41,10 +42,17 @@ QUANTIZATIONS: Final = ("none", "int8", "nf4")
 
 @dataclass(frozen=True)
 class Size:
-    """How large the model is, and how often each time is taken."""
+    """How large models are, and how often each time is taken.
+
+    The model that is swapped has few layers and large matrices: the library takes about two
+    milliseconds for each matrix, whatever its size, which in a model of usual size is little beside
+    the time for its bytes and in a small one is most of it.
+    """
 
     width: int
     layers: int
+    swap_width: int
+    swap_layers: int
     rounds: int
 
 
@@ -127,12 +135,12 @@ async def swaps(folder: Path, cache: Path, rounds: int) -> list[Row]:
     for quantization in ("int8", "nf4"):
         progress(f"swapping in, {quantization}")
         spec = spec_of(folder, quantization, cache=str(cache))
-        again = _median(lambda spec=spec: load(spec.model_copy(update={"cache": None})), rounds)
+        again = _median(partial(load, spec.model_copy(update={"cache": None})), rounds)
         load(spec)
         kept = Shelf.of(spec, folder, cuda=False).entry / "model.safetensors"
         size = kept.stat().st_size
         copy = _median(kept.read_bytes, rounds * 3)
-        taken = _median(lambda spec=spec: load(spec), rounds)
+        taken = _median(partial(load, spec), rounds)
         what = f"from the cache, {quantization}"
         rows.append(_row(f"{what}: in copies of its bytes", taken / copy, SWAP, size))
         rows.append(_row(f"{what}: seconds", taken, None, size))
@@ -154,7 +162,9 @@ async def figures(folder: Path, size: Size) -> list[Row]:
     rows = await estimates(checkpoint)
     progress("adapters")
     rows.append(await adapters(checkpoint))
-    return [*rows, *await swaps(checkpoint, folder / "cache", size.rounds)]
+    large = folder / "large"
+    write_model(large, 1, width=size.swap_width, layers=size.swap_layers)
+    return [*rows, *await swaps(large, folder / "cache", size.rounds)]
 
 
 def faults_of(rows: list[Row]) -> list[str]:
@@ -172,12 +182,18 @@ def faults_of(rows: list[Row]) -> list[str]:
 
 def measure(*, long: bool) -> Report:
     """Return all figures."""
-    size = Size(1024, 12, 5) if long else Size(768, 10, 3)
+    size = Size(1024, 12, 4096, 3, 5) if long else Size(768, 10, 2048, 4, 3)
     with tempfile.TemporaryDirectory() as folder:
         rows = asyncio.run(figures(Path(folder), size))
     return Report(
         "memory",
-        {"width": size.width, "layers": size.layers, "rounds": size.rounds},
+        {
+            "width": size.width,
+            "layers": size.layers,
+            "width when swapped": size.swap_width,
+            "layers when swapped": size.swap_layers,
+            "rounds": size.rounds,
+        },
         rows,
         notes=[
             "copied: the file read whole into fresh memory, out of the system's file cache",

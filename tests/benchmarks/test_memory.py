@@ -9,7 +9,7 @@ from benchmarks.memory import ADAPTERS, Size, faults_of, figures
 
 @pytest.mark.slow
 async def test_every_figure_is_there_and_says_what_it_means(tmp_path: Path) -> None:
-    rows = await figures(tmp_path, Size(width=128, layers=1, rounds=1))
+    rows = await figures(tmp_path, Size(128, 1, 128, 1, rounds=1))
     values = {str(row["figure"]): row["value"] for row in rows}
     assert len(values) == 3 + 1 + 8
     assert isinstance(shared := values[f"base and {ADAPTERS} adapters, in models"], float)
