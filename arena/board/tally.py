@@ -137,8 +137,12 @@ def _named(column: "pd.Series[str]") -> Labels:
 def _labels(values: "NDArray[np.integer]", *, missing: int) -> Labels:
     """Return codes in order of first appearance; numbers stand for the names."""
     known = values != missing
-    codes = np.full(len(values), -1, dtype=np.int32)
-    codes[known], names = pd.factorize(values[known])
+    if known.all():
+        found, names = pd.factorize(values)
+        codes = found.astype(np.int32)
+    else:
+        codes = np.full(len(values), -1, dtype=np.int32)
+        codes[known], names = pd.factorize(values[known])
     return Labels(cast("pd.Index[str]", pd.Index(names)), codes)
 
 
@@ -185,8 +189,11 @@ def _failures(log: pd.DataFrame) -> dict[str, float]:
     if (log["failed_a"] == UNKNOWN).all() and (log["failed_b"] == UNKNOWN).all():
         return {}
     item = log["item_id"].to_numpy()
+    shares = item >> np.uint64(1)  # the lowest bit is always set
+    shares %= np.uint64(_SHARES)
+    shares = shares.astype(np.uint8)
     for share in range(_SHARES):
-        rows = np.flatnonzero(item // np.uint64(2) % np.uint64(_SHARES) == share)
+        rows = np.flatnonzero(shares == share)
         seats = [_shown(log, seat, models, rows) for seat in ("a", "b")]
         shown = pd.concat(seats, ignore_index=True)
         again = (pd.Series(item[rows]).duplicated(keep=False) & (item[rows] != 0)).to_numpy()

@@ -51,8 +51,8 @@ class Coding:
             self._put(name, np.asarray(said, dtype=np.bool_))
         for seat in ("a", "b"):
             self._put(f"failed_{seat}", _failed(log, seat))
-            self._put(f"length_{seat}", _whole(log, f"length_{seat}", np.dtype(np.int32)))
-        self._put("seq", _whole(log, "seq", np.dtype(np.int64)))
+            self._put(f"length_{seat}", _whole(log, f"length_{seat}"))
+        self._put("seq", _whole(log, "seq"))
 
     def frame(self) -> pd.DataFrame:
         """Return all votes as they were added.
@@ -117,12 +117,15 @@ def _failed(log: pd.DataFrame, seat: str) -> NDArray[np.int8]:
     return failed
 
 
-def _whole(log: pd.DataFrame, name: str, kind: np.dtype[Any]) -> NDArray[Any]:
-    """Return a column of whole numbers, -1 where there is none."""
+def _whole(log: pd.DataFrame, name: str) -> NDArray[np.signedinteger[Any]]:
+    """Return a column of whole numbers in as few bytes as hold them, -1 where there is none."""
     if name not in log:
-        return np.broadcast_to(kind.type(-1), len(log))
+        return np.broadcast_to(np.int8(-1), len(log))
     said: NDArray[np.int64] = log[name].fillna(-1).to_numpy(np.int64)
-    return np.minimum(said, np.iinfo(kind).max).astype(kind)
+    narrow: NDArray[np.signedinteger[Any]] = said.astype(
+        np.min_scalar_type(-int(said.max(initial=0)) - 1)
+    )
+    return narrow
 
 
 def read_coded(path: str | Path) -> pd.DataFrame:
