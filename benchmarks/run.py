@@ -27,10 +27,12 @@ ORDER: Final = (
     "coverage",
     "distrust",
     "serving",
+    "memory",
     "votes",
     "blindness",
     "timing",
     "kill9",
+    "gpu",
 )
 SHORT_S: Final = 14 * 60.0  # what all short forms share, the first ones first
 LEAST_S: Final = 50.0  # what each gets even when others have used everything up
