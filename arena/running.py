@@ -7,18 +7,16 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from arena.battles import Battles
 from arena.errors import ConfigError
+from arena.pools import pool_of
 from arena.questions import QuestionBank, load_bank
 from arena.responding import PoolResponders
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from arena.store import Store
-from serving.budget import parts_of
-from serving.build import Builder, apart_of
 from serving.duet import Pace
 from serving.pool import Pool
 
@@ -63,13 +61,7 @@ def bank_of(settings: Settings) -> QuestionBank | None:
 def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
     """Return the parts of a server; nothing runs yet."""
     bank = bank_of(settings)
-    apart = apart_of(settings.pool.processes, settings.models)
-    pool = Pool(
-        settings.models,
-        settings.pool.rooms(),
-        build=Builder(apart),
-        measure=partial(parts_of, own_process=apart == "model"),
-    )
+    pool = pool_of(settings.models, settings.pool)
     pace = settings.pace
     responders = PoolResponders(
         pool,

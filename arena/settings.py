@@ -145,9 +145,14 @@ def _located(settings: Settings, folder: Path) -> Settings:
     arena = settings.arena
     if arena.questions is not None:
         arena = arena.model_copy(update={"questions": (folder / arena.questions).resolve()})
-    cache = folder / settings.pool.cache if settings.pool.cache else default_folder()
-    models = tuple(_kept(model.located(folder), cache) for model in settings.models)
+    models = located(settings.models, settings.pool, folder)
     return settings.model_copy(update={"arena": arena, "models": models})
+
+
+def located(models: Sequence[ModelSpec], pool: PoolSettings, folder: Path) -> tuple[ModelSpec, ...]:
+    """Return models with every path made absolute, meant from the folder of their file."""
+    cache = folder / pool.cache if pool.cache else default_folder()
+    return tuple(_kept(model.located(folder), cache) for model in models)
 
 
 def _kept(model: ModelSpec, cache: Path) -> ModelSpec:

@@ -6,7 +6,7 @@ A `ModelSpec` is data: it loads nothing, checks no file and knows no engine.
 import hashlib
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,9 @@ from pydantic import (
 )
 
 from serving.engine import FailureKind
+
+# Fields that shape no response: what a model is called, where it runs and is kept.
+BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache"})
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+(\+cuda:\d+)*)$")]
@@ -165,7 +168,7 @@ class ModelSpec(Part):
 
     def fingerprint(self) -> str:
         """Return a short hash of everything that shapes a response; the name is not part of it."""
-        settings = self.model_dump_json(exclude={"name", "device", "batch", "api_key_env", "cache"})
+        settings = self.model_dump_json(exclude=set(BESIDE))
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 

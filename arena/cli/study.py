@@ -44,18 +44,14 @@ def generate(
     import asyncio  # noqa: PLC0415 - what a command needs is loaded when it runs
 
     from arena.cli.rate import watching  # noqa: PLC0415 - heavy
-    from arena.store import Store  # noqa: PLC0415 - heavy
-    from arena.studies.generating import generate as make  # noqa: PLC0415 - heavy
+    from arena.studies.generating import generate_into  # noqa: PLC0415 - heavy
     from arena.studies.study_file import load_study  # noqa: PLC0415 - heavy
 
     described = load_study(file)
-    store = Store(db or described.db)
-    try:
-        with watching(len(described.models), len(described)) as watcher:
-            tallies = asyncio.run(make(described, store, watcher))
-    finally:
-        store.close()
-    failed = _report(described, tallies, store.path)
+    place = db or described.db
+    with watching(len(described.models), len(described)) as watcher:
+        tallies = asyncio.run(generate_into(place, described, watcher))
+    failed = _report(described, tallies, place)
     raise typer.Exit(code=int(failed))
 
 

@@ -11,16 +11,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 from arena.ahead import Key, MadeResponse
+from arena.pools import pool_of
 from arena.store import Store
 from arena.studies.makers import Known, know_makers
 from arena.studies.study_file import Study
 from serving.budget import parts_of
 from serving.devices import roomiest
 from serving.engine import Delta, Done, Engine, EngineError, Failed, FailureKind, Message, Prompt
-from serving.pool import Pool
 from serving.spec import ModelSpec
 
 MOST_AT_ONCE: Final = 256  # responses; beyond that a batch is hardly quicker
@@ -70,6 +71,23 @@ class _Wanted:
     key: Key
     question: str
     prompt: Prompt
+
+
+async def generate_into(db: Path, study: Study, watcher: Watcher) -> list[Tally]:
+    """Open a database and make every response of a study that is not stored there.
+
+    Raises
+    ------
+    ConfigError
+        If a model changed since it made responses for this study.
+    StoreError
+        If the database cannot be opened, or a response could not be stored.
+    """
+    store = Store(db)
+    try:
+        return await generate(study, store, watcher)
+    finally:
+        store.close()
 
 
 async def generate(study: Study, store: Store, watcher: Watcher) -> list[Tally]:
@@ -161,7 +179,7 @@ class _Run:
         place, room = roomiest(asked.device, rooms)
         spec = widened(asked.on(place), len(self.study), room).on(asked.device)
         left = iter(missing)
-        pool = Pool([spec], rooms)
+        pool = pool_of([spec], self.study.pool)
         try:
             async with pool.engine(spec.name) as engine, asyncio.TaskGroup() as group:
                 # Responses that are shorter than they might be leave room for twice as many.

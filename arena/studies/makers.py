@@ -16,9 +16,8 @@ from arena.store import Store
 from arena.studies.checkpoints import TEMPLATE, checkpoint_hash
 from arena.studies.study_file import Study
 from serving.engine import EngineError
-from serving.spec import ModelSpec
+from serving.spec import BESIDE, ModelSpec
 
-BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env"})  # shape no response
 PLACES: Final = ("checkpoint", "adapter", "chat_template")  # the hash tells what lies there
 _BLANK: Final[Mapping[str, Any]] = ModelSpec(name="blank", kind="scripted").model_dump(mode="json")
 

@@ -18,6 +18,7 @@ from arena.settings import (
     check_models,
     line_of,
     load_settings,
+    located,
     read_file,
 )
 from serving.spec import ModelSpec
@@ -94,7 +95,8 @@ def _roster(said: _File, path: Path, written: str) -> tuple[tuple[ModelSpec, ...
     """Return the models, described here or in the file that is named, with that file's pool."""
     if said.study.roster is None:
         check_models(said.models, path, written)
-        return tuple(model.located(path.parent) for model in said.models), PoolSettings()
+        pool = said.pool or PoolSettings()
+        return located(said.models, pool, path.parent), pool
     if said.models:
         line = line_of(written, ("study", "roster"))
         raise ConfigError(

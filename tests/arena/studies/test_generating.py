@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from arena.errors import ConfigError
-from arena.store import Store
-from arena.studies.generating import MOST_AT_ONCE, Tally, generate, respond, seed_of, widened
+from arena.studies.generating import MOST_AT_ONCE, Tally, generate_into, respond, seed_of, widened
 from arena.studies.study_file import load_study
 from serving.budget import parts_of
 from serving.engine import Delta, Done, Event, Failed, FailureKind, Prompt
@@ -40,11 +39,7 @@ class Heard:
 
 
 async def run(folder: Folder, heard: Heard | None = None) -> list[Tally]:
-    store = Store(folder.db)
-    try:
-        return await generate(load_study(folder.study), store, heard or Heard())
-    finally:
-        store.close()
+    return await generate_into(folder.db, load_study(folder.study), heard or Heard())
 
 
 def rows(folder: Folder) -> list[tuple[object, ...]]:

@@ -21,6 +21,7 @@ PINE = ModelSpec(name="pine", checkpoint="/models/pine", chat_template="/models/
     [
         pytest.param({"batch": 64}, id="a larger batch"),
         pytest.param({"device": "cuda:1"}, id="another device"),
+        pytest.param({"cache": "/disk/kept"}, id="another cache"),
         pytest.param({"checkpoint": "/disk/pine"}, id="a folder that moved"),
         pytest.param({"chat_template": "/disk/chat.jinja"}, id="a template that moved"),
     ],
