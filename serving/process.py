@@ -193,8 +193,8 @@ class EngineProcess:
                     self._owed.pop(number, None)
                     if number in self._loads:  # others had to wait for it: their time begins now
                         self._loads.remove(number)
-                        end = time.monotonic() + self._answer_s
-                        self._owed = dict.fromkeys(self._owed, end)
+                        renewed = time.monotonic() + self._answer_s
+                        self._owed = dict.fromkeys(self._owed, renewed)
                 _settle(future, value)
             case News(pieces, ill):
                 self._ill = ill

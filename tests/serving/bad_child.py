@@ -78,6 +78,10 @@ class BadEngine:
         way, _, at = prompt.messages[-1].content.partition(" ")
         for place in range(6):
             if place == int(at or 0):
+                if way == "late":
+                    await asyncio.sleep(0.6)
+                    yield Failed(FailureKind.DEADLINE, f"{self._spec.name}: no end", place, 0.6)
+                    return
                 if way == "poison":
                     cause = f"{self._spec.name}: CUDA error: device-side assert triggered"
                     yield Failed(FailureKind.ENGINE_DEAD, cause, place)
@@ -108,4 +112,5 @@ class BadEngine:
 def main(fd: int, level: int) -> None:
     """Serve, and give up on itself sooner than the real one."""
     serving.child.STUCK_S = 6.0
+    serving.child.PATIENCE_S = 0.5
     serving.child.main(fd, level, BadEngine)

@@ -214,6 +214,28 @@ async def test_a_spoilt_device_ends_the_process(start: Start) -> None:
     assert "ended with status 86" in failure(await innocent).cause
 
 
+async def test_a_process_in_which_nobody_speaks_until_the_deadline_ends(start: Start) -> None:
+    process = start()
+    engine = load(process)
+    assert failure(await events(engine, "late 0")).kind is FailureKind.DEADLINE
+    await _until(lambda: process.death is not None)
+    assert "ended with status 87" in (process.death or "")
+    assert "no engine said a word" in (process.death or "")
+
+
+async def test_a_slow_model_beside_one_that_speaks_is_only_slow(start: Start) -> None:
+    process = start()
+    engine = load(process)
+    beside = asyncio.gather(events(engine, "hang 1"), return_exceptions=True)
+    slow = asyncio.create_task(events(engine, "late 0"))
+    await asyncio.sleep(0.3)
+    assert isinstance((await events(engine))[-1], Done)
+    assert failure(await slow).kind is FailureKind.DEADLINE
+    await asyncio.sleep(0.3)
+    assert process.death is None
+    beside.cancel()
+
+
 async def test_a_bug_fails_its_stream_and_no_other(start: Start) -> None:
     engine = load(start())
     end = failure(await events(engine, "raise 1"))

@@ -88,6 +88,17 @@ async def test_a_second_death_fails_the_request_and_rests_the_model() -> None:
 
 
 @virtual_time
+async def test_on_a_spoilt_device_nothing_is_tried_again() -> None:
+    spoilt = RuntimeError("CUDA error: device-side assert triggered")
+    supervisor, built = supervised(Counting(dies_at=2, error=spoilt), Counting())
+    with pytest.raises(EngineError, match="device-side assert") as caught:
+        await read(supervisor)
+    assert caught.value.kind is FailureKind.ENGINE_DEAD
+    assert "rests for" in (supervisor.health() or "")
+    assert built() == 1
+
+
+@virtual_time
 async def test_a_rested_model_is_built_again() -> None:
     supervisor, _ = supervised(Counting(dies_at=0), Counting(dies_at=0), Counting())
     with pytest.raises(EngineError):
