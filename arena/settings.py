@@ -56,7 +56,7 @@ class PaceSettings(Section):
     """`[pace]`: how the two responses appear; one rate for the whole roster."""
 
     mode: Literal["paced", "together"] = "paced"
-    # At most what the slowest model of a roster makes, or a pause tells that it is there.
+    # What a reader bears; a roster with a slower model is shown as fast as that one writes.
     characters_per_second: float = Field(default=60.0, gt=0)
     tick_s: float = Field(default=0.15, ge=0.02, le=1.0)
     start_s: float = Field(default=0.3, ge=0)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from serving.duet import Pace
-from serving.engine import Delta, Done, Engine, EngineError, Message, Prompt
+from serving.engine import Delta, Done, Engine, Message, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +66,14 @@ class Tempo:
         clock = asyncio.get_running_loop().time
         start, times, characters = clock(), list[float](), 0
         try:
-            async with aclosing(engine.stream(ASKED)) as events:
+            async with asyncio.timeout(2 * MEASURE_S), aclosing(engine.stream(ASKED)) as events:
                 async for event in events:
                     if not isinstance(event, Delta):
                         break
                     times.append(clock() - start)
                     characters += len(event.text)
-        except EngineError as error:
-            log.info("%s was not measured: %s", name, error)
+        except Exception as error:  # noqa: BLE001 -- the battle must go on, whatever an engine does
+            log.info("%s was not measured to its end: %s: %s", name, type(error).__name__, error)
         if times:
             self._note(name, characters, len(times), times[0], times[-1])
         else:

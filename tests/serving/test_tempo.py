@@ -1,12 +1,13 @@
 """One pace for a roster: what the slowest model makes, whichever pair is shown."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from itertools import product
 
 import pytest
 
 from serving.duet import Finished, Pace, Shown, duet
-from serving.engine import Done, Prompt
+from serving.engine import Delta, Done, Event, Prompt
 from serving.scripted import ScriptedEngine
 from serving.tempo import MARGIN, PATIENCE, Tempo
 from tests.serving.virtual_time import virtual_time
@@ -81,6 +82,34 @@ async def test_a_model_that_cannot_be_measured_holds_nothing_up(
     await tempo.measure("broken", ScriptedEngine.saying(COUNTED, **behaviour))
     assert tempo.pace() == WANTED
     assert asyncio.get_running_loop().time() <= 5.1
+
+
+class Deaf(ScriptedEngine):
+    """Keeps no deadline, and says nothing; or breaks."""
+
+    breaks = False
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        del prompt
+        if self.breaks:
+            raise RuntimeError("lost")
+        await asyncio.sleep(1e6)
+        yield Delta("late")
+
+
+class Broken(Deaf):
+    """Breaks at once."""
+
+    breaks = True
+
+
+@pytest.mark.parametrize("kind", [Deaf, Broken])
+@virtual_time
+async def test_an_engine_that_keeps_no_promise_holds_nothing_up(kind: type[Deaf]) -> None:
+    tempo = Tempo(WANTED)
+    await tempo.measure("deaf", kind.saying())
+    assert tempo.pace() == WANTED
+    assert asyncio.get_running_loop().time() <= 10.1
 
 
 @virtual_time
