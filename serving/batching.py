@@ -62,10 +62,9 @@ class Batcher:
         if len(set(getattr(model, "hf_device_map", {}).values())) > 1:
             # The library's cache lies on one device, and so must all layers.
             raise ValueError(f"it lies on {model.hf_device_map}")
-        _use_flash(model)
         self._manager = model.init_continuous_batching(
             generation_config=_greedy(self._eos),
-            continuous_batching_config=_settings(shape),
+            continuous_batching_config=_settings(shape, flash=_use_flash(model)),
         )
         self._manager.logit_processor = _Processors(bank)
 
@@ -192,7 +191,7 @@ def _greedy(eos: list[int]) -> GenerationConfig:
     return GenerationConfig(do_sample=False, eos_token_id=eos)  # type: ignore[no-untyped-call]
 
 
-def _settings(shape: CacheShape) -> ContinuousBatchingConfig:
+def _settings(shape: CacheShape, *, flash: bool) -> ContinuousBatchingConfig:
     """Return the library's settings, each said: its own guesses are for one model on a card.
 
     What is not said here it resolves in `continuous_batching/initialization.py`; the reasons are
@@ -207,9 +206,9 @@ def _settings(shape: CacheShape) -> ContinuousBatchingConfig:
         # It checks its needs against this share of what is free. The pool has done so already, and
         # keeps a reserve; less than all would refuse the last model that fits.
         max_memory_percent=1.0,
-        # The fast path of flash attention serves requests of up to so many blocks. Unset it is 32,
-        # and set it warns where there is no flash attention.
-        max_blocks_per_request=longest if longest > FAST_BLOCKS else None,
+        # The fast path of flash attention serves requests of up to so many blocks, 32 if unset.
+        # Set where there is no flash attention it only warns.
+        max_blocks_per_request=longest if flash and longest > FAST_BLOCKS else None,
         # The same text means other keys and values under another adapter.
         allow_block_sharing=False,
         # It would take kernels from the hub if it may, which is code from elsewhere.
@@ -221,15 +220,17 @@ def _settings(shape: CacheShape) -> ContinuousBatchingConfig:
     )
 
 
-def _use_flash(model: Any) -> None:  # noqa: ANN401 -- any architecture
+def _use_flash(model: Any) -> bool:  # noqa: ANN401 -- any architecture
     """Let a model on a card use flash attention if it is installed: no masks, no repeated heads."""
     if model.device.type != "cuda" or not has_flash() or not model._supports_flash_attn:  # noqa: SLF001
-        return
+        return False
     three = find_spec("flash_attn_interface") is not None
     try:
         model.set_attn_implementation("flash_attention_3" if three else "flash_attention_2")
     except (ImportError, ValueError) as refusal:  # too old a card, or a width it has no kernel for
         log.warning("no flash attention for %s: %s", type(model).__name__, refusal)
+        return False
+    return True
 
 
 def _tensors(value: object) -> list[torch.Tensor]:

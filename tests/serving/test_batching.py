@@ -15,7 +15,7 @@ from serving.spec import ModelSpec
 
 def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
     shape = CacheShape.of(2048, 4, cuda=True)
-    told = _settings(shape)
+    told = _settings(shape, flash=False)
     assert (told.num_blocks, told.page_size, told.max_batch_tokens) == (36, 256, 2048)
     assert told.max_requests_per_batch == 8
     assert told.max_memory_percent == 1.0
@@ -26,7 +26,8 @@ def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
 @pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
 def test_long_requests_stay_on_the_fast_path(context: int, *, longer: bool) -> None:
     shape = CacheShape.of(context, 2, cuda=True)
-    asked = _settings(shape).max_blocks_per_request
+    asked = _settings(shape, flash=True).max_blocks_per_request
+    assert _settings(shape, flash=False).max_blocks_per_request is None
     assert (asked is not None) == longer
     if longer:
         assert asked is not None
