@@ -206,5 +206,6 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def loaded_on(roster: Roster, device: str) -> list[str]:
-    """Return the names of the models that are loaded on a device at the start."""
-    return [n.spec.name for n in roster.needs if n.place and device in devices_of(n.place)]
+    """Return the names of the local models that are loaded on a device at the start."""
+    local = [need for need in roster.needs if need.spec.kind == "local" and need.place]
+    return [need.spec.name for need in local if device in devices_of(str(need.place))]

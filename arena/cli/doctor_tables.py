@@ -41,7 +41,7 @@ def needs(roster: Roster) -> Table:
 
 def _row(need: Need) -> list[str]:
     spec, bytes_of = need.spec, need.estimate
-    if spec.kind == "local":
+    if spec.kind == "local" and bytes_of.total:
         parts = (bytes_of.weights, bytes_of.cache, bytes_of.adapter, bytes_of.working)
         numbers = [_gib(part) for part in (*parts, bytes_of.total)]
         if need.beside is not None:
