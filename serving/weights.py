@@ -4,9 +4,13 @@ Models that differ only in adapter, prompts or sampling share it: each is a user
 text nor templates.
 """
 
+import ctypes
+import functools
 import gc
 import logging
+import sys
 import threading
+from collections.abc import Callable
 
 import torch
 
@@ -140,3 +144,16 @@ def _free_memory() -> None:
     if torch.cuda.is_available():  # elsewhere a full collection only holds up the event loop
         gc.collect()
         torch.cuda.empty_cache()
+    if (trim := _trimmer()) is not None:
+        trim(0)
+
+
+@functools.cache
+def _trimmer() -> Callable[[int], int] | None:
+    """Return what makes the allocator give free memory back to the system, where it has that.
+
+    glibc keeps the memory of closed models in pieces: 130 MiB after 180 loads of tiny ones.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
