@@ -30,6 +30,7 @@ from ratings.groups import ALONE
 from ratings.votes import SCORES, Votes
 
 NORMAL: Final = float("inf")  # degrees of freedom of the normal distribution
+_ROUNDING: Final = 1e-4  # of the sandwich's error: what rounding may leave of an error that is 0
 
 Kind = Literal["sandwich", "clustered"]
 
@@ -112,7 +113,7 @@ def clustered(fit: BradleyTerry, votes: Votes) -> Uncertainty:
     Uncertainty
         Clusters by question plus clusters by rater, less clusters by both, with a t quantile of
         min(questions, raters) - 1 degrees of freedom. With few clusters an estimate can come out
-        negative; there the standard error of these votes only stands in.
+        negative or 0; there the standard error of these votes only stands in.
 
     Raises
     ------
@@ -125,10 +126,8 @@ def clustered(fit: BradleyTerry, votes: Votes) -> Uncertainty:
     return replace(
         raw,
         covariance=_nearest_semidefinite(raw.covariance),
-        error=np.where(raw.error > 0, raw.error, floor.error),
-        difference_error=np.where(
-            raw.difference_error > 0, raw.difference_error, floor.difference_error
-        ),
+        error=_or_floor(raw.error, floor.error),
+        difference_error=_or_floor(raw.difference_error, floor.difference_error),
     )
 
 
@@ -169,6 +168,10 @@ def _uncertainty(
     error[fit.groups.of_model == ALONE] = np.nan
     difference[apart] = np.nan
     return Uncertainty(kind, np.where(apart, np.nan, covariance), error, difference, df)
+
+
+def _or_floor(error: NDArray[np.float64], floor: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(error > _ROUNDING * floor, error, floor)
 
 
 def _nearest_semidefinite(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -89,6 +89,19 @@ def test_clusters_by_question_and_rater_less_both() -> None:
     assert_allclose(uncertainty.error, np.sqrt(np.diag(covariance)))
 
 
+@pytest.mark.parametrize("swapped", [False, True], ids=["as cast", "seats swapped"])
+def test_clusters_that_cancel_leave_the_error_of_these_votes(*, swapped: bool) -> None:
+    """Three wins to one in each cluster add up to nothing, but for rounding."""
+    cluster = Labels.of(np.repeat(["one", "two"], 4))
+    pairs, outcome = np.array([[0, 1]] * 8), np.array([0, 0, 0, 1] * 2)
+    if swapped:
+        pairs, outcome = pairs[:, ::-1], 1 - outcome
+    votes = Votes.from_arrays(("A", "B"), pairs, outcome, question=cluster, rater=cluster)
+    fit = bradley_terry(PairCounts.of(votes))
+    assert_allclose(clustered(fit, votes).error, sandwich(fit).error)
+    assert_allclose(clustered(fit, votes).difference_error, sandwich(fit).difference_error)
+
+
 def test_a_vote_without_question_is_a_question_of_its_own() -> None:
     votes = Votes.from_arrays(
         ("A", "B"),
