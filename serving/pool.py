@@ -8,9 +8,7 @@ import asyncio
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from serving.budget import Budget, Parts, Seat, parts_of
 from serving.build import Builder
@@ -18,19 +16,11 @@ from serving.devices import CPU
 from serving.engine import Engine, EngineError, FailureKind
 from serving.line import PATIENCE_S, Line, Waiter
 from serving.placement import Placement
+from serving.resident import Loader, Resident
 from serving.rests import REST_S, Rests
 from serving.spec import ModelSpec
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Resident:
-    """A model that holds memory, loaded or on its way."""
-
-    place: str
-    loading: "asyncio.Task[Engine]"
-    users: int = 0
 
 
 class Pool:
@@ -61,20 +51,18 @@ class Pool:
         self._specs = {spec.name: spec for spec in specs}
         self._budget = Budget({CPU: rooms} if isinstance(rooms, int) else rooms, measure)
         self._placement = Placement(self._budget, self._specs.values())
-        self._build = build or Builder()
+        self._loader = Loader(build or Builder())
         self._rests = Rests(rest_s)
         self._line = Line(patience_s)
-        self._residents: OrderedDict[str, _Resident] = OrderedDict()  # least recently used first
+        self._residents: OrderedDict[str, Resident] = OrderedDict()  # least recently used first
         self._closing: set[asyncio.Task[None]] = set()
         self._leaving: Counter[str] = Counter()  # bytes of engines that are being closed
         self._closed = False
-        # One at a time: the library's loader keeps process-wide state.
-        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
 
     def resident(self) -> tuple[str, ...]:
         """Return the names of models that are loaded, least recently used first."""
         here = self._residents.items()
-        return tuple(name for name, resident in here if _loaded(resident) and not _ill(resident))
+        return tuple(name for name, resident in here if resident.loaded and not resident.illness)
 
     def places(self) -> dict[str, str]:
         """Return where models hold memory, loaded or on their way."""
@@ -84,7 +72,7 @@ class Pool:
         """Return the models that cannot serve now, with the reason for each."""
         out = self._rests.reasons()
         for name, resident in self._residents.items():
-            if resident.users and (reason := _ill(resident)):
+            if resident.users and (reason := resident.illness):
                 out[name] = reason  # an idle one is loaded again when it is wanted
         return out
 
@@ -161,7 +149,7 @@ class Pool:
 
     def _has_room(self, name: str, keep: tuple[str, ...]) -> bool:
         here = self._residents.items()
-        idle = [other for other, resident in here if _idle(resident) and other not in keep]
+        idle = [other for other, resident in here if resident.idle and other not in keep]
         plan = self._placement.plan([name], self.places(), idle)
         return plan is not None and self._line.may_pass(for_free=False)
 
@@ -172,9 +160,7 @@ class Pool:
         for name in list(self._residents):
             self._evict(name)
         await asyncio.gather(*self._closing, return_exceptions=True)
-        self._loader.shutdown(wait=False)
-        if isinstance(self._build, Builder):  # it may keep processes for the next model
-            await asyncio.to_thread(self._build.close)
+        await self._loader.close()
 
     async def _admit(self, names: tuple[str, ...]) -> None:
         """Wait until all of ``names`` have memory, then pin them."""
@@ -216,9 +202,9 @@ class Pool:
         """Pin ``names``, start loading what is missing; False, and nothing pinned, without room."""
         self._check(names)
         for name, resident in list(self._residents.items()):
-            if _idle(resident) and _ill(resident):
+            if resident.idle and resident.illness:
                 self._evict(name)  # it died beside others, and nobody says that it is to blame
-        idle = [name for name, here in self._residents.items() if _idle(here)]
+        idle = [name for name, here in self._residents.items() if here.idle]
         plan = self._placement.plan(names, self.places(), idle)
         if plan is None:
             return False
@@ -228,7 +214,7 @@ class Pool:
             # Memory is free only when its last owner is closed; closing wakes the waiters.
             return False
         for seat in plan.seats:
-            self._residents[seat.name] = _Resident(seat.place, self._load(seat))
+            self._residents[seat.name] = Resident(seat.place, self._load(seat))
         for name in names:
             self._residents[name].users += 1
             self._residents.move_to_end(name)
@@ -238,37 +224,24 @@ class Pool:
         return [Seat(name, resident.place) for name, resident in self._residents.items()]
 
     def _load(self, seat: Seat) -> "asyncio.Task[Engine]":
-        task = asyncio.create_task(self._load_in_thread(seat), name=f"load {seat.name}")
+        task = asyncio.create_task(self._bring(seat), name=f"load {seat.name}")
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    async def _load_in_thread(self, seat: Seat) -> Engine:
-        start = _now()
-        name = seat.name
+    async def _bring(self, seat: Seat) -> Engine:
         try:
-            loop = asyncio.get_running_loop()
-            spec = self._specs[name].on(seat.place)
-            engine = await loop.run_in_executor(self._loader, self._build, spec)
-        except Exception as error:
-            refused = error if isinstance(error, EngineError) else _unknown(name, error)
-            log.error("%s: not loaded (%s): %s", name, refused.kind, refused.cause)  # noqa: TRY400 -- raised again
-            self._rests.add(name, refused)
-            raise refused from error
-        self._rests.end(name)
-        log.info(
-            "%s: loaded on %s in %.1f s, %d bytes",
-            name,
-            seat.place,
-            _now() - start,
-            engine.footprint,
-        )
+            engine = await self._loader.load(self._specs[seat.name].on(seat.place))
+        except EngineError as refused:
+            self._rests.add(seat.name, refused)
+            raise
+        self._rests.end(seat.name)
         self._budget.learn(seat, engine.footprint)
         self._shrink()
         return engine
 
     def _shrink(self) -> None:
         """Close idle models where one turned out larger than its estimate."""
-        idle = [seat for seat in self._seats() if _idle(self._residents[seat.name])]
+        idle = [seat for seat in self._seats() if self._residents[seat.name].idle]
         stay = [seat for seat in self._seats() if seat not in idle]
         for victim in self._budget.victims(stay, idle) or ():
             self._evict(victim.name)
@@ -280,11 +253,11 @@ class Pool:
         resident.users -= 1
         if resident.users:
             return
-        if (reason := _ill(resident)) is not None:
+        if (reason := resident.illness) is not None:
             # Loaded again at once it would die again at once.
             self._rests.add(name, EngineError(FailureKind.ENGINE_DEAD, reason))
             self._evict(name)
-        elif resident.loading.done() and not _loaded(resident):
+        elif resident.loading.done() and not resident.loaded:
             self._evict(name)
 
     def _evict(self, name: str) -> None:
@@ -296,7 +269,7 @@ class Pool:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _dismiss(self, name: str, resident: _Resident, freed: Counter[str]) -> None:
+    async def _dismiss(self, name: str, resident: Resident, freed: Counter[str]) -> None:
         try:
             engine = await resident.loading
             await engine.close()
@@ -308,26 +281,5 @@ class Pool:
             self._wake()
 
 
-def _loaded(resident: _Resident) -> bool:
-    task = resident.loading
-    return task.done() and not task.cancelled() and task.exception() is None
-
-
-def _ill(resident: _Resident) -> str | None:
-    return resident.loading.result().health() if _loaded(resident) else None
-
-
-def _idle(resident: _Resident) -> bool:
-    return resident.users == 0 and resident.loading.done()
-
-
 def _closed_error() -> EngineError:
     return EngineError(FailureKind.CANCELLED, "the pool is closed")
-
-
-def _unknown(name: str, error: Exception) -> EngineError:
-    return EngineError(FailureKind.BACKEND, f"{name}: cannot be loaded: {error}")
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
