@@ -119,7 +119,9 @@ class Rotation:
         if not pairs:
             return None
         begun = frozenset(self._random.choice(pairs))
-        for model in sorted(held, key=lambda one: (self._to_come[one] == 0, self._random.random())):
+        kept = sorted(held)
+        kept.sort(key=lambda one: (self._to_come[one] == 0, self._random.random()))
+        for model in kept:
             if self._fits(begun | {model}):
                 begun |= {model}
         return begun
