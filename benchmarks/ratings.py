@@ -41,7 +41,7 @@ from ratings.votes import Outcome, Votes
 from ratings.winrate import win_rates
 
 WINNERS: Final = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw)
-READ: Final = ("model_a", "model_b", "winner")  # by a peer
+READ: Final = ("model_a", "model_b", "winner")  # by us and by a peer
 OUTCOMES: Final = ["model_a", "model_b", "tie"]
 GIB: Final = 2**30
 MODELS: Final = 150
@@ -242,7 +242,7 @@ def pipeline_figures(votes: Votes, a_round: float, repeats: int) -> list[Figure]
 
 def our_pipeline(path: Path) -> object:
     """Read, rate with sandwich and 1,000 rounds, replay Elo in log order, count, rank."""
-    votes = Votes.from_arrow(pq.read_table(path))
+    votes = Votes.from_arrow(pq.read_table(path, columns=list(READ)))
     fit = bradley_terry(PairCounts.of(votes))
     apart = told_apart(fit.ratings, sandwich(fit))
     ranges = rank_ranges(fit.ratings, fit.groups.of_model, apart)

@@ -19,13 +19,12 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from ratings.bradley_terry import MEAN, POINTS, BradleyTerry, bradley_terry
 from ratings.counts import PairCounts
-from ratings.kernels import chord_fits
+from ratings.kernels import chord_fits, expect
 from ratings.redraws import Redraws
-from ratings.votes import A_WINS, B_WINS, TIE
+from ratings.votes import A_WINS, B_WINS
 
 ROUNDS: Final = 1000
 _BLOCK: Final = 64  # rounds held in memory at once, by each thread
@@ -66,7 +65,8 @@ class Bootstrap:
         lost = np.isnan(self.ratings).mean(axis=0)
         unknown = lost > tail
         known = np.where(unknown, 0.0, self.ratings)
-        lower, upper = np.nanquantile(known, [tail, 1.0 - tail], axis=0)
+        quantile = np.nanquantile if np.isnan(known).any() else np.quantile  # much faster
+        lower, upper = quantile(known, [tail, 1.0 - tail], axis=0)
         return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
 
 
@@ -97,12 +97,14 @@ def bootstrap(fit: BradleyTerry, *, rounds: int = ROUNDS, seed: int = 0) -> Boot
     """
     met = fit.groups.together & (fit.counts.votes + fit.prior > 0)
     pairs = np.argwhere(np.triu(met, 1)).astype(np.int32)
+    expect(pairs.size * rounds)
     redraws, refit = Redraws.of(_kinds(fit.counts, pairs)), _Refit.of(fit, pairs)
     blocks = [min(_BLOCK, rounds - start) for start in range(0, rounds, _BLOCK)]
     # a generator for each block: the rounds do not depend on which thread is first
-    generators = np.random.default_rng(seed).spawn(len(blocks))
+    seeds = np.random.SeedSequence(seed).spawn(len(blocks))
+    generators = [np.random.Generator(np.random.SFC64(own)) for own in seeds]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        rated = pool.map(lambda own, size: refit.rate(redraws.draw(own, size)), generators, blocks)
+        rated = pool.map(lambda own, size: refit.rate(*redraws.draw(own, size)), generators, blocks)
         ratings = np.concatenate([np.empty((len(fit.models), 0)), *rated], axis=1).T
     if fit.anchor is not None:
         own = fit.groups.of_model == fit.groups.of_model[fit.anchor]
@@ -116,43 +118,33 @@ class _Refit:
 
     fit: BradleyTerry
     pairs: NDArray[np.int32]
-    points: csr_array  # from wins, ties and losses of pairs to points of models
     start: NDArray[np.float64]
     bread: NDArray[np.float64]
 
     @classmethod
     def of(cls, fit: BradleyTerry, pairs: NDArray[np.int32]) -> Self:
         start = np.nan_to_num(fit.logits - _anchor_shift(fit))
-        return cls(fit, pairs, _adder(pairs, len(fit.models)), start, fit.bread)
+        return cls(fit, pairs, start, fit.bread)
 
-    def rate(self, kinds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rate counts of shape (3 n_pairs, n_rounds); return shape (n_models, n_rounds)."""
-        wins, ties, losses = kinds.reshape(3, len(self.pairs), kinds.shape[1])
-        met = wins + ties
-        met += losses + self.fit.prior
-        prior = self.points[:, len(self.pairs) : 2 * len(self.pairs)].sum(axis=1)[:, None]
-        fitted = chord_fits(
-            self.points @ kinds + self.fit.prior * prior,
-            met,
-            self.pairs,
-            self.start,
-            self.bread,
-            most_steps=_CHORDS,
-        )
+    def rate(self, met: NDArray[np.float64], won: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rate counts of shape (n_pairs, n_rounds); return shape (n_models, n_rounds)."""
+        if self.fit.prior:
+            met, won = met + self.fit.prior, won + 0.5 * self.fit.prior
+        fitted = chord_fits(met, won, self.pairs, self.start, self.bread, most_steps=_CHORDS)
         rated = np.where(self.fit.groups.of_model[:, None] < 0, np.nan, MEAN + POINTS * fitted)
         for number in np.flatnonzero(np.isnan(fitted).any(axis=0)):
-            rated[:, number] = self._rate_alone(kinds[:, number])
+            rated[:, number] = self._rate_alone(met[:, number], won[:, number])
         return rated
 
-    def _rate_alone(self, kinds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _rate_alone(
+        self, met: NDArray[np.float64], won: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Rate one round from scratch; `nan` for a group that its votes no longer hold together."""
         seats = np.zeros_like(self.fit.counts.seats)
-        wins, ties, losses = kinds.reshape(3, len(self.pairs))
         first, second = self.pairs.T
-        seats[first, second, A_WINS] = wins
-        seats[first, second, TIE] = ties
-        seats[first, second, B_WINS] = losses
-        again = bradley_terry(PairCounts(self.fit.models, seats), prior=self.fit.prior)
+        seats[first, second, A_WINS] = won  # points are all that a rating needs, ties or not
+        seats[first, second, B_WINS] = met - won
+        again = bradley_terry(PairCounts(self.fit.models, seats))
         rated = again.ratings.copy()
         for group in range(self.fit.groups.n_groups):
             own = self.fit.groups.of_model == group
@@ -162,21 +154,10 @@ class _Refit:
 
 
 def _kinds(counts: PairCounts, pairs: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the wins, then the ties, then the losses of all pairs."""
+    """Return the wins, the ties and the losses of all pairs."""
     first, second = pairs.T
     wins, ties = counts.wins, counts.ties + counts.both_bad
-    return np.concatenate([wins[first, second], ties[first, second], wins[second, first]])
-
-
-def _adder(pairs: NDArray[np.int32], n_models: int) -> csr_array:
-    """Return the matrix that adds up the points of each model from wins, ties and losses."""
-    number = np.arange(len(pairs))
-    first, second = pairs.T
-    wins, ties, losses = number, number + len(pairs), number + 2 * len(pairs)
-    models = np.concatenate([first, first, second, second])
-    points = np.repeat([1.0, 0.5, 0.5, 1.0], len(pairs))
-    columns = np.concatenate([wins, ties, ties, losses])
-    return csr_array((points, (models, columns)), shape=(n_models, 3 * len(pairs)))
+    return np.array([wins[first, second], ties[first, second], wins[second, first]])
 
 
 def _anchor_shift(fit: BradleyTerry) -> NDArray[np.float64]:

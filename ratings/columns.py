@@ -7,7 +7,7 @@ This module does not know what the names mean.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_PIECE: Final = 100_000  # votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,10 @@ class Labels:
     def used_names(self) -> "pd.Index[str]":
         """Return the names that stand on at least one vote."""
         seen = np.zeros(len(self.names) + 1, dtype=bool)
-        seen[self.codes] = True
+        for start in range(0, len(self), _PIECE):  # most logs show every name in the first piece
+            seen[self.codes[start : start + _PIECE]] = True
+            if seen[:-1].all():
+                break
         return self.names[seen[:-1]]
 
     @classmethod
@@ -80,12 +85,11 @@ def labels_of_arrow(column: "pa.ChunkedArray") -> Labels:
     column = column.unify_dictionaries()
     if column.num_chunks == 0:
         return Labels(pd.Index([], dtype="str"), np.empty(0, dtype=np.int32))
-    codes = np.concatenate(
-        [
-            chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-            for chunk in column.chunks
-        ]
-    )
+    indices = [
+        chunk.indices.fill_null(-1) if chunk.indices.null_count else chunk.indices
+        for chunk in column.chunks
+    ]
+    codes = np.concatenate([own.to_numpy() for own in indices], dtype=np.int32, casting="unsafe")
     return _without_blanks(pd.Index(column.chunk(0).dictionary.to_pandas()), codes)
 
 

@@ -39,6 +39,11 @@ def kernels(work: float) -> "ModuleType":
     return importlib.import_module(_COMPILED)
 
 
+def expect(work: float) -> None:
+    """Load the loops for so much work that comes in pieces, each too small to be worth it."""
+    kernels(work)
+
+
 def elo_pass(
     ratings: NDArray[np.float64],
     pairs: NDArray[np.int32],
@@ -61,6 +66,23 @@ def elo_passes(
 ) -> None:
     """Replay votes in several orders, in place: `ratings.plain.elo_passes`."""
     kernels(orders.size).elo_passes(ratings, pairs, outcome, orders, k=k, scale=scale)
+
+
+def encode(
+    codes: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
+    lookups: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]],
+) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
+    """Look up the codes of votes: `ratings.plain.encode`."""
+    encoded = kernels(len(codes[0]) / 10).encode(codes, lookups)
+    return cast("tuple[NDArray[np.int32], NDArray[np.int8]]", encoded)
+
+
+def are_sound(
+    pairs: NDArray[np.int32], outcome: NDArray[np.int8], n_models: int, n_outcomes: int
+) -> bool:
+    """Return whether all votes are between two known models: `ratings.plain.are_sound`."""
+    loops = kernels(len(outcome) / 10)
+    return bool(loops.are_sound(pairs, outcome, n_models, n_outcomes))
 
 
 def count_cells(
@@ -90,8 +112,8 @@ def newton_fit(
 
 
 def chord_fits(
-    points: NDArray[np.float64],
     met: NDArray[np.float64],
+    won: NDArray[np.float64],
     pairs: NDArray[np.int32],
     logits: NDArray[np.float64],
     bread: NDArray[np.float64],
@@ -100,7 +122,7 @@ def chord_fits(
 ) -> NDArray[np.float64]:
     """Fit many tables close to a known one: `ratings.plain.chord_fits`."""
     loops = kernels(met.size)
-    fitted = loops.chord_fits(points, met, pairs, logits, bread, most_steps=most_steps)
+    fitted = loops.chord_fits(met, won, pairs, logits, bread, most_steps=most_steps)
     return cast("NDArray[np.float64]", fitted)
 
 
@@ -119,3 +141,13 @@ def alias_draws(
 ) -> None:
     """Replace uniform numbers by draws from tables: `ratings.plain.alias_draws`."""
     kernels(uniform.size / 10).alias_draws(uniform, table, bounds, aliases, lowest)
+
+
+def add_votes(
+    met: NDArray[np.float64],
+    won: NDArray[np.float64],
+    kinds: NDArray[np.float64],
+    missing: NDArray[np.int64],
+) -> None:
+    """Add votes one by one to the counts of pairs, in place: `ratings.plain.add_votes`."""
+    kernels(kinds.size / 10).add_votes(met, won, kinds, missing)

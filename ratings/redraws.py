@@ -1,10 +1,12 @@
-"""Votes drawn again: exact multinomial counts of kinds of votes, at a cost that knows no votes.
+"""Votes drawn again: exact multinomial counts of pairs, at a cost that knows no votes.
 
-Each kind is first drawn on its own from a Poisson law whose total almost surely falls short, and
-what is missing is then drawn vote by vote: together an exact multinomial draw, in which nearly
-every number comes from one look into a table.
+Each kind of vote (a pair's wins, ties, losses) is first drawn on its own from a Poisson law whose
+total mostly falls short; a round that has too many is drawn again, and what is missing is then
+drawn vote by vote. Whatever the total of the first draw, given it the counts are multinomial, so
+together they are an exact multinomial draw, in which nearly every number comes from one look into
+a table.
 
-This module does not know what the kinds are.
+This module does not know who met whom.
 """
 
 from dataclasses import dataclass
@@ -14,22 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from ratings.kernels import alias_draws, alias_tables
+from ratings.kernels import add_votes, alias_draws, alias_tables
 
-_SHORT: Final = 4.2  # standard deviations the first, independent draw stays below the total
+_SHORT: Final = 2.0  # standard deviations the first, independent draw stays below the total
 _TAIL: Final = 9.0  # standard deviations of a Poisson table: what lies beyond never happens
+_AT_ONCE: Final = 12_000  # rounds of pairs drawn at once: they stay near the processor
+
+_Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
 class Redraws:
-    """Counts of kinds from which to draw again.
+    """Counts of pairs from which to draw again.
 
     Attributes
     ----------
     total : int
         Votes in each round.
     alone : Tables
-        Draws of each kind for itself, a little too few.
+        Draws of each kind for itself, on average a little too few: wins, ties, losses by pair.
     rest : Tables
         The kind of one more vote.
     """
@@ -39,27 +44,54 @@ class Redraws:
     rest: "Tables"
 
     @classmethod
-    def of(cls, counts: NDArray[np.float64]) -> Self:
-        """Prepare draws from counts of shape (n_kinds,), whose shares are the chances."""
-        total = round(counts.sum())
-        alone = Tables.poisson(counts * max(0.0, 1.0 - _SHORT / np.sqrt(max(total, 1))))
-        return cls(total, alone, Tables.of([counts / max(counts.sum(), 1.0)]))
+    def of(cls, kinds: NDArray[np.float64]) -> Self:
+        """Prepare draws from the wins, ties and losses of pairs, of shape (3, n_pairs).
 
-    def draw(self, generator: np.random.Generator, rounds: int) -> NDArray[np.float64]:
-        """Return counts of shape (n_kinds, n_rounds), each round with all votes."""
-        kinds = self.alone.draw(generator, rounds)
-        short = self.total - kinds.sum(axis=0).astype(np.int64)
-        kinds[:, short < 0] = 0.0  # once in 75,000 rounds: start this one again
-        short[short < 0] = self.total
-        drawn = self.rest.draw(generator, int(short.sum()))[0].astype(np.int64)
-        cells = drawn * rounds + np.repeat(np.arange(rounds), short)
-        np.add.at(kinds.reshape(-1), cells, 1.0)
-        return kinds
+        Their shares are the chances.
+        """
+        total = round(kinds.sum())
+        alone = Tables.poisson(kinds * max(0.0, 1.0 - _SHORT / np.sqrt(max(total, 1))))
+        chances = kinds.reshape(-1) / max(kinds.sum(), 1.0)
+        return cls(total, alone, Tables.of(chances, np.array([chances.size])))
+
+    def draw(self, generator: np.random.Generator, rounds: int) -> _Counts:
+        """Draw all votes again.
+
+        Returns
+        -------
+        met : ndarray of shape (n_pairs, n_rounds)
+            Votes of each pair; each round has all votes.
+        won : ndarray of shape (n_pairs, n_rounds)
+            Points the pair's first model took: wins and half of the ties.
+        """
+        met, won = self._draw_alone(generator, rounds)
+        missing = self.total - met.sum(axis=0).astype(np.int64)
+        more = self.rest.draw(generator, self.rest.table, int(missing.sum()))
+        add_votes(met, won, more[0], missing)
+        return met, won
+
+    def _draw_alone(self, generator: np.random.Generator, rounds: int) -> _Counts:
+        n_pairs = self.alone.table.shape[1]
+        met, won = np.empty((n_pairs, rounds)), np.empty((n_pairs, rounds))
+        size = max(1, _AT_ONCE // max(rounds, 1))
+        for first in range(0, n_pairs, size):
+            rows = slice(first, first + size)
+            table = self.alone.table[:, rows]
+            drawn = self.alone.draw(generator, table.reshape(-1), rounds)
+            wins, ties, losses = drawn.reshape(*table.shape, rounds)
+            np.add(wins, ties, out=met[rows])
+            met[rows] += losses
+            ties *= 0.5
+            np.add(wins, ties, out=won[rows])
+        over = np.flatnonzero(met.sum(axis=0) > self.total)
+        if len(over):
+            met[:, over], won[:, over] = self._draw_alone(generator, len(over))
+        return met, won
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Tables of chances, and the one from which each row is drawn."""
+    """Tables of chances, one after the other, and the one from which each kind is drawn."""
 
     table: NDArray[np.int64]
     bounds: NDArray[np.int64]
@@ -69,18 +101,18 @@ class Tables:
     @classmethod
     def of(
         cls,
-        chances: list[NDArray[np.float64]],
+        chances: NDArray[np.float64],
+        sizes: NDArray[np.int64],
         lowest: NDArray[np.float64] | None = None,
         table: NDArray[np.int64] | None = None,
     ) -> Self:
-        """Prepare tables; without more, each is one row and its first value is 0."""
-        rows = np.arange(len(chances))
-        bounds = np.cumsum([0, *map(len, chances)])
+        """Prepare tables of some sizes; without more, each is one row and its first value is 0."""
+        bounds = np.append(0, np.cumsum(sizes))
         return cls(
-            rows if table is None else table,
+            np.arange(len(sizes)) if table is None else table,
             bounds,
-            alias_tables(np.concatenate([np.empty(0), *chances]), bounds),
-            np.zeros(len(chances)) if lowest is None else lowest,
+            alias_tables(chances, bounds),
+            np.zeros(len(sizes)) if lowest is None else lowest,
         )
 
     @classmethod
@@ -89,19 +121,18 @@ class Tables:
         distinct, table = np.unique(means, return_inverse=True)
         reach = _TAIL * np.sqrt(distinct) + _TAIL**2 / 2.0
         lowest = np.floor(np.maximum(0.0, distinct - reach))
-        chances = [
-            _poisson_chances(mean, np.arange(low, mean + far))
-            for mean, low, far in zip(distinct, lowest, reach, strict=True)
-        ]
-        return cls.of(chances, lowest, table)
+        sizes = np.ceil(distinct + reach - lowest).astype(np.int64)
+        starts = np.cumsum(sizes) - sizes
+        mean = np.repeat(distinct, sizes)
+        values = np.arange(len(mean)) - np.repeat(starts - lowest, sizes)
+        chances = np.exp(xlogy(values, mean) - mean - gammaln(values + 1.0))
+        chances /= np.repeat(np.add.reduceat(chances, starts), sizes)
+        return cls.of(chances, sizes, lowest, table.reshape(means.shape))
 
-    def draw(self, generator: np.random.Generator, rounds: int) -> NDArray[np.float64]:
-        """Return draws of shape (n_rows, n_rounds)."""
-        drawn = generator.random((len(self.table), rounds))
-        alias_draws(drawn, self.table, self.bounds, self.aliases, self.lowest)
+    def draw(
+        self, generator: np.random.Generator, table: NDArray[np.int64], rounds: int
+    ) -> NDArray[np.float64]:
+        """Return draws from some of the tables, of shape (n_rows, n_rounds)."""
+        drawn = generator.random((len(table), rounds))
+        alias_draws(drawn, table, self.bounds, self.aliases, self.lowest)
         return drawn
-
-
-def _poisson_chances(mean: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    chances = np.exp(xlogy(values, mean) - mean - gammaln(values + 1.0))
-    return np.asarray(chances / chances.sum())

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ratings.columns import Labels, labels_of_arrow, labels_of_series, response_hash
+from ratings.kernels import are_sound, encode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,16 +78,14 @@ class Votes:
             column: Labels | NDArray[np.uint64] | None = getattr(self, name)
             if column is not None and len(column) != len(self):
                 raise ValueError(f"{len(self)} votes but {len(column)} {name} labels")
-        if len(self) == 0:
+        # one pass over good votes; only where something is wrong, masks to say what
+        if are_sound(self.pairs, self.outcome, len(self.models), len(OUTCOMES)):
             return
         a, b = self.a, self.b
-        # smallest and largest first: on good votes, two cheap passes instead of masks
-        if self.pairs.min() < 0 or self.pairs.max() >= len(self.models):
-            unknown = (np.minimum(a, b) < 0) | (np.maximum(a, b) >= len(self.models))
-            _refuse([(unknown, lambda row: f"{self.pairs[row].tolist()} are not two known models")])
-        if self.outcome.min() < 0 or self.outcome.max() >= len(OUTCOMES):
-            unknown = (self.outcome < 0) | (self.outcome >= len(OUTCOMES))
-            _refuse([(unknown, lambda row: f"{self.outcome[row]} is no outcome")])
+        unknown = (np.minimum(a, b) < 0) | (np.maximum(a, b) >= len(self.models))
+        _refuse([(unknown, lambda row: f"{self.pairs[row].tolist()} are not two known models")])
+        unknown = (self.outcome < 0) | (self.outcome >= len(OUTCOMES))
+        _refuse([(unknown, lambda row: f"{self.outcome[row]} is no outcome")])
         _refuse([(a == b, lambda row: f"{self.models[a[row]]!r} meets itself")])
 
     def __len__(self) -> int:
@@ -219,10 +218,11 @@ class Votes:
 
         Dictionary-encoded columns are read without touching their strings again.
         """
-        kept = table.select([name for name in _RESPONSES if name in table.column_names])
+        kept = [name for name in _RESPONSES if name in table.column_names]
+        told = not {*kept} <= {*_REQUIRED}  # the models alone say nothing about responses
         return cls._from_columns(
             {name: labels_of_arrow(table.column(name)) for name in _wanted(table.column_names)},
-            response_hash(kept.to_pandas()),
+            response_hash(table.select(kept).to_pandas()) if told else None,
         )
 
     @classmethod
@@ -232,20 +232,12 @@ class Votes:
         if missing := [name for name in _REQUIRED if name not in columns]:
             raise ValueError(f"the vote log has no column {', '.join(missing)}")
         model_a, model_b, winner = (columns[name] for name in _REQUIRED)
-        models, pairs = _model_codes(model_a, model_b)
-        outcome = _outcome_codes(winner)
-        _refuse(
-            [
-                (pairs[:, 0] < 0, lambda _: "model_a is empty"),
-                (pairs[:, 1] < 0, lambda _: "model_b is empty"),
-                (
-                    (pairs[:, 0] == pairs[:, 1]) & (pairs[:, 0] >= 0),
-                    lambda row: f"{models[pairs[row, 0]]!r} meets itself",
-                ),
-                (outcome < 0, lambda row: _not_an_outcome(winner, row)),
-            ]
-        )
+        models = tuple(sorted({*model_a.used_names(), *model_b.used_names()}))
+        lookups = _codes(model_a, models), _codes(model_b, models), _outcome_codes(winner)
+        pairs, outcome = encode((model_a.codes, model_b.codes, winner.codes), lookups)
         question, rater, aspect = (columns.get(name) for name in _OPTIONAL)
+        if not are_sound(pairs, outcome, len(models), len(OUTCOMES)):
+            _refuse_columns(models, pairs, outcome, winner)
         return cls(models, pairs, outcome, question, rater, aspect, responses)
 
 
@@ -258,21 +250,29 @@ def _wanted(columns: "pd.Index | list[str]") -> list[str]:
     return [name for name in (*_REQUIRED, *_OPTIONAL) if name in columns]
 
 
-def _model_codes(model_a: Labels, model_b: Labels) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Return the models' names and their codes by seat, -1 where a name is missing."""
-    models = tuple(sorted({*model_a.used_names(), *model_b.used_names()}))
+def _codes(labels: Labels, models: tuple[str, ...]) -> NDArray[np.int32]:
+    """Return the code in ``models`` of each of a column's names, and -1 for a missing one."""
     place = {name: code for code, name in enumerate(models)}
-    pairs = np.empty((len(model_a), 2), dtype=np.int32)
-    for seat, labels in enumerate((model_a, model_b)):
-        lookup = [*(place.get(name, -1) for name in labels.names), -1]
-        pairs[:, seat] = np.array(lookup, dtype=np.int32)[labels.codes]
-    return models, pairs
+    return np.array([*(place.get(name, -1) for name in labels.names), -1], dtype=np.int32)
 
 
 def _outcome_codes(winner: Labels) -> NDArray[np.int8]:
-    """Return outcome codes, -1 where a winner is missing or unknown."""
-    lookup = [*(SPELLINGS.get(name, -1) for name in winner.names), -1]
-    return np.array(lookup, dtype=np.int8)[winner.codes]
+    """Return the outcome code of each of a column's names, -1 for one missing or unknown."""
+    return np.array([*(SPELLINGS.get(name, -1) for name in winner.names), -1], dtype=np.int8)
+
+
+def _refuse_columns(
+    models: tuple[str, ...], pairs: NDArray[np.int32], outcome: NDArray[np.int8], winner: Labels
+) -> None:
+    a, b = pairs.T
+    _refuse(
+        [
+            (a < 0, lambda _: "model_a is empty"),
+            (b < 0, lambda _: "model_b is empty"),
+            ((a == b) & (a >= 0), lambda row: f"{models[a[row]]!r} meets itself"),
+            (outcome < 0, lambda row: _not_an_outcome(winner, row)),
+        ]
+    )
 
 
 def _not_an_outcome(winner: Labels, row: int) -> str:

@@ -21,6 +21,14 @@ def test_names_of_no_vote_are_not_used() -> None:
     assert (labels.names.tolist(), labels.used_names().tolist()) == (["ann", "ben"], ["ann"])
 
 
+def test_a_name_that_comes_late_is_used_too() -> None:
+    codes = np.zeros(250_000, dtype=np.int32)
+    labels = Labels(pd.Index(["ann", "ben", "cid"], dtype="str"), codes)
+    assert labels.used_names().tolist() == ["ann"]
+    codes[-2:] = 2, -1
+    assert labels.used_names().tolist() == ["ann", "cid"]
+
+
 def test_a_log_without_responses_has_no_hash() -> None:
     models = pd.DataFrame({"model_a": ["Gemma"], "model_b": ["Qwen"]})
     assert response_hash(models) is None

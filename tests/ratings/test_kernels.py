@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from ratings import compiled, plain
 from ratings.counts import PairCounts
-from ratings.kernels import kernels
+from ratings.kernels import expect, kernels
 from ratings.votes import Votes
 
 CLOSE = 1e-9
@@ -54,6 +54,44 @@ def test_orders_are_the_same_compiled(votes: Votes, n_orders: int) -> None:
     compiled.elo_passes(ours, votes.pairs, votes.outcome, orders, k=16.0, scale=400.0)
     plain.elo_passes(theirs, votes.pairs, votes.outcome, orders, k=16.0, scale=400.0)
     assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
+
+
+@given(st.from_type(Votes))
+def test_codes_are_the_same_compiled(votes: Votes) -> None:
+    generator = np.random.default_rng(0)
+    codes = (*votes.pairs.T, votes.outcome.astype(np.int32) - 1)  # the first of these is missing
+    lookups = (
+        *(generator.permutation(7).astype(np.int32) for _ in range(2)),
+        np.arange(4, dtype="i1"),
+    )
+    ours, theirs = (loops.encode(codes, lookups) for loops in (compiled, plain))
+    for own, other in zip(ours, theirs, strict=True):
+        assert own.dtype == other.dtype
+        assert_array_equal(own, other)
+    assert_array_equal(ours[1], np.where(votes.outcome == 0, 3, votes.outcome - 1))
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+@pytest.mark.parametrize(
+    ("vote", "sound"),
+    [
+        pytest.param((1, 0, 3), True, id="two models"),
+        pytest.param((1, 1, 0), False, id="one model"),
+        pytest.param((0, 2, 0), False, id="an unknown model B"),
+        pytest.param((2, 0, 0), False, id="an unknown model A"),
+        pytest.param((-1, 0, 0), False, id="no model A"),
+        pytest.param((0, -1, 0), False, id="no model B"),
+        pytest.param((0, 1, -1), False, id="no outcome"),
+        pytest.param((0, 1, 4), False, id="an unknown outcome"),
+    ],
+)
+def test_one_unsound_vote_is_found(
+    loops: ModuleType, vote: tuple[int, int, int], *, sound: bool
+) -> None:
+    pairs = np.array([[0, 1], vote[:2], [1, 0]], dtype=np.int32)
+    outcome = np.array([0, vote[2], 2], dtype=np.int8)
+    assert loops.are_sound(pairs, outcome, 2, 4) is sound
+    assert loops.are_sound(pairs[:0], outcome[:0], 2, 4)
 
 
 @given(st.from_type(Votes))
@@ -118,12 +156,13 @@ def test_chords_are_the_same_compiled_and_reach_the_maximum() -> None:
     points = np.array([base * generator.uniform(0.9, 1.1, (6, 6)) for _ in range(9)])
     pairs = np.argwhere(np.triu(base) > 0).astype(np.int32)
     met = (points + points.transpose(0, 2, 1))[:, pairs[:, 0], pairs[:, 1]].T
+    won = points[:, pairs[:, 0], pairs[:, 1]].T
     logits = plain.newton_fit(base, np.zeros(6), damped=False, most_steps=30)
     expected = expit(logits[:, None] - logits)
     weight = (base + base.T) * expected * expected.T
     bread = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight)
     ours, theirs = (
-        loops.chord_fits(points.sum(axis=2).T, met, pairs, logits, bread, most_steps=60)
+        loops.chord_fits(met, won, pairs, logits, bread, most_steps=60)
         for loops in (compiled, plain)
     )
     exact = [plain.newton_fit(one, logits, damped=False, most_steps=30) for one in points]
@@ -133,9 +172,9 @@ def test_chords_are_the_same_compiled_and_reach_the_maximum() -> None:
 
 def test_a_round_that_runs_away_leaves_the_others_as_they_are() -> None:
     pairs, met = np.array([[0, 1]], dtype=np.int32), np.array([[9.0, 0.0, 0.0, 9.0]])
-    points = np.array([[5.0, 500.0, 500.0, 4.5], [4.0, 0.0, 0.0, 4.5]])
+    won = np.array([[5.0, 500.0, 500.0, 4.5]])
     ours, theirs = (
-        loops.chord_fits(points, met, pairs, np.zeros(2), np.eye(2) / 4.5, most_steps=60)
+        loops.chord_fits(met, won, pairs, np.zeros(2), np.eye(2) / 4.5, most_steps=60)
         for loops in (compiled, plain)
     )
     assert_array_equal(np.isnan(ours[0]), [False, True, True, False])
@@ -162,11 +201,20 @@ def test_draws_are_the_same_compiled_and_follow_the_chances() -> None:
 
 
 @pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+def test_votes_are_added_to_their_pair_and_round(loops: ModuleType) -> None:
+    met, won = np.zeros((2, 3)), np.zeros((2, 3))
+    kinds, missing = np.array([0.0, 0.0, 3.0, 5.0, 2.0, 2.0]), np.array([3, 0, 3])
+    loops.add_votes(met, won, kinds, missing)
+    # two wins of the first pair and a tie of the second; then a loss, and two ties of the first
+    assert_array_equal(met, [[2.0, 0.0, 2.0], [1.0, 0.0, 1.0]])
+    assert_array_equal(won, [[2.0, 0.0, 1.0], [0.5, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
 def test_chords_that_run_away_give_no_number(loops: ModuleType) -> None:
     pairs, met = np.array([[0, 1]], dtype=np.int32), np.zeros((1, 1))
-    fitted = loops.chord_fits(
-        np.array([[5.0], [0.0]]), met, pairs, np.zeros(2), np.eye(2), most_steps=50
-    )
+    won = np.full((1, 1), 5.0)
+    fitted = loops.chord_fits(met, won, pairs, np.zeros(2), np.eye(2), most_steps=50)
     assert np.isnan(fitted).all()
 
 
@@ -182,6 +230,14 @@ def test_little_work_runs_plain_until_the_compiled_loops_are_there(
     monkeypatch.delitem(sys.modules, "ratings.compiled")
     assert kernels(0) is plain
     assert kernels(1e9).__name__ == "ratings.compiled"
+
+
+def test_much_work_in_pieces_is_told_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ratings.compiled")
+    expect(1.0)
+    assert kernels(0) is plain
+    expect(1e9)
+    assert kernels(0).__name__ == "ratings.compiled"
 
 
 def test_without_numba_everything_runs_plain(monkeypatch: pytest.MonkeyPatch) -> None:
