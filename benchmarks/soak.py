@@ -160,10 +160,10 @@ async def soak(battles: int, models: Sequence[ModelSpec], slots: int, raters: in
         chosen = settings_for(models, slots, Path(folder) / "soak.db")
         bank = tuple(load_bank(shipped("questions/tiny.jsonl")))
         arena = put_together(chosen, *open_store(chosen))
-        pool_log = logging.getLogger("serving.pool")
-        pool_log.setLevel(logging.INFO)
-        pool_log.propagate = False
-        pool_log.addHandler(Loads(done))
+        serving_log = logging.getLogger("serving")
+        serving_log.setLevel(logging.INFO)
+        serving_log.propagate = False
+        serving_log.addHandler(Loads(done))
         left = iter(range(battles))
 
         async def sit(name: str) -> None:
