@@ -126,9 +126,14 @@ def _seat_hash(model: pd.Series, response: pd.Series) -> NDArray[np.uint64]:
 
 
 def _without_blanks(names: "pd.Index[str]", codes: NDArray[np.int32]) -> Labels:
-    text = names.astype(str)
-    blank = np.asarray(text.str.strip() == "", dtype=bool)
-    if bool(blank.any()):
-        blank_codes = np.append(blank, False)
-        codes = np.where(blank_codes[codes], np.int32(-1), codes)
+    """Return names without blanks around them; what is then empty is missing."""
+    whole = names.dtype.kind == "f" and bool((names.to_numpy() % 1 == 0).all())
+    # 2 beside a missing value was read as 2.0
+    text = (names.astype(np.int64) if whole else names).astype(str)
+    bare = text.str.strip()
+    if not bool((bare == text).all()) or bool((text == "").any()):
+        place, text = pd.factorize(bare)
+        places = np.append(place.astype(np.int32), np.int32(-1))
+        places[:-1][np.asarray(bare == "", dtype=bool)] = -1
+        codes = places[codes]
     return Labels(text, codes)

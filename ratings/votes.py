@@ -8,7 +8,7 @@ This module does not know where votes come from (files, databases) nor what any 
 of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ratings.columns import Labels, labels_of_arrow, labels_of_series, response_hash
+from ratings.faults import codes_of, refuse
 from ratings.kernels import are_sound, encode
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ SPELLINGS: Final[Mapping[str, int]] = {
     **{outcome.value: code for code, outcome in enumerate(OUTCOMES)},
     "tie (bothbad)": BOTH_BAD,  # the public arena's spelling up to its 100k set
 }
-_SHOWN: Final = 20  # refused rows listed in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,10 @@ class Votes:
 
     def __post_init__(self) -> None:
         """Refuse votes that are not between two of the models, or are no outcome."""
+        if "" in (named := [name.strip() for name in self.models]):
+            raise ValueError(f"model {named.index('')} has no name")
+        if twice := [name for name in self.models if self.models.count(name) > 1][:1]:
+            raise ValueError(f"two models are named {twice[0]!r}")
         if len(self.pairs) != len(self.outcome):
             raise ValueError(f"{len(self.pairs)} pairs but {len(self.outcome)} outcomes")
         for name in ("question", "rater", "aspect", "responses"):
@@ -83,10 +87,10 @@ class Votes:
             return
         a, b = self.a, self.b
         unknown = (np.minimum(a, b) < 0) | (np.maximum(a, b) >= len(self.models))
-        _refuse([(unknown, lambda row: f"{self.pairs[row].tolist()} are not two known models")])
+        refuse([(unknown, lambda row: f"{self.pairs[row].tolist()} are not two known models")])
         unknown = (self.outcome < 0) | (self.outcome >= len(OUTCOMES))
-        _refuse([(unknown, lambda row: f"{self.outcome[row]} is no outcome")])
-        _refuse([(a == b, lambda row: f"{self.models[a[row]]!r} meets itself")])
+        refuse([(unknown, lambda row: f"{self.outcome[row]} is no outcome")])
+        refuse([(a == b, lambda row: f"{self.models[a[row]]!r} meets itself")])
 
     def __len__(self) -> int:
         """Return the number of votes."""
@@ -171,13 +175,21 @@ class Votes:
         >>> len(Votes.from_arrays(("Gemma", "Qwen"), [[0, 1], [1, 0]], [0, 2]))
         2
         """
-        # wide first: a cast straight to int8 would wrap 256 into a win
-        wide_pairs = np.asarray(pairs).reshape(-1, 2)
-        wide_outcome = np.asarray(outcome)
-        clipped = np.clip(wide_outcome, -1, len(OUTCOMES)).astype(np.int8)
-        _refuse([(clipped != wide_outcome, lambda row: f"{wide_outcome[row]} is no outcome")])
-        codes = np.ascontiguousarray(np.clip(wide_pairs, -1, len(models)), dtype=np.int32)
-        return cls(models, codes, clipped, question, rater, aspect)
+        wide_pairs, wide_outcome = codes_of("pairs", pairs), codes_of("outcome", outcome)
+        wide_pairs = wide_pairs if wide_pairs.size else wide_pairs.reshape(-1, 2)
+        if wide_pairs.ndim != 2 or wide_pairs.shape[1] != 2 or wide_outcome.ndim != 1:  # noqa: PLR2004 - seats
+            raise ValueError(
+                f"pairs are of shape {wide_pairs.shape} and outcome of {wide_outcome.shape}, "
+                "not (n_votes, 2) and (n_votes,)"
+            )
+        # wide first: a cast straight to int8 would wrap 256 into a win, and cut 1.9 down to 1
+        with np.errstate(invalid="ignore"):  # no number at all is refused below
+            kinds = np.clip(wide_outcome, -1, len(OUTCOMES)).astype(np.int8)
+            codes = np.ascontiguousarray(np.clip(wide_pairs, -1, len(models)).astype(np.int32))
+        refuse([(kinds != wide_outcome, lambda row: f"{wide_outcome[row]} is no outcome")])
+        unknown = (codes != wide_pairs).any(axis=1)
+        refuse([(unknown, lambda row: f"{wide_pairs[row].tolist()} are not two known models")])
+        return cls(models, codes, kinds, question, rater, aspect)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
@@ -207,10 +219,18 @@ class Votes:
         >>> Votes.from_frame(log).models
         ('Gemma', 'Qwen')
         """
-        return cls._from_columns(
-            {str(name): labels_of_series(frame[name]) for name in _wanted(frame.columns)},
-            response_hash(frame),
-        )
+        names = _wanted(frame.columns)
+        if twice := [name for name in names if (frame.columns == name).sum() > 1]:
+            raise ValueError(f"the vote log has two columns {twice[0]}")
+        columns = {}
+        for name in names:
+            try:
+                columns[name] = labels_of_series(frame[name])
+            except TypeError as error:  # a list has no place among names
+                raise ValueError(
+                    f"column {name} holds something that is no name: {error}"
+                ) from error
+        return cls._from_columns(columns, response_hash(frame))
 
     @classmethod
     def from_arrow(cls, table: "pa.Table") -> Self:
@@ -265,7 +285,7 @@ def _refuse_columns(
     models: tuple[str, ...], pairs: NDArray[np.int32], outcome: NDArray[np.int8], winner: Labels
 ) -> None:
     a, b = pairs.T
-    _refuse(
+    refuse(
         [
             (a < 0, lambda _: "model_a is empty"),
             (b < 0, lambda _: "model_b is empty"),
@@ -279,18 +299,3 @@ def _not_an_outcome(winner: Labels, row: int) -> str:
     code = int(winner.codes[row])
     said = "empty" if code < 0 else repr(winner.names[code])
     return f"winner is {said}, not one of {', '.join(SPELLINGS)}"
-
-
-def _refuse(faults: list[tuple[NDArray[np.bool_], Callable[[int], str]]]) -> None:
-    """Raise one error that lists the first rows at fault, each with its reasons."""
-    wrong = np.logical_or.reduce([mask for mask, _ in faults])
-    rows = np.flatnonzero(wrong)
-    if len(rows) == 0:
-        return
-    listed = [
-        f"row {row + 1}: {', '.join(reason(int(row)) for mask, reason in faults if mask[row])}"
-        for row in rows[:_SHOWN]
-    ]
-    if len(rows) > _SHOWN:
-        listed.append(f"and {len(rows) - _SHOWN} more rows")
-    raise ValueError("; ".join(listed))

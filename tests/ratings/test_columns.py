@@ -16,6 +16,17 @@ def test_numbers_are_names_too() -> None:
     assert Labels.of([7, 3, 7]).used_names().tolist() == ["7", "3"]
 
 
+def test_a_number_beside_a_missing_one_keeps_its_name() -> None:
+    assert Labels.of([7, None, 3]).used_names().tolist() == ["7", "3"]
+    assert Labels.of([7.5, 3.0]).used_names().tolist() == ["7.5", "3.0"]
+
+
+def test_blanks_around_a_name_are_no_part_of_it() -> None:
+    labels = Labels.of(["ann ", "ben", "ann", " ben"])
+    assert labels.names.tolist() == ["ann", "ben"]
+    assert labels.codes.tolist() == [0, 1, 0, 1]
+
+
 def test_names_of_no_vote_are_not_used() -> None:
     labels = Labels.of(["ann", "ben", "ann"]).take(np.array([0, 2]))
     assert (labels.names.tolist(), labels.used_names().tolist()) == (["ann", "ben"], ["ann"])

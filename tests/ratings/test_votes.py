@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from numpy.typing import ArrayLike
 
 from ratings.columns import Labels
 from ratings.votes import OUTCOMES, SCORES, Outcome, Votes
@@ -153,7 +154,7 @@ def test_text_and_back_changes_no_vote(votes: Votes) -> None:
     ("frame", "message"),
     [
         pytest.param(log(winner=["tie", "banana"]), "row 2: winner is 'banana'", id="not a winner"),
-        pytest.param(log(winner=["Model_A "]), "row 1: winner is 'Model_A '", id="near a winner"),
+        pytest.param(log(winner=["Model_A "]), "row 1: winner is 'Model_A'", id="near a winner"),
         pytest.param(log(winner=["tie", None]), "row 2: winner is empty", id="no winner"),
         pytest.param(log(winner=[float("nan")]), "row 1: winner is empty", id="nan for a winner"),
         pytest.param(log(model_a=[None, "Yi"]), "row 1: model_a is empty", id="no model A"),
@@ -189,6 +190,36 @@ def test_lists_twenty_refused_rows_and_counts_the_rest() -> None:
 def test_refuses_codes(pairs: list[list[int]], outcome: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Votes.from_arrays(("Gemma", "Qwen"), pairs, outcome)
+
+
+@pytest.mark.parametrize(
+    ("models", "pairs", "outcome", "message"),
+    [
+        (("A", "A"), [[0, 1]], [0], "two models are named 'A'"),
+        (("A", " "), [[0, 1]], [0], "model 1 has no name"),
+        (("A", "B"), [[0, 1.9]], [0], "row 1: \\[0.0, 1.9\\] are not two known models"),
+        (("A", "B"), [[0, float("nan")]], [0], "row 1: .* are not two known models"),
+        (("A", "B"), [[0, 1]], [[0]], "of shape .1, 2. and outcome of .1, 1."),
+        (("A", "B"), [[0, 1, 0]], [0], "of shape .1, 3."),
+        (("A", "B"), [[0, 1]], [True], "outcome must be codes, .* not bool"),
+    ],
+    ids=["twice", "no name", "a part", "no number", "nested", "three seats", "truth"],
+)
+def test_refuses_arrays_that_are_no_votes(
+    models: tuple[str, ...], pairs: list[list[float]], outcome: ArrayLike, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Votes.from_arrays(models, pairs, outcome)
+
+
+def test_refuses_a_column_that_stands_twice_or_holds_no_names() -> None:
+    row = pd.DataFrame(
+        [["A", "B", "tie", "tie"]], columns=["model_a", "model_b", "winner", "winner"]
+    )
+    with pytest.raises(ValueError, match="two columns winner"):
+        Votes.from_frame(row)
+    with pytest.raises(ValueError, match="column model_a holds something that is no name"):
+        Votes.from_frame(log(model_a=[["Gemma"]]))
 
 
 def test_refuses_arrays_that_skip_the_constructor_too() -> None:
