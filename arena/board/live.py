@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from arena.board.choice import LIVE, Choice
 from arena.board.making import board_from
-from arena.board.table import Board, RankBy
+from arena.board.table import Behind, Board, RankBy
 from arena.board.tally import Tally, counted, present, shares
 from arena.board.whole import Whole
 from arena.errors import LogError
@@ -32,6 +32,17 @@ class Standing:
 
     tally: Tally
     live: LiveBoard
+    changes: int  # of votes, up to here
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """What takes every vote, as it was last made; `whole` is None where nothing counts."""
+
+    log: VoteLog
+    seen: object
+    changes: int
+    whole: Whole | None
 
 
 class LiveBoards:
@@ -43,13 +54,13 @@ class LiveBoards:
     def __init__(self, place: str | Path) -> None:
         self._place = place
         self._tail = followed(place)
-        self._seen: object = None
+        self._seen: object = None  # up to where everything is taken in
+        self._changes = 0  # how often votes were cast or changed: a correction changes no count
+        self._recount = True  # what was looked at is not all taken in
         self._standing: Standing | None = None  # nothing counts
         self._aspects: frozenset[str] = frozenset()
         self._languages: frozenset[str] = frozenset()
-        self._whole: Whole | None = None
-        self._log: VoteLog | None = None  # that `_whole` was made of
-        self._settled: object = None
+        self._settled: Settled | None = None
         self._boards: dict[RankBy, tuple[Standing, Whole, Board]] = {}
         self._looking = threading.Lock()
         self._making = threading.Lock()
@@ -67,17 +78,21 @@ class LiveBoards:
     @property
     def ready(self) -> bool:
         """Whether there is a first board, or it is known that there is none."""
-        return self._log is not None
+        return self._settled is not None
 
     @property
     def settled(self) -> bool:
         """Whether what takes every vote was made of the votes that were last looked at."""
-        return self._settled == self._seen
+        return self._settled is not None and self._settled.seen == self._seen
 
     @property
-    def settled_at(self) -> object:
-        """What changes whenever what takes every vote is made again."""
+    def last_settled(self) -> Settled | None:
+        """What takes every vote; another one whenever it is made again."""
         return self._settled
+
+    def outdates(self, settled: Settled) -> bool:
+        """Return whether votes were cast or changed since."""
+        return settled.changes != self._changes
 
     def follow(self) -> None:
         """Take in what is new.
@@ -91,13 +106,16 @@ class LiveBoards:
             if self._tail.gone:
                 self._tail.close()
                 self._tail = followed(self._place)
-                self._seen = None
+                self._seen, self._recount = None, True
             news = self._tail.look()
             if self._tail.seen == self._seen:
                 return
-            self._seen = self._tail.seen
-            if news is None or not self._take(news):
+            recount = self._recount or news is None
+            self._changes += recount or any(vote.study is None for vote in news or ())
+            self._recount = True  # until it is done: the tail gives its news only once
+            if recount or not self._take(news or []):
                 self._count()
+            self._recount, self._seen = False, self._tail.seen
 
     def _take(self, news: "list[Cast]") -> bool:
         """Add votes to what was counted; False where they change more than counts."""
@@ -115,7 +133,7 @@ class LiveBoards:
             tally = tally.after(vote)
             self._aspects |= {vote.aspect} if vote.aspect else set()
             self._languages |= {vote.language} if vote.language else set()
-        self._standing = Standing(tally.failing(failures), live)
+        self._standing = Standing(tally.failing(failures), live, self._changes)
         return True
 
     def _count(self) -> None:
@@ -129,7 +147,7 @@ class LiveBoards:
         except LogError:
             self._standing = None
         else:
-            self._standing = Standing(tally, LiveBoard.of(votes))
+            self._standing = Standing(tally, LiveBoard.of(votes), self._changes)
 
     def _snapshot(self) -> VoteLog:
         return VoteLog(str(self._place), *self._tail.votes(), self._tail.failures)
@@ -137,34 +155,37 @@ class LiveBoards:
     def settle(self) -> None:
         """Make what takes every vote, of the votes that were last looked at."""
         with self._looking:
-            log, seen = self._snapshot(), self._seen
+            log, seen, changes = self._snapshot(), self._seen, self._changes
         made = _made(log, EVERYTHING)
-        self._whole = None if made is None else made[1]
-        self._log, self._settled = log, seen
+        self._settled = Settled(log, seen, changes, None if made is None else made[1])
 
     def board(self, rank_by: RankBy) -> Board | None:
         """Return the board of all live battles up to the last look; None where nothing counts."""
         with self._making:
-            standing, whole = self._standing, self._whole
-            if standing is None or whole is None:
+            standing, settled = self._standing, self._settled
+            if standing is None or settled is None or settled.whole is None:
                 return None
+            whole = settled.whole
             last = self._boards.get(rank_by)
             if last is not None and last[0] is standing and last[1] is whole:
                 return last[2]
             live = standing.live
             if last is not None and last[2].made.fit.models == live.counts.models:
                 live = replace(live, start=last[2].made.fit.ratings)
-            board, _ = board_from(standing.tally, live, whole, rank_by)
+            behind: Behind | None = None if standing.changes == settled.changes else "whole"
+            board, _ = board_from(standing.tally, live, whole, rank_by, behind)
             self._boards[rank_by] = standing, whole, board
             return board
 
     def chosen(self, choice: Choice, rank_by: RankBy) -> Board | None:
         """Return the board of one aspect or language, of the votes that were settled last."""
-        made = None if self._log is None else _made(self._log, choice)
-        if made is None:
+        settled = self._settled
+        made = None if settled is None else _made(settled.log, choice)
+        if settled is None or made is None:
             return None
         tally, whole = made
-        board, _ = board_from(tally, whole.live, whole, rank_by)
+        behind: Behind | None = "everything" if self.outdates(settled) else None
+        board, _ = board_from(tally, whole.live, whole, rank_by, behind)
         return board
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from arena.board.choice import OTHERS, Choice, counting
 from arena.board.rows import sure_only, unrated_by_elo
-from arena.board.table import Board, RankBy
+from arena.board.table import Behind, Board, RankBy
 from arena.board.tally import Tally, counted, present
 from arena.board.whole import Whole
 from arena.errors import ConfigError
@@ -42,11 +42,15 @@ def board_of(
 
 
 def board_from(
-    tally: Tally, live: LiveBoard, whole: Whole, rank_by: RankBy
+    tally: Tally,
+    live: LiveBoard,
+    whole: Whole,
+    rank_by: RankBy,
+    behind: Behind | None = None,
 ) -> tuple[Board, LiveBoard]:
     """Return the board of some votes, and what the next one after a further vote starts from.
 
-    `whole` may be of the same votes or of those a moment ago.
+    `whole` may be of the same votes or of those a moment ago; `behind` says which.
     """
     if whole.votes.models == live.counts.models:
         made, live = whole.table(live, rank_by)
@@ -71,6 +75,7 @@ def board_from(
         quantizations=tally.quantizations,
         made=made,
         whole=whole,
+        behind=behind,
     )
     return board, live
 

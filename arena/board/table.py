@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RankBy = Literal["rating", "elo"]
+Behind = Literal["whole", "everything"]
 Kind = Literal["actual", "predicted", "residual"]
 KINDS: Final[tuple[Kind, ...]] = ("actual", "predicted", "residual")
 
@@ -64,12 +65,15 @@ class Board:
     quantizations: Mapping[str, str]  # of each model, where the log names it
     made: Leaderboard  # what the rows were made from
     whole: Whole  # what takes every vote: of these votes, or of those a moment ago
+    behind: Behind | None = None  # what votes were cast or changed since it was made, if anything
 
     @property
     def as_of(self) -> int | None:
-        """How many votes what takes every vote was made of; None where it is all of these."""
-        votes = len(self.whole.votes)
-        return None if votes == self.counted else votes
+        """How many votes what takes every vote was made of; None where it is these very votes.
+
+        It may be as many as now: a vote that was corrected changes no count.
+        """
+        return None if self.behind is None else len(self.whole.votes)
 
     @property
     def interval(self) -> str:
@@ -153,6 +157,7 @@ class Board:
             "votes": self.votes,
             "counted": self.counted,
             "set_aside": dict(self.set_aside),
+            "as_of": self.as_of,
             "settings": plain(dict(self.settings)),
             "interval": self.interval,
             "notes": list(self.notes),

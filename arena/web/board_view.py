@@ -38,12 +38,19 @@ def board_view(board: Board, lang: str) -> dict[str, Any]:
         "interval": words["interval_new" if clustered else "interval_these"],
         "rows": [_row(row, board, axis, words) for row in rows],
         "heats": _heats(board, words, rank_by),
-        "as_of": ""
-        if board.as_of is None
-        else words["as_of"].format(then=f"{board.as_of:,}", now=f"{board.counted:,}"),
+        "as_of": _as_of(board, words),
         "judged": judged_said(board, lang),
         "swayed": swayed_said(board, lang),
     }
+
+
+def _as_of(board: Board, words: Mapping[str, str]) -> str:
+    """Return of which votes the numbers are, where it is not the newest ones throughout."""
+    if board.as_of is None:
+        return ""
+    same = "as_of_changed" if board.as_of == board.counted else "as_of"
+    key = "as_of_all" if board.behind == "everything" else same
+    return words[key].format(then=f"{board.as_of:,}", now=f"{board.counted:,}")
 
 
 def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -187,13 +187,32 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "as_of": (
         (
-            "All {now} votes are in the ratings and counts. Intervals for new questions, bands of "
-            "Elo and agreement were made when there were {then}; they are being made again."
+            "Ratings and counts are of every vote up to now ({now}). Intervals for new questions, "
+            "bands of Elo and agreement were made when the count was {then}; they are being made "
+            "again."
         ),
         (
             "评分和计数已包含全部 {now} 票。面向新问题的区间、Elo 波动带和一致性"
             "基于 {then} 票时的数据，正在重新计算。"
         ),
+    ),
+    "as_of_changed": (
+        (
+            "Ratings and counts are of every vote as it stands now. Votes were changed since "
+            "intervals for new questions, bands of Elo and agreement were made; they are being "
+            "made again."
+        ),
+        (
+            "评分和计数按现有的票得出。面向新问题的区间、Elo 波动带和一致性算出之后"
+            "有票发生了变动，正在重新计算。"
+        ),
+    ),
+    "as_of_all": (
+        (
+            "Every number here is of earlier votes: the {then} that counted a moment ago. Votes "
+            "were cast or changed since; they are being taken in."
+        ),
+        "此处所有数字均基于稍早的 {then} 票；此后有新的或变动的票，正在计入。",
     ),
     # heat maps
     "actual": ("Actual win rate", "实际胜率"),

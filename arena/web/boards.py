@@ -8,12 +8,13 @@ a battle. How a board looks is not known here.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from arena.board import Board, Choice, RankBy, board_of
-from arena.board.live import LiveBoards
+from arena.board.live import LiveBoards, Settled
 from arena.shipped import shipped
 
 FIRST_S: Final = 3.0  # how long a page waits for the first board
@@ -21,7 +22,7 @@ NEXT_S: Final = 0.5  # and how long for the newest votes, once there is one
 PATIENCE: Final = 1  # what takes every vote rests for so many times as long as it took
 
 _Key = tuple[str | None, str | None, RankBy]
-_Chosen = tuple[object, Board | None]
+_Chosen = tuple[Settled, Board | None]
 
 
 class Boards:
@@ -79,17 +80,20 @@ class Boards:
         if choice.aspect is None and choice.language is None:
             return await asyncio.to_thread(live.board, rank_by)
         key = choice.aspect, choice.language, rank_by
-        if key not in self._chosen or self._chosen[key][0] != live.settled_at:
+        if key not in self._chosen or self._chosen[key][0] is not live.last_settled:
             choosing = self._choosing.get(key)
             if choosing is None or choosing.done():
                 choosing = self._choosing[key] = _started(lambda: self._choose(live, choice, key))
             if key not in self._chosen:
                 await asyncio.shield(choosing)
-        return self._chosen[key][1]
+        settled, board = self._chosen[key]
+        if board is None:
+            return None
+        return replace(board, behind="everything" if live.outdates(settled) else None)
 
     def _choose(self, live: LiveBoards, choice: Choice, key: _Key) -> None:
-        of = live.settled_at
-        self._chosen[key] = of, live.chosen(choice, key[2])
+        if (settled := live.last_settled) is not None:
+            self._chosen[key] = settled, live.chosen(choice, key[2])
 
 
 def _started(work: Callable[[], None]) -> "asyncio.Task[None]":

@@ -35,6 +35,12 @@ class Arena:
         self._models.append(await self._store.know_model(name, "1", "nf4", {}))
 
     async def vote(self, *, kind: RaterKind = RaterKind.HUMAN) -> None:
+        battle, rater = await self.show(kind=kind)
+        seq = await self._cast(battle, rater)
+        self._voted[battle] = rater, seq, True
+
+    async def show(self, *, kind: RaterKind = RaterKind.HUMAN) -> tuple[str, str]:
+        """Show a battle, and leave it at that."""
         x, y = (int(m) for m in self._random.choice(self._models, 2, replace=False))
         number, rater = self._battles, f"{kind}-{self._random.integers(4)}"
         self._battles += 1
@@ -48,8 +54,7 @@ class Arena:
             for place, model in (("x", x), ("y", y))
         ]
         await self._store.save_responses(item.id, 0, said)
-        seq = await self._cast(battle.id, rater)
-        self._voted[battle.id] = rater, seq, True
+        return battle.id, rater
 
     def _ending(self) -> str:
         return "length" if self._random.random() < 0.2 else "stop"
@@ -144,6 +149,88 @@ async def test_a_board_says_of_how_many_votes_its_slow_parts_are(
     board = boards.board("rating")
     assert board is not None
     assert (board.counted, board.as_of, boards.settled) == (6, 5, False)
+
+
+async def settled_boards(store: Store, arena: Arena) -> LiveBoards:
+    """Settle the boards of 20 votes among three models."""
+    for _ in range(3):
+        await arena.add_model()
+    for _ in range(20):
+        await arena.vote()
+    boards = LiveBoards(store.path)
+    boards.follow()
+    boards.settle()
+    return boards
+
+
+@pytest.mark.parametrize("changes", [["corrected"], ["vote", "withdrawn"]])
+async def test_as_many_votes_as_before_are_not_taken_for_the_same_votes(
+    store: Store, arena: Arena, changes: list[str]
+) -> None:
+    boards = await settled_boards(store, arena)
+    for what in changes:
+        await (arena.vote() if what == "vote" else arena.change_one(what))
+    boards.follow()
+    board = boards.board("rating")
+    assert board is not None
+    assert (board.counted, board.as_of, board.behind) == (20, 20, "whole")
+    assert board.to_dict()["as_of"] == 20
+    boards.settle()
+    board = boards.board("rating")
+    assert board is not None
+    assert board.as_of is None
+
+
+async def test_a_choice_says_that_all_of_it_is_of_earlier_votes(store: Store, arena: Arena) -> None:
+    boards = await settled_boards(store, arena)
+    english = Choice(study=LIVE, language="en")
+    before = boards.chosen(english, "rating")
+    assert before is not None
+    assert before.as_of is None
+    for _ in range(5):
+        await arena.vote()
+    boards.follow()
+    later = boards.chosen(english, "rating")
+    assert later is not None
+    assert (later.as_of, later.behind) == (before.counted, "everything")
+
+
+async def test_a_response_that_was_only_shown_outdates_no_vote(store: Store, arena: Arena) -> None:
+    boards = await settled_boards(store, arena)
+    await arena.show()
+    boards.follow()
+    board = boards.board("rating")
+    assert board is not None
+    assert (boards.settled, board.as_of) == (False, None)
+
+
+class Fails(LiveBoards):
+    """Boards that cannot count while `broken`."""
+
+    broken = False
+
+    def _count(self) -> None:
+        if self.broken:
+            raise MemoryError
+        super()._count()
+
+
+async def test_votes_that_could_not_be_counted_are_counted_at_the_next_look(
+    store: Store, arena: Arena
+) -> None:
+    await settled_boards(store, arena)
+    boards = Fails(store.path)
+    boards.follow()
+    boards.settle()
+    await arena.change_one("withdrawn")
+    boards.broken = True
+    with pytest.raises(MemoryError):
+        boards.follow()
+    boards.broken = False
+    boards.follow()
+    board = boards.board("rating")
+    assert board is not None
+    assert (board.counted, board.as_of) == (19, 20)
 
 
 async def test_simulated_votes_stay_away_from_a_board_of_people(store: Store, arena: Arena) -> None:
