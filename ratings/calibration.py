@@ -173,20 +173,25 @@ def held_out(votes: Votes, *, folds: int = FOLDS, seed: int = 0) -> HeldOut:
         Of the split.
     """
     split_by, fold = _folds(votes, folds, np.random.default_rng(seed))
-    shape = (folds, len(votes.models), len(votes.models), len(OUTCOMES))
-    cells = fold * np.prod(shape[1:]) + vote_cells(votes)
-    seats = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-    known, log_loss, square, plain = (0.0,) * 4
-    for own in seats:
-        fit = bradley_terry(PairCounts(votes.models, seats.sum(axis=0) - own))
-        chance = fit.expected[:, :, None]
-        judged = np.where(np.isnan(chance), 0.0, own)
+    shape = (len(votes.models), len(votes.models), len(OUTCOMES))
+    cells = vote_cells(votes)
+    every = np.bincount(cells, minlength=int(np.prod(shape)))
+    known, log_loss, square, plain, start = 0.0, 0.0, 0.0, 0.0, None
+    for part in range(folds):
+        own = np.bincount(cells[fold == part], minlength=len(every))
+        others = (every - own).reshape(shape).astype(np.float64)
+        fit = bradley_terry(PairCounts(votes.models, others), start=start)
+        start = fit.ratings  # the next fold shares most of its votes with this one
+        used = np.flatnonzero(own)  # few of the cells of many models
+        row, column, outcome = np.unravel_index(used, shape)
+        chance, score = fit.expected[row, column], SCORES[outcome]
+        judged = np.where(np.isnan(chance), 0, own[used])
         chance = np.nan_to_num(chance, nan=0.5)
-        loss = -(SCORES * np.log(chance) + (1 - SCORES) * np.log1p(-chance))
+        loss = -(score * np.log(chance) + (1 - score) * np.log1p(-chance))
         known += float(judged.sum())
         log_loss += float((judged * loss).sum())
-        square += float((judged * (SCORES - chance) ** 2).sum())
-        plain += float((judged * (SCORES - 0.5) ** 2).sum())
+        square += float((judged * (score - chance) ** 2).sum())
+        plain += float((judged * (score - 0.5) ** 2).sum())
     nan = float("nan")
     return HeldOut(
         int(known),
@@ -283,8 +288,13 @@ def _surest_cycle(names: tuple[str, ...], sure: NDArray[np.float64]) -> tuple[st
     """Return the cycle whose least sure step is the surest; None if there is no cycle."""
     most, found = 0.0, None
     for i, onward in enumerate(sure):
-        least = np.minimum(np.minimum(onward[:, None], sure), sure[:, i])
-        j, k = divmod(int(least.argmax()), len(names))
+        # few of many models meet: only those that this one beats, and those that beat it
+        beaten, beating = np.flatnonzero(onward), np.flatnonzero(sure[:, i])
+        if not len(beaten) or not len(beating):
+            continue
+        steps = np.minimum(onward[beaten, None], sure[np.ix_(beaten, beating)])
+        least = np.minimum(steps, sure[beating, i])
+        j, k = divmod(int(least.argmax()), len(beating))
         if least[j, k] > most:
-            most, found = float(least[j, k]), (names[i], names[j], names[k])
+            most, found = float(least[j, k]), (names[i], names[beaten[j]], names[beating[k]])
     return found

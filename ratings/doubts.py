@@ -128,6 +128,7 @@ def doubts_of_ratings(
     """
     apart = told_apart(ratings, uncertainty, level)
     together = ~np.isnan(uncertainty.difference_error)
+    all_votes = float(votes.sum() / 2.0)  # of every group: more of the same go to all of them
     quantile = uncertainty.quantile(level)
     pairs, neighbours = [], 0
     for better, worse in pairwise(order.tolist()):
@@ -137,12 +138,8 @@ def doubts_of_ratings(
         if apart[better, worse]:
             continue
         lead = float(ratings[better] - ratings[worse])
-        own = together[better]
-        more = _more_votes(
-            quantile * float(uncertainty.difference_error[better, worse]),
-            lead,
-            float(votes[np.ix_(own, own)].sum() / 2.0),
-        )
+        half_width = quantile * float(uncertainty.difference_error[better, worse])
+        more = _more_votes(half_width, lead, all_votes)
         pairs.append(Doubt(models[better], models[worse], more))
     return Doubts(tuple(pairs), neighbours)
 

@@ -16,7 +16,7 @@ References
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, Literal
 
 import numpy as np
@@ -31,6 +31,7 @@ from ratings.votes import SCORES, Votes
 
 NORMAL: Final = float("inf")  # degrees of freedom of the normal distribution
 _ROUNDING: Final = 1e-4  # of the sandwich's error: what rounding may leave of an error that is 0
+_NOTHING: Final = 1e-12  # of the largest eigenvalue of a covariance
 
 Kind = Literal["sandwich", "clustered"]
 
@@ -60,6 +61,16 @@ class Uncertainty:
     error: NDArray[np.float64]
     difference_error: NDArray[np.float64]
     df: float
+
+    @cached_property
+    def roots(self) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """For each set of models on one scale, its members and a root of their covariance.
+
+        A root times independent standard normal numbers are errors of these ratings.
+        """
+        known = ~np.isnan(self.covariance)
+        sets = {row.tobytes(): np.flatnonzero(row) for row in known if row.any()}
+        return [(own, _root(self.covariance[np.ix_(own, own)])) for own in sets.values()]
 
     def quantile(self, level: float = 0.95) -> float:
         """Return how many standard errors lie on either side of a two-sided interval."""
@@ -172,6 +183,12 @@ def _uncertainty(
 
 def _or_floor(error: NDArray[np.float64], floor: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(error > _ROUNDING * floor, error, floor)
+
+
+def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(covariance)
+    # what rounding leaves of an eigenvalue that is 0 must not part equal ratings
+    return np.asarray(vectors * np.sqrt(np.where(values > _NOTHING * values[-1], values, 0.0)))
 
 
 def _nearest_semidefinite(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

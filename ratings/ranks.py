@@ -28,7 +28,10 @@ from scipy.special import stdtr
 from ratings.intervals import Uncertainty
 
 DRAWS: Final = 20_000  # of ratings within their uncertainty
+_FEWEST_DRAWS: Final = 1_000  # which still find a simultaneous quantile to half a percent
+_MANY: Final = 200  # models above which draws get fewer, as the pairs to compare get more
 _DECIMALS: Final = 6  # of a point
+_ROUNDING: Final = 1e-4  # of two ratings' errors: what rounding may leave of a difference's
 _BLOCK: Final = 500  # draws compared at once
 
 Method = Literal["difference", "simultaneous", "overlap"]
@@ -95,11 +98,12 @@ def told_apart(
         shared = ~np.isnan(uncertainty.difference_error)
         return np.asarray((lower[:, None] > upper) & shared, dtype=np.bool_)
     lead = ratings[:, None] - ratings
-    quantile = uncertainty.quantile(level)
+    quantile, error = uncertainty.quantile(level), uncertainty.difference_error
     if method == "simultaneous":
-        quantile = max(quantile, _simultaneous_quantile(uncertainty, level, seed))
+        quantile = max(quantile, simultaneous_quantile(uncertainty, level, seed=seed))
+        error = np.maximum(error, _drawn_error(uncertainty.covariance))
     # two models with ties alone have no error and no lead but that of rounding
-    needed = np.maximum(quantile * uncertainty.difference_error, 10.0**-_DECIMALS)
+    needed = np.maximum(quantile * error, 10.0**-_DECIMALS)
     return np.asarray(lead > needed, dtype=np.bool_)
 
 
@@ -124,25 +128,35 @@ def p_best(
     Returns
     -------
     ndarray of shape (n_models,)
-        Adding up to 1 in each group; `nan` for a model without a rating.
+        Adding up to 1 in each group, those that share the first place sharing its chance; `nan`
+        for a model without a rating, and in a group whose ratings have no error.
     """
     chance = np.full(len(ratings), np.nan)
-    for members in _groups_of(uncertainty):
-        noise = _noise(uncertainty, members, draws, seed)
-        best = (ratings[members] + noise).argmax(axis=1)
-        chance[members] = np.bincount(best, minlength=len(members)) / draws
+    tolerance = 10.0**-_DECIMALS
+    for members, root in uncertainty.roots:
+        if not (uncertainty.difference_error[np.ix_(members, members)] > tolerance).any():
+            continue
+        drawn = ratings[members] + _noise(uncertainty, root, draws, seed)
+        draw, best = np.nonzero(drawn >= drawn.max(axis=1, keepdims=True) - tolerance)
+        share = 1.0 / np.bincount(draw)[draw]
+        chance[members] = np.bincount(best, share, minlength=len(members)) / draws
     return chance
 
 
-def _simultaneous_quantile(uncertainty: Uncertainty, level: float, seed: int) -> float:
-    """Return how many standard errors hold every difference at once, by drawing differences."""
-    largest = np.zeros(DRAWS)
-    for members in _groups_of(uncertainty):
+def simultaneous_quantile(uncertainty: Uncertainty, level: float = 0.95, *, seed: int = 0) -> float:
+    """Return how many standard errors hold every difference at once, by drawing differences.
+
+    A difference is measured by the error that the draws themselves have: clustered errors need
+    not belong to any one covariance, and a pair that theirs makes too small would count alone.
+    """
+    draws = _draw_count(len(uncertainty.error))
+    largest = np.zeros(draws)
+    for members, root in uncertainty.roots:
         # a block of draws at a time stays in the cache, model by model in rows
-        noise = np.ascontiguousarray(_noise(uncertainty, members, DRAWS, seed).T)
-        error = uncertainty.difference_error[np.ix_(members, members)]
+        noise = np.ascontiguousarray(_noise(uncertainty, root, draws, seed).T)
+        error = _drawn_error(uncertainty.covariance[np.ix_(members, members)])
         weight = np.divide(1.0, error, out=np.zeros_like(error), where=error > 0)
-        for start in range(0, DRAWS, _BLOCK):
+        for start in range(0, draws, _BLOCK):
             block = np.ascontiguousarray(noise[:, start : start + _BLOCK])
             own = largest[start : start + _BLOCK]
             for model in range(len(members) - 1):
@@ -152,26 +166,30 @@ def _simultaneous_quantile(uncertainty: Uncertainty, level: float, seed: int) ->
     return float(np.quantile(largest, level))
 
 
+def _draw_count(n_models: int) -> int:
+    """Return how many draws find a quantile over all pairs: fewer where these are very many."""
+    return max(_FEWEST_DRAWS, min(DRAWS, DRAWS * _MANY**2 // max(n_models, 1) ** 2))
+
+
+def _drawn_error(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard error of each difference of ratings that have this covariance."""
+    variance = np.diag(covariance)
+    both = variance[:, None] + variance
+    difference = both - 2.0 * covariance
+    noticeable = np.isnan(difference) | (difference > _ROUNDING**2 * both)
+    return np.sqrt(np.where(noticeable, difference, 0.0))
+
+
 def _noise(
-    uncertainty: Uncertainty, members: NDArray[np.intp], draws: int, seed: int
+    uncertainty: Uncertainty, root: NDArray[np.float64], draws: int, seed: int
 ) -> NDArray[np.float64]:
     """Return draws of the error of some ratings, of shape (n_draws, n_members), in points."""
     generator = np.random.default_rng(seed)
-    covariance = uncertainty.covariance[np.ix_(members, members)]
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = generator.standard_normal((draws, len(members))) @ root.T
+    normal = generator.standard_normal((draws, len(root))) @ root.T
     if np.isinf(uncertainty.df):
         return np.asarray(normal)
     heavy = np.sqrt(generator.chisquare(uncertainty.df, size=(draws, 1)) / uncertainty.df)
     return np.asarray(normal / heavy)
-
-
-def _groups_of(uncertainty: Uncertainty) -> list[NDArray[np.intp]]:
-    """Return the members of each set of models that share a scale."""
-    known = ~np.isnan(uncertainty.covariance)
-    rows = {row.tobytes(): np.flatnonzero(row) for row in known if row.any()}
-    return list(rows.values())
 
 
 def rank_ranges(

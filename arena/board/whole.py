@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from arena.board.sway import Swayed, swayed_by
 from ratings.agreement import Agreement, agreement
+from ratings.bradley_terry import bradley_terry
 from ratings.calibration import HeldOut, held_out
 from ratings.clusters import can_cluster
 from ratings.intervals import Uncertainty, clustered
@@ -47,8 +48,7 @@ class Whole:
         """How far the ratings would hold with other questions and raters; None with too few."""
         if not can_cluster(self.votes):
             return None
-        table, _ = self.live.leaderboard()
-        return clustered(table.fit, self.votes)
+        return clustered(bradley_terry(self.live.counts), self.votes)
 
     @cached_property
     def bands(self) -> tuple[EloOrders | None, EloOrders | None]:

@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 
 from ratings.bradley_terry import bradley_terry
 from ratings.counts import PairCounts
-from ratings.intervals import Uncertainty, sandwich
-from ratings.ranks import Method, p_best, p_better, rank_ranges, ranks, told_apart
+from ratings.intervals import Uncertainty, clustered, sandwich
+from ratings.ranks import (
+    Method,
+    p_best,
+    p_better,
+    rank_ranges,
+    ranks,
+    simultaneous_quantile,
+    told_apart,
+)
 from ratings.votes import Votes
 
 ONE_GROUP = np.zeros(3, dtype=np.intp)
@@ -85,6 +93,22 @@ def test_few_clusters_make_all_pairs_at_once_wider() -> None:
     assert told_apart(outside, spread(10.0, df=4), method="simultaneous")[0, 1]
 
 
+def test_one_tiny_error_of_a_pair_does_not_widen_all_others() -> None:
+    """Clustered errors of pairs need not belong to the covariance that is drawn from."""
+    even, odd = spread(10.0), spread(10.0)
+    odd.difference_error[0, 1] = odd.difference_error[1, 0] = 1e-3
+    assert simultaneous_quantile(odd) == simultaneous_quantile(even)
+    ratings = np.array([1001.0, 1000.0, 960.0])
+    above = told_apart(ratings, odd, method="simultaneous")
+    assert above.tolist() == told_apart(ratings, even, method="simultaneous").tolist()
+
+
+def test_clustered_errors_of_real_votes_hold_all_pairs_within_six(real_votes: Votes) -> None:
+    """1,711 pairs at once: 59 unrelated ratings would need 5.2 (Tukey, 12 df)."""
+    uncertainty = clustered(bradley_terry(PairCounts.of(real_votes)), real_votes)
+    assert 4 < simultaneous_quantile(uncertainty) < 6
+
+
 def test_chance_to_be_better_is_that_of_the_normal_curve() -> None:
     ahead = 10 * np.sqrt(2) * 1.96
     chance = p_better(np.array([1000.0 + ahead, 1000.0, 1000.0]), spread(10.0))
@@ -98,6 +122,20 @@ def test_chances_to_be_best_add_up_to_one() -> None:
     assert p_best(np.full(3, 1000.0), spread(10.0)) == pytest.approx([1 / 3] * 3, abs=0.01)
     clear = p_best(np.array([1100.0, 1000.0, 900.0]), spread(10.0))
     assert clear.tolist() == [1, 0, 0]
+
+
+def test_models_that_share_the_first_place_share_its_chance() -> None:
+    uncertainty = spread(10.0)
+    uncertainty.covariance[0, 1] = uncertainty.covariance[1, 0] = 100.0  # one and the same rating
+    chance = p_best(np.array([1000.0, 1000.0, 1000.0]), uncertainty)
+    assert chance[0] == pytest.approx(chance[1], abs=1e-9)
+    assert chance == pytest.approx([1 / 4, 1 / 4, 1 / 2], abs=0.01)
+
+
+def test_nothing_is_said_of_the_best_where_ratings_have_no_error() -> None:
+    votes = Votes.from_arrays(tuple("ABC"), [[0, 1], [1, 2], [0, 2]], [2, 2, 2])
+    fit = bradley_terry(PairCounts.of(votes))
+    assert np.isnan(p_best(fit.ratings, sandwich(fit))).all()
 
 
 def test_groups_have_a_best_of_their_own() -> None:
