@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from arena.cli.board_table import NONE, console
+from arena.cli.board_table import NONE, console, numbered
 from arena.cli.board_text import as_json
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _show_judges(judges: Sequence["JudgeAgreement"], out: "Console") -> None:
     for judge in judges:
         said = (
             f"The judge {judge.judge} agrees with people by {judge.tie_discounted:.3f} "
-            f"({judge.lower:.3f} to {judge.upper:.3f}) on {judge.items:,} items"
+            f"({judge.lower:.3f} to {judge.upper:.3f}) on {numbered(judge.items, 'item')}"
         )
         if judge.paired_items:
             worse = "more than luck" if judge.deficit_lower > 0 else "which may be luck"

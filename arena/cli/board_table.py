@@ -54,8 +54,13 @@ def show(board: "Board", out: Console, *, heading: str | None = None) -> None:
 def _counted(board: "Board") -> str:
     from arena.votelog import listed  # noqa: PLC0415  # with the board, not before
 
-    said = f"{board.votes:,} votes stored, {board.counted:,} counted"
+    said = f"{numbered(board.votes, 'vote')} stored, {board.counted:,} counted"
     return f"{said}; set aside: {listed(dict(board.set_aside))}" if board.set_aside else said
+
+
+def numbered(number: int, what: str) -> str:
+    """Return how many there are of something, one without an s."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -250,9 +255,10 @@ def _remarks(board: "Board") -> Iterator[Text]:
     yield Text(f"Interval: {board.interval}. ± at Elo: the order of the same votes alone.", "dim")
     found = board.agreement
     if found.items:
+        items = numbered(found.items, "item")
         said = (
             f"Agreement of raters {found.tie_discounted:.5f}, tie-discounted "
-            f"({found.chance:.3f} by chance), on {found.items:,} items rated twice or more."
+            f"({found.chance:.3f} by chance), on {items} rated twice or more."
         )
         yield Text(said, "dim")
     for said in (*_redrawn(board), *judged_said(board), *swayed_said(board)):
@@ -269,5 +275,5 @@ def _redrawn(board: "Board") -> Iterator[str]:
         float((rows[f"elo_high{part}"] - rows[f"elo_low{part}"]).mean() / 2)
         for part in ("", "_all")
     )
-    if not _unknown(both):
+    if board.counted > 1 and not _unknown(both) and f"{both:.0f}" != f"{alone:.0f}":
         yield f"With the luck of the votes too, ± at Elo is {both:.0f} on average, not {alone:.0f}."

@@ -7,13 +7,14 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from arena.cli.board_table import TO, has_groups, place
+from arena.cli.board_table import TO, has_groups, numbered, place
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from arena.board import Board
 
+_LATIN: Final = 0x17F  # the last letter that pdflatex sets with the fonts of most documents
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -56,7 +57,11 @@ def table_rows(board: "Board") -> "pd.DataFrame":
 def as_latex(board: "Board", *, heading: str | None = None) -> str:
     """Return a board as a table for the packages booktabs and siunitx-free LaTeX."""
     head = r"Rank & Model & Rating & 95\,\% interval & Elo & Votes & W / T / B / L & Win rate"
-    lines = [f"% {heading or board.source}: {board.votes} votes, {board.counted} counted"]
+    lines = [
+        f"% {heading or board.source}: {numbered(board.votes, 'vote')}, {board.counted:,} counted"
+    ]
+    if any(ord(letter) > _LATIN for name in board.rows["model"] for letter in str(name)):
+        lines.append("% names beyond the Latin alphabet: compile with xelatex or lualatex")
     lines += [f"% interval: {board.interval}", r"\begin{tabular}{rlrcrrcr}", r"\toprule"]
     lines += [rf"{head} \\", r"\midrule"]
     several, before = has_groups(board), None

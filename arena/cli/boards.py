@@ -78,6 +78,8 @@ def leaderboard(
 ) -> None:
     """Rate the models of any vote log and say how far the ratings can be trusted.
 
+    CSV is raw: a spreadsheet may run a model's name that begins with = as a formula.
+
     Example: arena leaderboard arena.db --by aspect --format csv
     """
     with working("Rating the models"):
@@ -160,6 +162,8 @@ def heatmap(
     study: Study = None,
 ) -> None:
     """Draw how often each model wins against each other one, or what its rating predicts.
+
+    CSV is raw: a spreadsheet may run a model's name that begins with = as a formula.
 
     Example: arena heatmap votes.csv --kind predicted --from elo -o predicted.pdf
     """

@@ -28,6 +28,13 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         ),
         "{which}预测的胜率与实际胜率平均相差 {mad} 个百分点；仅随机即应有 {floor}。",
     ),
+    "miss_unjudged": (
+        (
+            "{which} miss the actual win rates by {mad} points on average; there is nothing to "
+            "judge that by yet."
+        ),
+        "{which}预测的胜率与实际胜率平均相差 {mad} 个百分点；目前尚无从判断这是否正常。",
+    ),
     "luck": (
         "That is no more than luck (lack of fit: p = {p}).",
         "这不超出偶然（失拟检验 p = {p}）。",
@@ -35,6 +42,17 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "no_luck": (
         "That is more than luck (lack of fit: p {p}): one number a model does not explain it all.",
         "这超出偶然（失拟检验 p {p}）：每个模型一个数字不足以解释全部结果。",
+    ),
+    "no_luck_shared": (
+        (
+            "That would be more than luck if votes were independent (lack of fit: p {p}), but "
+            "votes on one question move together; perhaps one number a model does not explain it "
+            "all."
+        ),
+        (
+            "若各票相互独立，这便超出偶然（失拟检验 p {p}），但同一问题上的票会一起变动；"
+            "每个模型一个数字或许不足以解释全部结果。"
+        ),
     ),
     "none_out": (
         "No pair stands out at a false discovery rate of 5 %.",
@@ -46,19 +64,18 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "pair_out": ("{a} over {b} ({points} points)", "{a} 对 {b}（{points} 个百分点）"),
     "unseen": (
-        (
-            "Votes on questions held out are predicted better than by a coin: log loss "
-            "{log_loss} % lower, Brier score {brier} % lower."
-        ),
-        "对留出问题上的票，预测优于抛硬币：对数损失低 {log_loss} %，Brier 分数低 {brier} %。",
+        "Votes on questions held out are predicted better than by a coin: {by}.",
+        "对留出问题上的票，预测优于抛硬币：{by}。",
     ),
     "unseen_worse": (
-        (
-            "Votes on questions held out are predicted no better than by a coin (log loss "
-            "{log_loss} % lower, Brier score {brier} % lower)."
-        ),
-        "对留出问题上的票，预测并不优于抛硬币（对数损失低 {log_loss} %，Brier 分数低 {brier} %）。",
+        "Votes on questions held out are predicted no better than by a coin: {by}.",
+        "对留出问题上的票，预测并不优于抛硬币：{by}。",
     ),
+    "log_loss": ("log loss", "对数损失"),
+    "brier": ("Brier score", "Brier 分数"),
+    "lower": ("{what} {n} % lower", "{what}低 {n} %"),
+    "higher": ("{what} {n} % higher", "{what}高 {n} %"),
+    "alike": ("the same {what}", "{what}相同"),
     "no_circle": (
         "Triples of models that go in a circle: none of {of}.",
         "{of} 个三模型组合中没有循环胜负。",
@@ -119,15 +136,17 @@ def judged_words(lang: str) -> Mapping[str, str]:
 
 def _fit(board: Board, words: Mapping[str, str]) -> Iterator[str]:
     found = board.calibration
-    yield words["miss"].format(
+    yield words["miss_unjudged" if math.isnan(found.floor) else "miss"].format(
         which=words[board.settings["rank_by"]],
         mad=f"{100 * found.mad:.1f}",
-        floor="?" if math.isnan(found.floor) else f"{100 * found.floor:.1f}",
+        floor=f"{100 * found.floor:.1f}",
     )
     if not math.isnan(found.p):
         luck = found.p >= LUCK
         p = f"< {LEAST}" if found.p < LEAST else f"{found.p:.2f}" if luck else f"= {found.p:.3f}"
-        yield words["luck" if luck else "no_luck"].format(p=p)
+        # the test takes votes as independent, which they are not where they share questions
+        shared = "_shared" if board.interval.startswith("clustered") else ""
+        yield words["luck" if luck else f"no_luck{shared}"].format(p=p)
         yield _standing_out(board, words)
 
 
@@ -151,10 +170,20 @@ def _standing_out(board: Board, words: Mapping[str, str]) -> str:
 def _unseen(board: Board, words: Mapping[str, str]) -> Iterator[str]:
     found = board.held_out
     if found.split_by == "question" and found.votes:
-        better = found.log_loss_skill > 0
-        yield words["unseen" if better else "unseen_worse"].format(
-            log_loss=f"{100 * found.log_loss_skill:.1f}", brier=f"{100 * found.brier_skill:.1f}"
-        )
+        skills = {"log_loss": found.log_loss_skill, "brier": found.brier_skill}
+        by = [
+            _against_a_coin(words, words[name], round(100 * skill, 1))
+            for name, skill in skills.items()
+            if not math.isnan(skill)  # of ties alone a coin misses nothing that could be less
+        ]
+        better = round(100 * found.log_loss_skill, 1) > 0
+        yield words["unseen" if better else "unseen_worse"].format(by=words["and"].join(by))
+
+
+def _against_a_coin(words: Mapping[str, str], what: str, lower: float) -> str:
+    """Return how much lower a loss is than a coin's, by the figure that is shown."""
+    key = "lower" if lower > 0 else "higher" if lower < 0 else "alike"
+    return words[key].format(what=what, n=f"{abs(lower):.1f}")
 
 
 def _circles(board: Board, words: Mapping[str, str]) -> Iterator[str]:

@@ -56,12 +56,16 @@ def _as_of(board: Board, words: Mapping[str, str]) -> str:
 def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the four figures at the top with what they mean."""
     found, fit = board.agreement, board.calibration
-    stored = words["counted"].format(stored=f"{board.votes:,}")
+    stored = words["counted_one" if board.counted == 1 else "counted"].format(
+        stored=f"{board.votes:,}"
+    )
     if board.set_aside:
         aside = words["set_aside"].format(n=f"{sum(board.set_aside.values()):,}")
         stored = words["between"].join((stored, aside))
     raters = board.judges
-    said = words["rater" if raters == 1 else "raters"].format(items=f"{found.items:,}")
+    said = words["rater" if raters == 1 else "raters"].format(
+        items=words["item" if found.items == 1 else "items"].format(n=f"{found.items:,}")
+    )
     return [
         (f"{board.counted:,}", stored),
         (f"{found.tie_discounted:.2f}", words["agreement"].format(chance=f"{found.chance:.2f}"))
@@ -69,7 +73,7 @@ def _tiles(board: Board, words: Mapping[str, str]) -> list[tuple[str, str]]:
         else (NONE, words["agreement_none"]),
         (f"{raters:,}", said),
         (_points(fit.mad), words["miss"].format(chance=_points(fit.floor)))
-        if fit.pairs
+        if not math.isnan(fit.floor)
         else (NONE, words["miss_none"]),
     ]
 

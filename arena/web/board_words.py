@@ -27,6 +27,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     # tiles
     "counted": ("votes counted · {stored} stored", "计入的票 · 共存 {stored} 票"),
+    "counted_one": ("vote counted · {stored} stored", "计入的票 · 共存 {stored} 票"),
     "set_aside": ("{n} set aside", "{n} 票未计入"),
     "agreement": (
         "agreement of raters, tie-discounted · chance {chance}",
@@ -36,8 +37,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "agreement of raters: no two people have judged the same responses yet",
         "评分者一致性：还没有两个人评过同一组回答",
     ),
-    "raters": ("raters · {items} items rated twice", "评分者 · {items} 个项目被重复评判"),
-    "rater": ("rater · {items} items rated twice", "评分者 · {items} 个项目被重复评判"),
+    "raters": ("raters · {items} rated twice", "评分者 · {items}被重复评判"),
+    "rater": ("rater · {items} rated twice", "评分者 · {items}被重复评判"),
+    "items": ("{n} items", "{n} 个项目"),
+    "item": ("{n} item", "{n} 个项目"),
     "miss": (
         "points between actual and predicted win rates · {chance} from chance alone",
         "实际与预测胜率相差的百分点 · 仅随机即有 {chance}",

@@ -1,6 +1,7 @@
 """Sentences on how far ratings explain votes: luck, no luck, and nothing to judge by."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 
 from arena.board import Board, board_of
 from arena.web.board_judged import judged_said, judged_words, swayed_said
+from arena.web.board_view import board_view
 from tests.arena.logs import vote, written
 
 GAP = re.compile(r"\{\w+\}")
 
 
-def log(folder: Path, *, nemesis: bool = False, seat: float = 0.0) -> Board:
+def log(folder: Path, *, nemesis: bool = False, seat: float = 0.0, judges: int = 0) -> Board:
     """Four models 80 points apart, 150 votes a pair on 10 questions; the last beats the first."""
     draw, rows = np.random.default_rng(0), []
     for better, worse in [(a, b) for a in range(4) for b in range(a + 1, 4)]:
@@ -24,7 +26,8 @@ def log(folder: Path, *, nemesis: bool = False, seat: float = 0.0) -> Board:
             won = draw.random() < 1 / (1 + 10 ** (-at_a / 400))
             seats = (f"m{worse}", f"m{better}") if swapped else (f"m{better}", f"m{worse}")
             winner = "model_a" if won else "model_b"
-            rows.append(vote(*seats, winner, question_id=f"q{number % 10}"))
+            judge = {"judge": f"r{number % judges}"} if judges else {}
+            rows.append(vote(*seats, winner, question_id=f"q{number % 10}", **judge))
     return board_of(written(folder, *rows), orders=0)
 
 
@@ -61,7 +64,7 @@ def test_votes_that_say_nothing_are_not_judged(tmp_path: Path) -> None:
 def test_one_pair_leaves_no_freedom_to_judge_by(tmp_path: Path) -> None:
     rows = [vote("oak", "pine", w) for w in ("model_a", "model_b")]
     (fit,) = judged_said(board_of(written(tmp_path, *rows), orders=0))
-    assert "by 0.0 points on average" in fit
+    assert fit.endswith("by 0.0 points on average; there is nothing to judge that by yet.")
     assert "lack of fit" not in fit
 
 
@@ -71,6 +74,50 @@ def test_both_languages_fill_in_the_same_gaps(tmp_path: Path) -> None:
     assert gaps == {key: sorted(GAP.findall(said)) for key, said in chinese.items()}
     said = " ".join(judged_said(log(tmp_path, nemesis=True), "zh"))
     assert set(re.findall(r"[A-Za-z]{2,}", said)) <= {"Brier"}
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"), [("en", "nothing to judge that by yet"), ("zh", "尚无从判断")]
+)
+def test_elo_of_models_that_never_meet_is_not_judged(tmp_path: Path, lang: str, says: str) -> None:
+    pairs = (("oak", "pine"), ("elm", "yew"))
+    rows = [vote(*pair, w) for pair in pairs for w in ("model_a", "model_b", "model_a")]
+    board = board_of(written(tmp_path, *rows), rank_by="elo", orders=0)
+    (fit,) = judged_said(board, lang)
+    assert says in fit
+    assert "?" not in fit
+    assert board_view(board, lang)["tiles"][3][0] == "\N{EN DASH}"
+
+
+@pytest.mark.parametrize(
+    ("log_loss", "brier", "en", "zh"),
+    [
+        (0.123, 0.2, "better than by a coin: log loss 12.3 % lower, Brier score 20.0", "低 12.3"),
+        (0.0004, 0.0, "no better than by a coin: the same log loss, the same Brier score.", "相同"),
+        (-0.055, 0.011, "no better than by a coin: log loss 5.5 % higher, Brier score 1.1", "高"),
+        (0.0, float("nan"), "no better than by a coin: the same log loss.", "对数损失相同。"),
+    ],
+)
+def test_losses_are_told_by_the_figure_that_is_shown(
+    tmp_path: Path, log_loss: float, brier: float, en: str, zh: str
+) -> None:
+    board = log(tmp_path)
+    skills = replace(board.held_out, log_loss_skill=log_loss, brier_skill=brier)
+    vars(board.whole)["held_out"] = skills  # where it is kept once it was made
+    assert en in judged_said(board)[1]
+    assert zh in judged_said(board, "zh")[1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"), [("en", "votes on one question move together"), ("zh", "会一起变动")]
+)
+def test_votes_that_share_questions_do_not_count_as_independent(
+    tmp_path: Path, lang: str, says: str
+) -> None:
+    alone = log(tmp_path, nemesis=True)
+    shared = log(tmp_path, nemesis=True, judges=6)
+    assert says not in judged_said(alone, lang)[0]
+    assert says in judged_said(shared, lang)[0]
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

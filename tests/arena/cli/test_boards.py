@@ -134,6 +134,42 @@ def test_latex_escapes_names(arena: Arena, tmp_path: Path) -> None:
     assert run.stdout.count(r"\\") == 3
 
 
+@pytest.mark.parametrize(("name", "xelatex"), [("通义", True), ("Évora-ł", False)])
+def test_latex_says_what_names_beyond_latin_need(
+    arena: Arena, tmp_path: Path, name: str, *, xelatex: bool
+) -> None:
+    rows = [vote(name, "pine", w) for w in ("model_a", "model_b")]
+    said = arena("leaderboard", written(tmp_path, *rows), "-f", "latex").stdout
+    assert ("xelatex or lualatex" in said) == xelatex
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "heatmap"])
+def test_help_says_that_csv_is_raw(arena: Arena, command: str) -> None:
+    assert "CSV is raw:" in " ".join(arena(command, "--help").stdout.split())
+
+
+def test_one_vote_is_no_plural_and_has_no_luck_to_speak_of(arena: Arena, tmp_path: Path) -> None:
+    log = written(tmp_path, vote("oak", "pine", "tie"))
+    said = " ".join(arena("leaderboard", log).stdout.split())
+    assert "1 vote stored, 1 counted" in said
+    assert "With the luck" not in said
+    assert "% log.json: 1 vote, 1 counted" in arena(
+        "leaderboard", log, "-f", "latex"
+    ).stdout.replace(f"{tmp_path}/", "")
+
+
+def test_a_band_that_rounds_alike_is_not_said_twice(arena: Arena, tmp_path: Path) -> None:
+    log = written(tmp_path, *(vote("oak", "pine", "tie") for _ in range(5)))
+    assert "With the luck" not in arena("leaderboard", log).stdout
+
+
+def test_one_item_is_no_plural(arena: Arena, tmp_path: Path) -> None:
+    rows = [vote("oak", "pine", "tie", judge=j, question_id="q1") for j in ("ann", "ben")]
+    assert "on 1 item rated twice" in " ".join(
+        arena("leaderboard", written(tmp_path, *rows)).stdout.split()
+    )
+
+
 def test_ranking_by_elo_orders_by_elo(arena: Arena) -> None:
     run = arena("leaderboard", SIMULATED, "--rank-by", "elo", "-f", "json")
     elo = [row["elo"] for row in json.loads(run.stdout)["rows"]]
