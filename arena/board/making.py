@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from arena.board.choice import OTHERS, Choice, counting
-from arena.board.rows import sure_only, unrated_by_elo
+from arena.board.rows import perhaps_missing, sure_only, unrated_by_elo
 from arena.board.table import Behind, Board, RankBy
 from arena.board.tally import Tally, counted, present
 from arena.board.whole import Whole
@@ -58,7 +58,7 @@ def board_from(
         made, live = live.leaderboard(rank_by=rank_by)
     rows, unsure = sure_only(unrated_by_elo(made.rows))
     rows = rows.assign(failure_rate=rows["model"].map(dict(tally.failures)).astype("float64"))
-    notes = [*made.notes, *unsure]
+    notes = [*made.notes, *unsure, *perhaps_missing(rows)]
     if tally.raters != "human":
         said = f"Every vote here was cast {OTHERS[tally.raters]}; no person judged anything."
         notes.insert(0, said)

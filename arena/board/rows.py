@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 EXACT: Final = 1e-9  # points: no interval that votes can give is as narrow
+MISSING: Final = frozenset({"nan", "none", "null", "na", "n/a", "<na>", "nil"})
 NO_INTERVAL: Final = "too few votes, or votes too much alike, for an interval."
 
 
@@ -17,6 +18,17 @@ def unrated_by_elo(rows: pd.DataFrame) -> pd.DataFrame:
     unplaced = rows["rank"].isna().to_numpy()
     order = np.where(unplaced, -rows["elo"], np.arange(len(rows)))
     return rows.iloc[np.lexsort((order, unplaced))].reset_index(drop=True)
+
+
+def perhaps_missing(rows: pd.DataFrame) -> list[str]:
+    """Return a note on each model whose name looks like what programs write for no name."""
+    named = zip(rows["model"], rows["votes"], strict=True)
+    return [
+        f"{votes:,} {'vote names' if votes == 1 else 'votes name'} a model {str(model)!r}: "
+        "is a name missing?"
+        for model, votes in named
+        if str(model).strip().casefold() in MISSING
+    ]
 
 
 def sure_only(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -27,7 +27,7 @@ FIGURES: Final = (
 )
 _MEANS: Final = {
     "tie_discounted": "same outcome 1, exactly one tie 0.5, else 0; both bad read as tie",
-    "lower": "lower end of its 95 % interval over questions",
+    "lower": "lower end of its 95 % interval, from redrawn questions",
     "upper": "upper end",
     "exact": "share of equal outcomes among three",
     "exact_four": "the same with both bad as a fourth outcome",
@@ -38,8 +38,9 @@ _MEANS: Final = {
     "items": "items with two or more raters",
     "rater_pairs": "pairs of votes on them",
     "tie_rate": "share of ties among their votes",
-    "self_agreement": "raters with themselves on repeated items: the ceiling of the first line",
-    "self_swapped": "the same where the seats were swapped",
+    "self_agreement": "raters with themselves on repeated items",
+    "self_swapped": "the same where the seats were swapped: the ceiling of the first line",
+    "self_kept": "the same in the same seats: no ceiling, as rows that stand twice agree too",
     "repeats": "items that a rater judged twice or more, summed over raters",
     "items_needed": "items for an interval of 3 points either side, as many a question as now",
     "questions_needed": "questions that these would be on",
@@ -65,7 +66,7 @@ def print_agreement(
     elif form == "latex":
         rows = [rf"{_latex(name)} & {_said(value)} \\" for name, value in figures.items()]
         lines = [r"\begin{tabular}{lr}", r"\toprule", *rows, r"\bottomrule", r"\end{tabular}"]
-        typer.echo("\n".join(lines))
+        typer.echo("\n".join([*(f"% {note}" for note in _notes(found)), *lines]))
     else:
         _show(found, figures, judges, source)
 
@@ -77,9 +78,24 @@ def _figures(found: "Agreement", repeated: "SelfAgreement") -> dict[str, Any]:
     figures = {name: getattr(found, name) for name in FIGURES}
     figures["self_agreement"] = repeated.tie_discounted
     figures["self_swapped"] = repeated.swapped
+    figures["self_kept"] = repeated.kept
     figures["repeats"] = repeated.repeats
     figures |= {"items_needed": items, "questions_needed": questions}
     return {name: plain(value) for name, value in figures.items()}
+
+
+def _notes(found: "Agreement") -> list[str]:
+    """Return what a reader must know before believing an interval."""
+    from ratings.clusters import FEWEST_QUESTIONS  # noqa: PLC0415  # brings pandas and scipy
+
+    if not 1 < found.questions < FEWEST_QUESTIONS:
+        return []
+    return [
+        (
+            f"The interval is from {found.questions} questions only and too narrow: it takes "
+            f"{FEWEST_QUESTIONS} or more. The items and questions needed may be more than it says."
+        )
+    ]
 
 
 def _parts(
@@ -102,6 +118,7 @@ def _parts(
         },
         "self_by_rater": plain(repeated.by_rater),
         "judges": [plain(vars(judge)) for judge in judges],
+        "notes": _notes(found),
         "settings": {"rounds": found.rounds, "seed": found.seed, "half_width": 0.03},
     }
 
@@ -135,15 +152,27 @@ def _show(
             Text(_latex(name), style), Text(_said(value), style), Text(_MEANS[name], "dim")
         )
     out.print(table)
+    _show_parts(found, out)
+    _show_judges(judges, out)
+    for note in _notes(found):
+        out.print(Text.assemble(("! ", "yellow"), note), width=max(min(out.width, 130), 60))
+    out.print()
+
+
+def _show_parts(found: "Agreement", out: "Console") -> None:
+    """Show the agreement on each aspect, and of each two raters."""
+    from ratings.clusters import FEWEST_QUESTIONS  # noqa: PLC0415  # brings pandas and scipy
+
     for title, frame in (("aspect", found.by_aspect), ("rater pair", found.by_rater_pair)):
         if len(frame):
             part = frame.sort_values("items", ascending=False).head(_SHOWN_PAIRS)
             out.print(_frame(part))
+            if title == "aspect":
+                said = f" an interval from fewer than {FEWEST_QUESTIONS} questions is too narrow"
+                out.print(Text(said, "dim"))
             if len(frame) > len(part):
                 left = len(frame) - len(part)
                 out.print(Text(f" and {left:,} more by {title}; --format json has all", "dim"))
-    _show_judges(judges, out)
-    out.print()
 
 
 def _show_judges(judges: Sequence["JudgeAgreement"], out: "Console") -> None:

@@ -25,7 +25,15 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], str | None], ...]] = tuple(
         (r"(?P<models>.+) won every vote: its rating cannot be estimated\.", "alone_won"),
         (r"(?P<models>.+) lost every vote: its rating cannot be estimated\.", "alone_lost"),
         (r"(?P<models>.+): too few votes, or votes too much alike, for .+\.", "no_interval"),
+        (r"(?P<votes>[\d,]+) votes? names? a model '(?P<models>.+)': is .+\?", "perhaps_missing"),
         (r"The band of Elo over orders of the votes was left out\.", "no_band"),
+        (
+            (
+                r"The interval for new questions and raters came out narrower than that of these "
+                r"votes alone for (?P<models>\d+) of \d+ models; read the wider of the two\."
+            ),
+            "narrower",  # says how many models, not which
+        ),
         (r".+ are rated and ranked only among themselves\.", None),
         (r".+ are rated only among themselves; the ranks are by Elo, .+\.", None),
         (r"Every vote here was cast .+; no person judged anything\.", None),
@@ -53,7 +61,8 @@ def _kind(note: str) -> tuple[str | None, str]:
     """Return the words for a note, nothing if it is said elsewhere, None if it is unknown."""
     for pattern, key in _KINDS:
         if found := pattern.fullmatch(note):
-            return key or "", found.groupdict().get("models", "")
+            named, votes = (found.groupdict().get(group, "") for group in ("models", "votes"))
+            return key or "", f"{named} ({votes})" if votes else named
     return None, ""
 
 

@@ -120,9 +120,20 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Too few votes, or votes too much alike, for an interval: {models}.",
         "票数太少或结果过于一致，无法给出区间：{models}。",
     ),
+    "perhaps_missing": (
+        "Is a name missing? Models that are called like one, with their votes: {models}.",
+        "是否缺少模型名？以下模型（及票数）的名称像是缺失值：{models}。",
+    ),
     "no_band": (
         "The band of Elo over orders of the votes was left out.",
         "未计算 Elo 随投票顺序变化的范围。",
+    ),
+    "narrower": (
+        (
+            "For some models ({models}) the interval for new questions and raters came out narrower "
+            "than that of these votes alone: read the wider of the two."
+        ),
+        "有 {models} 个模型面向新问题和评分者的区间反而比仅就这些票的区间更窄：请以较宽的为准。",
     ),
     "unrated": (
         (

@@ -65,6 +65,23 @@ def test_no_kind_of_note_stays_english_in_chinese(log: Path) -> None:
     assert set(re.findall(r"[A-Za-z]+", " ".join(said))) <= names
 
 
+@pytest.mark.parametrize(
+    ("lang", "says"), [("en", "Is a name missing?"), ("zh", "是否缺少模型名？")]
+)
+def test_names_that_look_like_missing_ones_are_asked_about(
+    tmp_path: Path, lang: str, says: str
+) -> None:
+    rows = [vote("oak", "nan", w) for w in ("model_a", "model_b", "tie")]
+    board = board_of(written(tmp_path, *rows, vote("oak", "None", "model_a")), orders=0)
+    assert "3 votes name a model 'nan': is a name missing?" in board.notes
+    assert "1 vote names a model 'None': is a name missing?" in board.notes
+    said = warnings(board, lang)
+    assert says in said
+    assert "nan (3)" in said
+    assert "None (1)" in said
+    assert "is a name missing?" not in said
+
+
 def test_an_unknown_note_is_shown_as_it_is(log: Path) -> None:
     board = replace(board_of(log), notes=("Something new.",))
     assert "Something new." in notes_said(board, board_words("zh"))

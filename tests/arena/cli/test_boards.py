@@ -191,12 +191,49 @@ def test_agreement_in_other_formats(arena: Arena, form: str, says: str) -> None:
     assert says in arena("agreement", SIMULATED, "-f", form).stdout
 
 
+def test_intervals_of_aspects_say_how_many_questions_they_take(arena: Arena) -> None:
+    said = arena("agreement", SIMULATED).stdout
+    assert "an interval from fewer than 8 questions is too narrow" in said
+
+
 def test_agreement_says_what_else_is_known_of_the_raters(arena: Arena, real_votes: Path) -> None:
     found = json.loads(arena("agreement", real_votes, "--format", "json").stdout)
     assert (found["items_needed"] > found["items"], found["questions_needed"] > 13) == (True, True)
     assert found["weighting"]["item"] == found["tie_discounted"] != found["weighting"]["pair"]
     assert found["judges"] == []
     assert {"self_agreement", "repeats", "by_rater", "self_by_rater", "ac2"} <= set(found)
+
+
+def rated_twice(folder: Path, questions: int, *, swapped: bool = False) -> Path:
+    """Two raters who agree on every second question; ann judges each twice, alike as a copy is."""
+    rows = []
+    for number in range(questions):
+        about = {"question_id": f"q{number}", "item_id": f"i{number}"}
+        bens = "model_b" if number % 2 else "model_a"
+        rows += [vote("oak", "pine", "model_a", judge="ann", **about)]
+        rows += [vote("oak", "pine", bens, judge="ben", **about)]
+        again = ("pine", "oak", "model_b") if swapped else ("oak", "pine", "model_a")
+        rows += [vote(*again, judge="ann", **about)]
+    return written(folder, *rows)
+
+
+@pytest.mark.parametrize(("questions", "few"), [(7, True), (8, False)])
+def test_an_interval_from_few_questions_is_called_too_narrow(
+    arena: Arena, tmp_path: Path, questions: int, *, few: bool
+) -> None:
+    log, note = rated_twice(tmp_path, questions), f"from {questions} questions only and too narrow"
+    assert (note in " ".join(arena("agreement", log).stdout.split())) == few
+    assert (f"% The interval is {note}" in arena("agreement", log, "-f", "latex").stdout) == few
+    assert len(json.loads(arena("agreement", log, "-f", "json").stdout)["notes"]) == few
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+def test_only_repeats_with_the_seats_swapped_are_a_ceiling(
+    arena: Arena, tmp_path: Path, *, swapped: bool
+) -> None:
+    said = arena("agreement", rated_twice(tmp_path, 8, swapped=swapped)).stdout
+    assert ("the ceiling of the first line" in said) == swapped
+    assert ("rows that stand twice" in said) != swapped
 
 
 def test_a_model_judge_stands_beside_people(arena: Arena, tmp_path: Path) -> None:
