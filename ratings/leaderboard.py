@@ -9,7 +9,7 @@ past table is this function of the votes up to that row.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,26 +21,11 @@ from ratings.counts import PairCounts
 from ratings.doubts import Doubts, doubts_of_elo, doubts_of_ratings
 from ratings.elo import INITIAL, SCALE, K, elo_ratings
 from ratings.intervals import Uncertainty, clustered, sandwich
+from ratings.notes import interval_name, notes_on
 from ratings.orders import FEWEST_ORDERS, EloOrders, elo_orders, order_count
-from ratings.ranks import p_best, rank_ranges, ranks, told_apart
+from ratings.ranks import p_best, rank_ranges, told_apart
+from ratings.rows import LEVEL, RankBy, rows_of, whole
 from ratings.votes import Votes
-from ratings.winrate import overall_rates
-
-COLUMNS: Final = (
-    *("rank", "rank_low", "rank_high", "model"),
-    *("rating", "lower", "upper", "lower_these", "upper_these"),
-    *("votes", "wins", "losses", "ties", "both_bad", "win_rate", "failure_rate"),
-    *("elo", "elo_mean", "elo_low", "elo_high", "elo_low_all", "elo_high_all", "group"),
-)
-LEVEL: Final = 0.95
-
-RankBy = Literal["rating", "elo"]
-
-_AMONG: Final[dict[RankBy, str]] = {
-    "rating": "rated and ranked only among themselves.",
-    # Elo moves all models on one scale, whether or not the votes can compare them
-    "elo": "rated only among themselves; the ranks are by Elo, which has one scale for all.",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +41,7 @@ class Leaderboard:
     interval : str
         What ``lower`` and ``upper`` mean.
     notes : list of str
-        Why numbers are missing, in plain words.
+        Why numbers are missing, and what not to read them as, in plain words.
     doubts : Doubts
         The neighbours that cannot be told apart.
     settings : dict
@@ -93,7 +78,7 @@ class Leaderboard:
             apart = told_apart(ratings, self.uncertainty, LEVEL, method="simultaneous")
             low, high = rank_ranges(ratings, groups, apart)
         best = p_best(ratings, self.uncertainty)
-        columns = {"p_best": best, "rank_low_all": _whole(low), "rank_high_all": _whole(high)}
+        columns = {"p_best": best, "rank_low_all": whole(low), "rank_high_all": whole(high)}
         return pd.DataFrame(columns, index=list(self.fit.models)).loc[self.rows["model"]]
 
 
@@ -118,6 +103,11 @@ def leaderboard(
     -------
     Leaderboard
         Numbers that cannot be estimated are `nan`, with the reason in the notes.
+
+    Raises
+    ------
+    ValueError
+        If a number of orders makes no band: 1, or fewer than 0.
     """
     fit = bradley_terry(PairCounts.of(votes))
     new = clustered(fit, votes) if can_cluster(votes) else None
@@ -139,8 +129,17 @@ def elo_bands(
         As `leaderboard` takes it; 0 gives neither.
     seed : int, default 0
         The same seed gives the same orders.
+
+    Raises
+    ------
+    ValueError
+        If a number of orders makes no band: 1, or fewer than 0.
     """
     n_orders = order_count(len(votes)) if orders is None else orders
+    if n_orders < 0 or n_orders == 1:
+        raise ValueError(
+            f"orders is {orders}: a band needs at least 2 orders of the votes, 0 leaves it out"
+        )
     if not n_orders:
         return None, None
     half = min(max(n_orders // 2, FEWEST_ORDERS), n_orders)
@@ -178,21 +177,11 @@ def leaderboard_of(
     """
     these = sandwich(fit)
     new = these if new is None else new
-    columns = {
-        "model": np.array(fit.models, dtype=object),
-        **_places(rank_by, fit, new, elo, band),
-        **_rating_columns(fit, new, these),
-        **_count_columns(fit.counts),
-        **_elo_columns(elo, band, redrawn),
-        "group": fit.groups.of_model + 1,
-    }
-    rows = pd.DataFrame(columns)[list(COLUMNS)]
-    groups = fit.groups.of_model if rank_by == "rating" else np.zeros(len(elo), dtype=np.intp)
-    order = _best_first(rows["rank"].to_numpy(), groups)
+    rows, order = rows_of(fit, elo, rank_by, new=new, these=these, band=band, redrawn=redrawn)
     return Leaderboard(
-        rows=rows.iloc[order].reset_index(drop=True),
-        interval=_interval_name(new),
-        notes=_notes(fit, rank_by, band=band is not None),
+        rows=rows,
+        interval=interval_name(new),
+        notes=notes_on(fit, rank_by, new=new, these=these, band=band is not None),
         doubts=doubts_of_elo(fit.models, order, band)
         if rank_by == "elo"
         else doubts_of_ratings(fit.models, order, fit.ratings, new, fit.counts.votes, level=LEVEL),
@@ -221,105 +210,3 @@ def _settings(
         "ties": "half",
         "both_bad": "half",
     }
-
-
-def _places(
-    rank_by: RankBy,
-    fit: BradleyTerry,
-    uncertainty: Uncertainty,
-    elo: NDArray[np.float64],
-    band: EloOrders | None,
-) -> dict[str, NDArray[Any]]:
-    if rank_by == "rating":
-        groups = fit.groups.of_model
-        place = ranks(fit.ratings, groups)
-        low, high = rank_ranges(fit.ratings, groups, told_apart(fit.ratings, uncertainty, LEVEL))
-    else:
-        place = ranks(elo, np.zeros(len(elo), dtype=np.intp))
-        low = high = np.full(len(elo), np.nan)
-        if band is not None:
-            best, worst = band.rank_ranges(LEVEL)
-            low, high = np.minimum(best, place), np.maximum(worst, place)
-    named = {"rank": place, "rank_low": low, "rank_high": high}
-    return {name: _whole(values) for name, values in named.items()}
-
-
-def _rating_columns(
-    fit: BradleyTerry, new: Uncertainty, these: Uncertainty
-) -> dict[str, NDArray[np.float64]]:
-    lower, upper = new.interval(fit.ratings, LEVEL)
-    lower_these, upper_these = these.interval(fit.ratings, LEVEL)
-    return {
-        "rating": fit.ratings,
-        "lower": lower,
-        "upper": upper,
-        "lower_these": lower_these,
-        "upper_these": upper_these,
-    }
-
-
-def _count_columns(counts: PairCounts) -> dict[str, NDArray[Any]]:
-    return {
-        "votes": _whole(counts.votes.sum(axis=1)),
-        "wins": _whole(counts.wins.sum(axis=1)),
-        "losses": _whole(counts.wins.sum(axis=0)),
-        "ties": _whole(counts.ties.sum(axis=1)),
-        "both_bad": _whole(counts.both_bad.sum(axis=1)),
-        "win_rate": overall_rates(counts),
-        "failure_rate": np.full(len(counts.models), np.nan),
-    }
-
-
-def _elo_columns(
-    elo: NDArray[np.float64], band: EloOrders | None, redrawn: EloOrders | None
-) -> dict[str, NDArray[np.float64]]:
-    unknown = np.full(len(elo), np.nan)
-    low, high = (unknown, unknown) if band is None else band.band
-    low_all, high_all = (unknown, unknown) if redrawn is None else redrawn.band
-    return {
-        "elo": elo,
-        "elo_mean": unknown if band is None else band.mean,
-        "elo_low": low,
-        "elo_high": high,
-        "elo_low_all": low_all,
-        "elo_high_all": high_all,
-    }
-
-
-def _best_first(place: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Sort by place, the largest group first and models without a place last."""
-    last = np.where(groups < 0, len(groups), groups)
-    return np.lexsort((np.arange(len(place)), place, last))
-
-
-def _interval_name(uncertainty: Uncertainty) -> str:
-    if uncertainty.kind == "clustered":
-        return (
-            "clustered: new questions and new raters, 95 %, t quantile with "
-            f"{uncertainty.df:.0f} degrees of freedom"
-        )
-    return "sandwich: these votes only, 95 %"
-
-
-def _notes(fit: BradleyTerry, rank_by: RankBy, *, band: bool) -> list[str]:
-    n_votes = fit.counts.votes.sum()
-    notes = [] if n_votes else ["There are no votes yet."]
-    groups = fit.groups
-    for model, reason in groups.reasons.items():
-        notes.append(f"{fit.models[model]} {reason}: its rating cannot be estimated.")
-    if groups.n_groups > 1:
-        for group in range(groups.n_groups):
-            names = [fit.models[m] for m in np.flatnonzero(groups.of_model == group)]
-            notes.append(f"{_listed(names)} are {_AMONG[rank_by]}")
-    if n_votes and not band:
-        notes.append("The band of Elo over orders of the votes was left out.")
-    return notes
-
-
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _whole(values: NDArray[Any]) -> NDArray[Any]:
-    """Return whole numbers as integers, unless some are missing."""
-    return values if np.isnan(values).any() else values.astype(np.int64)

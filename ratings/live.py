@@ -18,8 +18,9 @@ from ratings.bradley_terry import BradleyTerry, bradley_terry
 from ratings.counts import PairCounts
 from ratings.elo import elo_ratings, elo_update
 from ratings.intervals import Uncertainty
-from ratings.leaderboard import Leaderboard, RankBy, leaderboard_of
+from ratings.leaderboard import Leaderboard, leaderboard_of
 from ratings.orders import EloOrders
+from ratings.rows import RankBy
 from ratings.votes import OUTCOMES, Outcome, Votes
 
 

@@ -13,10 +13,13 @@ from ratings.agreement import Agreement, agreement
 from ratings.bradley_terry import bradley_terry
 from ratings.calibration import HeldOut, held_out
 from ratings.clusters import can_cluster
+from ratings.counts import PairCounts
+from ratings.elo import elo_ratings
 from ratings.intervals import Uncertainty, clustered
-from ratings.leaderboard import Leaderboard, RankBy, elo_bands
+from ratings.leaderboard import Leaderboard, elo_bands
 from ratings.live import LiveBoard
 from ratings.orders import EloOrders
+from ratings.rows import RankBy
 from ratings.votes import Votes
 
 if TYPE_CHECKING:
@@ -41,14 +44,16 @@ class Whole:
     @cached_property
     def live(self) -> LiveBoard:
         """The counts and Elo ratings, to which more votes can be added."""
-        return LiveBoard.of(self.votes)
+        counts = PairCounts.of(self.votes)
+        # every table of these votes starts where this fit ends
+        return LiveBoard(counts, elo_ratings(self.votes), bradley_terry(counts).ratings)
 
     @cached_property
     def uncertainty(self) -> Uncertainty | None:
         """How far the ratings would hold with other questions and raters; None with too few."""
         if not can_cluster(self.votes):
             return None
-        return clustered(bradley_terry(self.live.counts), self.votes)
+        return clustered(bradley_terry(self.live.counts, start=self.live.start), self.votes)
 
     @cached_property
     def bands(self) -> tuple[EloOrders | None, EloOrders | None]:

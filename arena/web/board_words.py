@@ -130,8 +130,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "narrower": (
         (
-            "For some models ({models}) the interval for new questions and raters came out narrower "
-            "than that of these votes alone: read the wider of the two."
+            "For some models ({models}) the interval for new questions and raters came out "
+            "narrower than that of these votes alone: read the wider of the two."
         ),
         "有 {models} 个模型面向新问题和评分者的区间反而比仅就这些票的区间更窄：请以较宽的为准。",
     ),

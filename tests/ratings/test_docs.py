@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ratings.leaderboard import COLUMNS
+from ratings.rows import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = ("data.md", "ratings.md")

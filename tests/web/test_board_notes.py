@@ -59,6 +59,10 @@ def test_no_kind_of_note_stays_english_in_chinese(log: Path) -> None:
             "its rating cannot be estimated."
         ),
         "oak has no votes: its rating cannot be estimated.",
+        (
+            "The interval for new questions and raters came out narrower than that of these votes "
+            "alone for 2 of 6 models; read the wider of the two."
+        ),
     )
     said = notes_said(replace(board, notes=(*board.notes, *between)), board_words("zh"))
     names = set(board.groups) | {"oak", "Elo"}
