@@ -4,7 +4,9 @@ It knows prompts, counts and what a press of a button says. Which battle they be
 becomes of it, is decided by `arena.battles`.
 """
 
+import math
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from limits import RateLimitItemPerMinute
@@ -14,6 +16,7 @@ from limits.strategies import MovingWindowRateLimiter
 from arena.errors import PromptRefused, TooMany, VoteRefused
 from arena.settings import Limits
 from ratings.votes import Outcome
+from serving.room import bytes_of
 
 AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
 WAIT_S: Final = 5.0  # after so many seconds one of them has ended
@@ -21,10 +24,14 @@ KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is 
 
 
 class Admission:
-    """Counts what raters ask for, against the limits of one server."""
+    """Counts what raters ask for, against the limits of one server.
 
-    def __init__(self, limits: Limits) -> None:
+    `room` is the bytes of conversation that every model of its roster has room for.
+    """
+
+    def __init__(self, limits: Limits, room: float = math.inf) -> None:
         self._limits = limits
+        self._room = room
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerMinute(limits.battles_per_minute)
 
@@ -43,6 +50,8 @@ class Admission:
             raise PromptRefused("The prompt is empty.", "empty")
         if len(prompt) > most:
             raise PromptRefused(f"The prompt has {len(prompt)} characters of {most}.", "long")
+        if bytes_of([prompt]) > self._room:
+            raise PromptRefused("The prompt is longer than the roster has room for.", "long")
         return prompt
 
     def turn(self, turns: int) -> None:
@@ -55,6 +64,17 @@ class Admission:
         """
         if turns >= self._limits.turns:
             raise PromptRefused(f"The battle has its {turns} turns.", "turns")
+
+    def conversations(self, *conversations: Iterable[str]) -> None:
+        """Admit what both models are to hear, whoever they are.
+
+        Raises
+        ------
+        PromptRefused
+            If one is longer than what every model of the roster has room for.
+        """
+        if any(bytes_of(texts) > self._room for texts in conversations):
+            raise PromptRefused("The conversation fills the smallest context.", "full")
 
     def battle(self, rater: str, streaming: int) -> None:
         """Admit one more battle of a rater, while so many stream.

@@ -14,7 +14,6 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
 from typing import Final
 
 from arena.admission import Admission, check_key, outcome_of
@@ -22,18 +21,19 @@ from arena.casting import NewVote
 from arena.cycles import Pair, pair_of
 from arena.draws import Draws
 from arena.entering import NewBattle, NewItem
-from arena.errors import BattleNotReady, NotAllowed, PromptRefused
+from arena.errors import BattleNotReady, NotAllowed
 from arena.pairing import x_sits_at_a
 from arena.questions import Question
-from arena.responding import Responders, Sides
+from arena.responding import Responders
 from arena.settings import Settings
-from arena.showing import Showing, StoredTurn
+from arena.showing import Showing
 from arena.signing import Signer
 from arena.store import Store
 from arena.tables import EndingKind, RaterKind
 from arena.turns import Turns
 from arena.views import BattleView, Frame, Receipt, State, reveal_of, state_of, view_of
 from ratings.votes import Outcome
+from serving.room import room_of
 
 REMEMBERED: Final = 50_000  # raters; the store has the rest
 
@@ -66,7 +66,7 @@ class Battles:
         self._model_ids: dict[str, int] = {}
         self._question_ids: dict[str, int] = {}
         self._known_raters: set[str] = set()
-        self._admission = Admission(settings.limits)
+        self._admission = Admission(settings.limits, room_of(settings.models))
         self._draws = Draws(responders, self._random, clock)
         self._turns = Turns(
             store,
@@ -158,9 +158,8 @@ class Battles:
             if state_of(showing) is not State.READY:
                 raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
             self._admission.turn(len(showing.turns))
-            longer = replace(showing, turns=(*showing.turns, StoredTurn(prompt, None, None)))
-            if not await self._responders.fits(Sides.of(longer, self._random)):
-                raise PromptRefused(f"Battle {battle_id} fills the models' context.", "full")
+            x, y = showing.said("x"), showing.said("y")
+            self._admission.conversations([*x, prompt], [*y, prompt])
             await self._store.add_turn(showing.item_id, len(showing.turns), prompt)
             return self._start_turn(self._showing(battle_id, rater))
 

@@ -19,12 +19,14 @@ from arena.logquery import log_counts
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from serving.build import apart_of
+from serving.room import bytes_of, room_of
 from serving.shelf import keeps, size_of
 
 GIB: Final = 1024**3
 NEEDED: Final = ("gradio", "torch", "transformers", "bitsandbytes", "sqlmodel", "numpy", "pandas")
 LOW_DISK_BYTES: Final = GIB
 LEFT_OUT_SHARE: Final = 0.05  # of the stored votes; above that somebody should know why
+SHORTEST: Final = bytes_of(["Why?"])  # bytes that a prompt takes at least
 APART: Final = {
     "none": "run in the server's process",
     "device": "run in a process for each device",
@@ -185,6 +187,7 @@ def roster_findings(settings: Settings, roster: Roster) -> Iterator[Finding]:
             yield Finding(Level.GOOD, device, f"{found} of {room / GIB:.2f} GiB")
     yield from _turns(roster)
     yield from _kept(settings)
+    yield from _alike(settings)
 
 
 def _lack(name: str, lack: str) -> Finding:
@@ -217,3 +220,38 @@ def _kept(settings: Settings) -> Iterator[Finding]:
             f"{models} quantized models, {size / GIB:.2f} GiB in {folder}",
             "It may be deleted at any time: what is needed is made again.",
         )
+
+
+def _alike(settings: Settings) -> Iterator[Finding]:
+    """Note what lets a rater tell models apart by how much they can hear or say."""
+    room = room_of(settings.models)
+    if room < SHORTEST:
+        yield Finding(
+            Level.BAD,
+            "room",
+            f"the smallest model has room for {max(room, 0):.0f} bytes of conversation: no prompt "
+            "can be sent",
+            "Raise its context_tokens, or lower output_tokens.",
+        )
+    contexts = {spec.context_tokens for spec in settings.models if spec.kind == "local"}
+    if len(contexts) > 1:
+        yield Finding(
+            Level.NOTE,
+            "context_tokens",
+            f"are {_values(contexts)}; so that no refusal tells who sits there, the smallest "
+            f"bounds every conversation: {room:.0f} bytes",
+            "Give all models the same, as large as the smallest bears.",
+        )
+    outputs = {spec.output_tokens for spec in settings.models}
+    if len(outputs) > 1:
+        yield Finding(
+            Level.NOTE,
+            "output_tokens",
+            f"are {_values(outputs)}: a response that is cut tells which model it is",
+            "Give all models the same.",
+        )
+
+
+def _values(found: set[int] | set[int | None]) -> str:
+    ordered = sorted(found, key=lambda value: value or 0)
+    return " and ".join("unset" if value is None else str(value) for value in ordered)

@@ -73,9 +73,6 @@ class Responders(Protocol):
     def expect(self, models: Collection[str]) -> None:
         """Hear which models come next, instead of what was said before."""
 
-    async def fits(self, sides: Sides) -> bool:
-        """Tell whether both models have room for the newest turn."""
-
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace."""
 
@@ -122,16 +119,6 @@ class PoolResponders:
             self._ahead.cancel()
         self._expected = wanted
         self._ahead = asyncio.create_task(self._pool.prefetch(sorted(wanted)))
-
-    async def fits(self, sides: Sides) -> bool:
-        """Tell whether both models have room for the newest turn; a failure tells itself later."""
-        try:
-            async with self._pool.engines(sides.a.model, sides.b.model) as engines:
-                prompts = (Prompt(side.messages) for side in (sides.a, sides.b))
-                pairs = zip(engines, prompts, strict=True)
-                return all(await asyncio.gather(*(engine.fits(said) for engine, said in pairs)))
-        except EngineError:
-            return True
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours."""

@@ -5,6 +5,7 @@ again. Nothing here writes, and nothing decides what a rater may see of it.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection, text
 
@@ -62,6 +63,14 @@ class Showing:
     def complete(self) -> bool:
         """Whether every turn has both responses."""
         return all(turn.x is not None and turn.y is not None for turn in self.turns)
+
+    def said(self, place: Literal["x", "y"]) -> list[str]:
+        """Return every prompt and what the model of a place responded, in order."""
+        texts: list[str] = []
+        for turn in self.turns:
+            response = turn.x if place == "x" else turn.y
+            texts += [turn.prompt] if response is None else [turn.prompt, response.text]
+        return texts
 
 
 _BATTLE = text("""

@@ -40,6 +40,10 @@ def scripted(name: str, *said: str, **behaviour: Any) -> ModelSpec:  # noqa: ANN
     )
 
 
+def with_context(spec: ModelSpec, tokens: int) -> ModelSpec:
+    return spec.model_copy(update={"context_tokens": tokens, "output_tokens": 16})
+
+
 OAK, PINE = scripted("oak", "It is."), scripted("pine", "It is not.")
 
 
@@ -364,13 +368,37 @@ async def test_of_two_follow_ups_at_once_one_is_told_to_wait(make: Make) -> None
 async def test_a_follow_up_without_room_is_refused_and_the_battle_can_be_voted_on(
     make: Make,
 ) -> None:
-    small = scripted("oak", "It is.", fail_at=99, fail_kind=FailureKind.CONTEXT)
-    battles = await make(small, PINE)
+    battles = await make(with_context(OAK, 96), PINE)
     view = await ready(battles)
     with pytest.raises(PromptRefused) as refusal:
-        await battles.follow_up(view.battle_id, "ada", "Why?")
+        await battles.follow_up(view.battle_id, "ada", "Why? " * 30)
     assert refusal.value.reason == "full"
     assert (await battles.vote(token(view), "tie", "key-0001", "ada")).seq == 1
+
+
+async def test_a_prompt_is_refused_or_taken_alike_whichever_pair_meets(make: Make) -> None:
+    small = with_context(scripted("elm", "It is."), 96)
+    large = [with_context(scripted(name, "It is."), 512) for name in ("oak", "pine")]
+    battles = await make(small, *large, limits=Limits(battles_per_minute=1000))
+    told: dict[frozenset[str], list[str]] = {}
+    for number in range(9):
+        with pytest.raises(PromptRefused, match="longer than the roster"):
+            await battles.open("ada", "x" * 250)
+        view = await ready(battles)
+        heard = [await _follow_up(battles, view, text) for text in ("Why? " * 30, "Why?")]
+        view = await shown(battles, view)
+        receipt = await battles.vote(token(view), "tie", f"key-{number:04}", "ada")
+        assert receipt.reveal is not None
+        told[frozenset((receipt.reveal.model_a, receipt.reveal.model_b))] = heard
+    assert list(told.values()) == [["full", "taken"]] * 3
+
+
+async def _follow_up(battles: Battles, view: BattleView, prompt: str) -> str:
+    try:
+        await battles.follow_up(view.battle_id, "ada", prompt)
+    except PromptRefused as refusal:
+        return refusal.reason
+    return "taken"
 
 
 async def test_skipping_at_any_moment_leaves_the_store_at_work(make: Make) -> None:

@@ -122,3 +122,23 @@ def test_two_models_that_never_fit_together_are_told() -> None:
 def test_what_is_kept_on_disk_is_told_with_its_folder(tmp_path: Path) -> None:
     models = (*SCRIPTED, tiny(quantization="nf4", cache=str(tmp_path)))
     assert about_roster(Settings(models=models))["cache"].found.endswith(f"GiB in {tmp_path}")
+
+
+def test_models_of_unequal_lengths_are_noted() -> None:
+    models = (
+        tiny(name="a", context_tokens=96, output_tokens=64),
+        tiny(name="b", output_tokens=128),
+    )
+    found = about_roster(Settings(models=models))
+    assert found["context_tokens"].level is found["output_tokens"].level is Level.NOTE
+    assert "unset and 96; " in found["context_tokens"].found
+    assert found["context_tokens"].found.endswith("bounds every conversation: 96 bytes")
+    assert "64 and 128" in found["output_tokens"].found
+    alike = about_roster(Settings(models=(tiny(name="a"), tiny(name="b"))))
+    assert alike.keys().isdisjoint({"context_tokens", "output_tokens"})
+
+
+def test_a_roster_without_room_for_a_prompt_is_told() -> None:
+    models = (*SCRIPTED, tiny(context_tokens=96, output_tokens=90))
+    finding = about_roster(Settings(models=models))["room"]
+    assert (finding.level, "lower output_tokens" in finding.way_out) == (Level.BAD, True)

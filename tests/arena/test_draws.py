@@ -33,9 +33,6 @@ class Models:
     def expect(self, models: Collection[str]) -> None:
         self.expected.append(models)
 
-    async def fits(self, sides: Sides) -> bool:
-        raise NotImplementedError
-
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         raise NotImplementedError
 

@@ -1,0 +1,50 @@
+"""How much may be said in one conversation: one bound for a roster, whichever pair meets.
+
+A bound of each pair's own would tell who sits there: only battles of the model with the smallest
+context would refuse a prompt. So text is counted in a way that depends on no model, against the
+smallest room of all. What still does not fit is found by the engine (`serving.prompt`).
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from serving.cache import context_of
+from serving.engine import EngineError
+from serving.estimate import folder_of
+from serving.spec import ModelSpec
+
+TOKEN_BYTES: Final = 3  # of UTF-8: tokenizers take 3 to 5 of English, about 3 of Chinese
+TURN_TOKENS: Final = 8  # that a chat template puts around a turn
+
+
+def room_of(specs: Iterable[ModelSpec]) -> float:
+    """Return the bytes of conversation that every model has room for; no bound is infinity."""
+    return min(map(_room, specs), default=math.inf)
+
+
+def bytes_of(texts: Iterable[str]) -> int:
+    """Return the bytes that a conversation counts for: its turns, and where the next begins."""
+    said = [len(text.encode()) + TURN_TOKENS * TOKEN_BYTES for text in texts]
+    return sum(said) + TURN_TOKENS * TOKEN_BYTES
+
+
+def _room(spec: ModelSpec) -> float:
+    context = _context(spec)
+    if context is None:
+        return math.inf
+    system = 0 if spec.system_prompt is None else bytes_of([spec.system_prompt])
+    return (context - spec.output_tokens) * TOKEN_BYTES - system
+
+
+def _context(spec: ModelSpec) -> int | None:
+    """Return the most tokens of a model; None where only its server knows, or nothing loads."""
+    if spec.context_tokens is not None or spec.kind != "local":
+        return spec.context_tokens
+    try:
+        file = folder_of(spec) / "config.json"
+        config = json.loads(file.read_text(encoding="utf-8"))
+        return context_of(spec, config.get("max_position_embeddings") or config.get("n_positions"))
+    except (EngineError, OSError, ValueError, AttributeError):
+        return None
