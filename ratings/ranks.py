@@ -28,7 +28,7 @@ from scipy.special import stdtr
 from ratings.intervals import Uncertainty
 
 DRAWS: Final = 20_000  # of ratings within their uncertainty
-_FEWEST_DRAWS: Final = 1_000  # which still find a simultaneous quantile to half a percent
+_FEWEST_DRAWS: Final = 1_000  # which find a simultaneous quantile to 1 or 2 percent
 _MANY: Final = 200  # models above which draws get fewer, as the pairs to compare get more
 _DECIMALS: Final = 6  # of a point
 _ROUNDING: Final = 1e-4  # of two ratings' errors: what rounding may leave of a difference's
