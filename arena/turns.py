@@ -5,13 +5,12 @@ before any reader hears of its end. What we fail at makes a battle void; what a 
 shown and voted on. Who may open, read or vote is decided by `arena.battles`.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
-
-import structlog
 
 from arena.draws import Draws
 from arena.errors import BattleNotReady
@@ -25,7 +24,7 @@ from serving.engine import Done, Failed, FailureKind
 
 REMEMBERED: Final = 50_000  # battles that wait for a vote; the store has the rest
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 class Turns:
@@ -96,7 +95,7 @@ class Turns:
         def on_over(trouble: BaseException | None) -> None:
             self._running.pop(battle_id, None)
             if trouble is not None:
-                log.error("turn_lost", battle=battle_id, exc_info=trouble)
+                log.error("battle %s: its turn is lost", battle_id, exc_info=trouble)
 
         self._running[battle_id] = RunningTurn(
             self._responders.respond(sides), on_end, on_over, tick_s=self._tick_s
@@ -141,10 +140,12 @@ class Turns:
                 self._draws.responded(battle_id)
             case _:
                 cause, blames = _cause(ending.a, ending.b, sides)
-                log.warning("battle_void", battle=battle_id, cause=cause, model=blames)
                 number = None if blames is None else self._model_ids[blames]
-                await self._store.end_battle(battle_id, EndingKind.VOID, cause, number)
+                # The lines of a crash after the first say where things lie on the disk.
+                line = cause.partition("\n")[0]
+                await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
                 self._draws.failed(battle_id, blames)
+                log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
 
 
 def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:

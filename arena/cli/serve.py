@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import errno
-import logging
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from arena.cli.logqueue import logging_to_stderr
 from arena.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,8 +61,10 @@ def _run(settings: "Settings", port: int | None, host: str | None, db: Path | No
     asked = {"port": port, "host": host, "db": db}
     said = {key: value for key, value in asked.items() if value is not None}
     settings = settings.model_copy(update={"arena": settings.arena.model_copy(update=said)})
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    with _listening(settings.arena.host, settings.arena.port) as listener:
+    with (
+        logging_to_stderr(),
+        _listening(settings.arena.host, settings.arena.port) as listener,
+    ):
         from arena.running import open_store, put_together  # noqa: PLC0415 - heavy
 
         arena = put_together(settings, *open_store(settings))
@@ -111,6 +113,7 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
         config = uvicorn.Config(
             site(arena),
             access_log=False,
+            log_config=None,  # its own writes to stderr from the event loop
             log_level="warning",
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,

@@ -95,6 +95,27 @@ def test_a_server_that_is_asked_to_stop_stops_in_order(roster: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
+def test_a_server_whose_log_nobody_can_write_stores_why_a_battle_is_void(roster: Path) -> None:
+    broken = "[models.behaviour]\nfail_at = 0"
+    roster.write_text(f"{ROSTER}{broken}\n", encoding="utf-8")
+    with served(roster) as (process, address), httpx.Client(base_url=address) as client:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        client.get("/")
+        battle = client.post("/api/battles", json={"prompt": "Is a bat a mammal?"}).json()
+        deadline = time.monotonic() + 30
+        while battle["state"] == "streaming" and time.monotonic() < deadline:
+            time.sleep(0.05)
+            battle = client.get(f"/api/battles/{battle['battle_id']}").json()
+        assert client.get("/healthz").status_code == 200
+        process.stdout = process.stderr = None
+    with sqlite3.connect(roster.with_name("arena.db")) as connection:
+        query = "SELECT kind, model.name FROM ending JOIN model ON model.id = ending.blames"
+        assert connection.execute(query).fetchall() == [("void", "pine")]
+
+
 def refused(*words: str | Path) -> tuple[int, str]:
     done = subprocess.run(  # noqa: S603 - our own code
         arena(*words), capture_output=True, text=True, check=False, timeout=60
