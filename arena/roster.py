@@ -19,7 +19,7 @@ from serving.devices import devices_of, roomiest
 from serving.engine import EngineError, FailureKind
 from serving.estimate import Estimate, estimate, folder_of
 from serving.placement import Placement
-from serving.prompt import template_of
+from serving.prompt import template_fault, template_of
 from serving.shelf import Shelf, keeps
 from serving.spec import ModelSpec, Quantization
 
@@ -149,7 +149,10 @@ def _missing(spec: ModelSpec) -> Iterator[str]:
     if spec.quantization is not Quantization.NONE and find_spec("bitsandbytes") is None:
         yield "bitsandbytes is not installed; run `make install`"
     try:
-        has_template = template_of(spec) is not None
+        template = template_of(spec)
+        has_template = template is not None
+        fault = None if template is None else template_fault(template)
+        yield from () if fault is None else (f"chat_template cannot be read ({fault}); correct it",)
     except EngineError as error:
         has_template = True
         yield f"{_refused(spec, error)}; correct chat_template"
@@ -175,19 +178,35 @@ def _of_checkpoint(spec: ModelSpec, folder: Path, *, has_template: bool) -> Iter
             f"the checkpoint is quantized already ({quantized.get('quant_method')}); "
             "take the one in full width"
         )
-    if not (folder / "tokenizer.json").is_file():
+    tokenizer = folder / "tokenizer.json"
+    if not tokenizer.is_file():
         yield "the checkpoint has no tokenizer.json; save its tokenizer with transformers"
-    if not has_template and not _has_template(folder):
-        yield "there is no chat template; set chat_template"
+    elif not _read(tokenizer):
+        yield f"{tokenizer} is no JSON; copy it again"
+    if not has_template:
+        yield from _of_template(folder)
     trained = config.get("max_position_embeddings") or config.get("n_positions")
     if trained is not None and (spec.context_tokens or 0) > trained:
         yield f"context_tokens {spec.context_tokens} is more than the {trained} it was made for"
 
 
-def _has_template(folder: Path) -> bool:
-    files = ("chat_template.jinja", "chat_template.json")
-    named = any((folder / file).is_file() for file in files)
-    return named or bool(_read(folder / "tokenizer_config.json").get("chat_template"))
+def _of_template(folder: Path) -> Iterator[str]:
+    """Say what is wrong with the template that a checkpoint brings."""
+    template = _template(folder)
+    if not template:
+        yield "there is no chat template; set chat_template"
+    elif isinstance(template, str) and (fault := template_fault(template)) is not None:
+        yield f"the checkpoint's chat template cannot be read ({fault}); set chat_template"
+
+
+def _template(folder: Path) -> object:
+    """Return the template as it is written: a text, or several by name."""
+    try:
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        files = ("chat_template.json", "tokenizer_config.json")
+        found = [_read(folder / file).get("chat_template") for file in files]
+        return next((template for template in found if template), None)
 
 
 def _of_adapter(folder: Path) -> Iterator[str]:

@@ -122,11 +122,22 @@ def folder_of(spec: ModelSpec) -> Path:
 
 
 def _tensors(file: Path) -> list[tuple[str, list[int]]]:
-    """Return name and shape of every tensor in a safetensors file, from its header."""
+    """Return name and shape of every tensor in a safetensors file, from its header.
+
+    Raises
+    ------
+    ValueError
+        If the file is shorter than its header says.
+    """
     with file.open("rb") as stream:
         (size,) = struct.unpack("<Q", stream.read(8))
         header: dict[str, Any] = json.loads(stream.read(size))
-    return [(name, entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
+    header.pop("__metadata__", None)
+    ends = [entry["data_offsets"][1] for entry in header.values()]
+    whole, found = 8 + size + max(ends, default=0), file.stat().st_size
+    if found < whole:
+        raise ValueError(f"{file.name} is cut short: {found:,} of {whole:,} bytes; copy it again")
+    return [(name, entry["shape"]) for name, entry in header.items()]
 
 
 def _bytes(name: str, shape: list[int], quantization: Quantization, width: int) -> int:

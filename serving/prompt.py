@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+
 from serving.engine import EngineError, FailureKind, Message, Prompt
 from serving.spec import ModelSpec
 
@@ -62,13 +66,34 @@ def template_of(spec: ModelSpec) -> str | None:
         ) from error
 
 
+class _Marks(Extension):
+    """Knows the tag around what a model said, which templates have for training."""
+
+    tags = {"generation"}  # noqa: RUF012 -- as the library declares it
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """Return what stands between the tags."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def template_fault(template: str) -> str | None:
+    """Return what is wrong with the grammar of a chat template; None if nothing is."""
+    try:
+        Environment(extensions=[_Marks, loopcontrols], autoescape=False).parse(template)  # noqa: S701 -- nothing is rendered
+    except TemplateSyntaxError as error:
+        return f"line {error.lineno}: {error.message}"
+    return None
+
+
 class Encoder:
     """Write conversations the way one model was trained to read them.
 
     Raises
     ------
     EngineError
-        ``template`` if the model has no chat template: better at loading than in a battle.
+        ``template`` if the model has no chat template, or one that cannot write a conversation:
+        better at loading than in a battle.
     """
 
     def __init__(
@@ -91,6 +116,19 @@ class Encoder:
                 FailureKind.TEMPLATE,
                 f"{spec.name}: the checkpoint has no chat template; set chat_template",
             )
+        self._try()
+
+    def _try(self) -> None:
+        """Write a conversation of one turn and one of three: a broken template fails at loading."""
+        turns = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
+        for trial in (turns[:1], turns):
+            self._render(self._turns(Prompt(trial)))
+
+    def _turns(self, prompt: Prompt) -> list[dict[str, str]]:
+        turns = [{"role": turn.role, "content": self._safe(turn)} for turn in prompt.messages]
+        if self._spec.system_prompt:
+            turns.insert(0, {"role": "system", "content": self._spec.system_prompt})
+        return turns
 
     def encode(self, prompt: Prompt) -> Encoded:
         """Return the ids of a prompt.
@@ -101,10 +139,8 @@ class Encoder:
             ``context`` if prompt and response cannot fit, ``template`` if the template refuses.
         """
         limit = min(prompt.max_tokens or self._spec.output_tokens, self._spec.output_tokens)
-        turns = [{"role": turn.role, "content": self._safe(turn)} for turn in prompt.messages]
-        if self._spec.system_prompt:
-            turns.insert(0, {"role": "system", "content": self._spec.system_prompt})
-        ids = self._tokenizer(self._render(turns), add_special_tokens=False)["input_ids"]
+        text = self._render(self._turns(prompt))
+        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         self._check_room(len(ids), limit)
         return Encoded(ids, limit)
 

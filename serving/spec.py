@@ -4,6 +4,7 @@ A `ModelSpec` is data: it loads nothing, checks no file and knows no engine.
 """
 
 import hashlib
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -126,6 +127,7 @@ class ModelSpec(Part):
                 self._need(self.checkpoint, "checkpoint")
             case "remote":
                 self._need(self.url, "url")
+                self._check_url()
                 self._need(self.remote_name, "remote_name")
             case "scripted":
                 pass  # saying nothing is a script too
@@ -148,6 +150,13 @@ class ModelSpec(Part):
         shared = {"checkpoint", "revision", "quantization", "context_tokens", "device", "batch"}
         settings = self.model_dump_json(include={*shared, "trust_remote_code"})
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+    def _check_url(self) -> None:
+        if not re.match(r"https?://[^\s/]", self.url or ""):
+            raise ValueError(
+                f"{self.name}: url {self.url!r} begins with neither http:// nor https://; "
+                "write it as http://127.0.0.1:8000/v1"
+            )
 
     def _need(self, value: object, field: str) -> None:
         if not value:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from serving.duet import Pace
-from serving.engine import Delta, Done, Engine, Message, Prompt
+from serving.engine import Delta, Done, Engine, Failed, Message, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -64,20 +64,21 @@ class Tempo:
 
     async def _measure(self, name: str, engine: Engine) -> None:
         clock = asyncio.get_running_loop().time
-        start, times, characters = clock(), list[float](), 0
+        start, times, characters, cause = clock(), list[float](), 0, "it said nothing"
         try:
             async with asyncio.timeout(2 * MEASURE_S), aclosing(engine.stream(ASKED)) as events:
                 async for event in events:
                     if not isinstance(event, Delta):
+                        cause = event.cause if isinstance(event, Failed) else cause
                         break
                     times.append(clock() - start)
                     characters += len(event.text)
         except Exception as error:  # noqa: BLE001 -- the battle must go on, whatever an engine does
-            log.info("%s was not measured to its end: %s: %s", name, type(error).__name__, error)
+            cause = f"{type(error).__name__}: {error}"
         if times:
             self._note(name, characters, len(times), times[0], times[-1])
         else:
-            log.info("%s said nothing when it was measured", name)
+            log.warning("%s could not be measured: %s", name, cause)
 
     def _note(self, name: str, characters: int, tokens: int, first: float, last: float) -> None:
         self._firsts.setdefault(name, deque(maxlen=REMEMBERED)).append(first)

@@ -87,8 +87,31 @@ def test_what_a_checkpoint_lacks_is_told(
 
 
 @pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        pytest.param("tokenizer.json", "{", "tokenizer.json is no JSON", id="tokenizer"),
+        pytest.param("chat_template.jinja", "{{ a[0 }}", "template cannot be read (line 1", id="t"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(
+    folder: Path, file: str, content: str, told: str
+) -> None:
+    (folder / file).write_text(content)
+    (lack,) = need(spec(folder)).missing
+    assert told in lack
+
+
+def test_weights_that_are_cut_short_are_told(folder: Path) -> None:
+    with (folder / "model.safetensors").open("r+b") as stream:
+        stream.truncate(100_000)
+    (lack,) = need(spec(folder)).missing
+    assert "model.safetensors is cut short: 100,000 of " in lack
+
+
+@pytest.mark.parametrize(
     ("fields", "told"),
     [
+        pytest.param({"chat_template": "{{ messages[0 }}"}, "(line 1: ", id="broken template"),
         pytest.param({"chat_template": "gone.jinja"}, "cannot read chat_template", id="template"),
         pytest.param({"adapter": "gone"}, "has no adapter_config.json", id="adapter"),
         pytest.param({"context_tokens": 10**6}, "is more than the", id="context"),

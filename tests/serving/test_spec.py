@@ -81,3 +81,9 @@ def test_paths_are_found_beside_the_roster(tmp_path: Path) -> None:
 def test_a_name_on_the_hub_stays_as_it_is(tmp_path: Path) -> None:
     spec = ModelSpec(name="m", checkpoint="owner/model")
     assert spec.located(tmp_path) is spec
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9", "ftp://h/v1", "http://"])
+def test_an_address_of_no_server_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="begins with neither http:// nor https://; write it as"):
+        ModelSpec(name="m", url=url, remote_name="x")

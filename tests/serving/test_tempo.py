@@ -176,3 +176,12 @@ async def test_a_pace_above_the_slowest_model_tells_the_pairs_apart(mode: str) -
     pace = Pace("together" if mode == "together" else "paced", 60.0)
     shown = [await frames(pace, speeds) for speeds in ((FAST, FAST), (FAST, SLOW))]
     assert shown[0] != shown[1]
+
+
+@virtual_time
+async def test_a_measurement_that_failed_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    mute = ScriptedEngine.saying("x", fail_at=0)
+    await Tempo(WANTED).measure("mute", mute)
+    (told,) = [record for record in caplog.records if "mute" in record.getMessage()]
+    assert told.levelname == "WARNING"
+    assert "told to fail at chunk 0" in told.getMessage()
