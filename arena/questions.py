@@ -113,8 +113,7 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise QuestionBankError(
-            f"{path}: there is no such question bank; correct the path, or leave it out to use "
-            "a bank that comes with Evenhand."
+            f"{path}: there is no such question bank; correct the path."
         ) from None
     except OSError as error:
         raise QuestionBankError(

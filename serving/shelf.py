@@ -74,6 +74,8 @@ class Shelf:
             found = {name: (self.entry / name).stat().st_size for name in told}
         except (OSError, ValueError, TypeError) as error:
             return str(error)
+        if not any(Path(name).suffix == ".safetensors" for name in told):
+            return "it holds no weights"
         return None if found == told else "sizes are not those that were written"
 
     def find(self) -> Path | None:
@@ -104,7 +106,7 @@ class Shelf:
         except Exception as error:  # noqa: BLE001 -- a library's own; the model is there all the same
             if making is not None:
                 shutil.rmtree(making, ignore_errors=True)
-            if not self.entry.exists():  # else somebody else was faster
+            if self.fault() is not None:  # else somebody else was faster
                 log.warning("quantized weights are not kept in %s: %s", self.entry.parent, error)
 
     def remove(self) -> None:

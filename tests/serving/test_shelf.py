@@ -206,3 +206,21 @@ def test_weights_that_cannot_be_read_are_made_again(
     assert torch.equal(whole, logits(load(kept).model))
     assert json.loads((shelf.entry / WHOLE).read_text())["model.safetensors"]
     assert file.read_bytes()[:8] != b"\xff" * 8
+
+
+def test_an_entry_without_weights_is_not_whole(files: Path, tmp_path: Path) -> None:
+    shelf = shelf_of(files, tmp_path / "kept")
+    shelf.entry.mkdir(parents=True)
+    (shelf.entry / WHOLE).write_text("{}")
+    assert shelf.fault() == "it holds no weights"
+    assert shelf.find() is None
+
+
+def test_weights_that_a_broken_entry_keeps_out_are_told(
+    files: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = shelf_of(files, tmp_path / "kept")
+    shelf.entry.mkdir(parents=True)
+    (shelf.entry / WHOLE).write_text("{}")
+    shelf.put(write)
+    assert "quantized weights are not kept in" in caplog.text
