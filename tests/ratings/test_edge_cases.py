@@ -99,7 +99,7 @@ def test_nothing_is_said_between_sets_that_share_no_scale(wins: Wins) -> None:
     [
         pytest.param("winner", "banana", "winner is 'banana'", id="an unknown winner"),
         pytest.param("winner", float("nan"), "winner is empty", id="nan for a winner"),
-        pytest.param("winner", "Model_A ", "winner is 'Model_A '", id="a winner in other letters"),
+        pytest.param("winner", "Model_A ", "winner is 'Model_A'", id="a winner in other letters"),
         pytest.param("model_b", float("nan"), "model_b is empty", id="nan for a model"),
         pytest.param("model_b", None, "model_b is empty", id="None for a model"),
         pytest.param("model_b", "A", "'A' meets itself", id="a model against itself"),
