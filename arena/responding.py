@@ -6,13 +6,14 @@ Everything about seats ends here: the engines below know only messages.
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from arena.entering import NewResponse
 from arena.showing import Showing, StoredModel
 from serving.duet import Finished, Pace, Shown, duet
-from serving.engine import Done, EngineError, Failed, Message, Prompt
+from serving.engine import Done, Engine, EngineError, Failed, FailureKind, Message, Prompt
 from serving.pool import Pool
 from serving.tempo import Tempo
 
@@ -121,24 +122,47 @@ class PoolResponders:
         self._ahead = asyncio.create_task(self._pool.prefetch(sorted(wanted)))
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
-        """Stream both responses at one pace; an engine that cannot be had is a failure of ours."""
-        a, b = (
-            Prompt(side.messages, seed=side.seed, deadline_s=self._deadline_s)
-            for side in (sides.a, sides.b)
-        )
+        """Stream both responses at one pace; an engine that cannot be had is a failure of ours.
+
+        An engine that dies before anything is shown may have been dying already: the turn is made
+        once more, with another one.
+        """
+        models = sides.a.model, sides.b.model
+        shown = False
         try:
-            async with self._pool.engines(sides.a.model, sides.b.model) as (engine_a, engine_b):
-                for side, engine in ((sides.a, engine_a), (sides.b, engine_b)):
-                    await self._tempo.measure(side.model, engine)
-                streams = engine_a.stream(a), engine_b.stream(b)
-                pace = self._tempo.pace()
-                async for event in duet(*streams, pace, deadline_s=self._deadline_s):
-                    if isinstance(event, Finished):
-                        self._learn(sides, event)
-                    yield event
+            for last in (False, True):
+                async with (
+                    self._pool.engines(*models) as engines,
+                    aclosing(self._play(sides, engines)) as events,
+                ):
+                    async for event in events:
+                        if not (shown or last) and _died(event):
+                            self._pool.excuse(*models)
+                            break
+                        shown = True
+                        yield event
+                    else:
+                        return
         except EngineError as error:
             failed = Failed(error.kind, error.cause)
             yield Finished(failed, failed, "", "")
+
+    async def _play(
+        self, sides: Sides, engines: tuple[Engine, ...]
+    ) -> AsyncGenerator[Shown | Finished]:
+        streams = []
+        for side, engine in zip((sides.a, sides.b), engines, strict=True):
+            await self._tempo.measure(side.model, engine)
+            prompt = Prompt(side.messages, seed=side.seed, deadline_s=self._deadline_s)
+            streams.append(engine.stream(prompt))
+        pace = self._tempo.pace()
+        async with aclosing(
+            duet(streams[0], streams[1], pace, deadline_s=self._deadline_s)
+        ) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    self._learn(sides, event)
+                yield event
 
     async def measure(self) -> None:
         """Find out how fast the models are that are loaded, one after the other."""
@@ -153,6 +177,11 @@ class PoolResponders:
             if isinstance(end, Done):
                 self._pool.forgive(side.model)
                 self._tempo.learn(side.model, text, end)
+
+
+def _died(event: Shown | Finished) -> bool:
+    ends = (event.a, event.b) if isinstance(event, Finished) else ()
+    return any(isinstance(end, Failed) and end.kind is FailureKind.ENGINE_DEAD for end in ends)
 
 
 def _side(place: str, model: StoredModel, showing: Showing, random_source: random.Random) -> Side:

@@ -80,6 +80,12 @@ class Pool:
         """Note a whole response: what the model failed at before no longer counts."""
         self._rests.forget(name)
 
+    def excuse(self, *names: str) -> None:
+        """Note that held engines died before they said anything: nothing rests for that."""
+        for name in names:
+            if (resident := self._residents.get(name)) is not None and resident.illness:
+                resident.excused = True
+
     @asynccontextmanager
     async def engine(self, name: str) -> AsyncIterator[Engine]:
         """Hold one engine; it is loaded first if need be and stays while held."""
@@ -201,9 +207,9 @@ class Pool:
     def _make_room(self, names: tuple[str, ...]) -> bool:
         """Pin ``names``, start loading what is missing; False, and nothing pinned, without room."""
         self._check(names)
-        for name, resident in list(self._residents.items()):
-            if resident.idle and resident.illness:
-                self._evict(name)  # it died beside others, and nobody says that it is to blame
+        self._clear_dead()
+        if any(name in self._residents and self._residents[name].excused for name in names):
+            return False  # dead, and others are about to let it go
         idle = [name for name, here in self._residents.items() if here.idle]
         plan = self._placement.plan(names, self.places(), idle)
         if plan is None:
@@ -219,6 +225,11 @@ class Pool:
             self._residents[name].users += 1
             self._residents.move_to_end(name)
         return True
+
+    def _clear_dead(self) -> None:
+        for name, resident in list(self._residents.items()):
+            if resident.idle and resident.illness:
+                self._evict(name)  # it died beside others, and nobody says that it is to blame
 
     def _seats(self) -> list[Seat]:
         return [Seat(name, resident.place) for name, resident in self._residents.items()]
@@ -254,8 +265,8 @@ class Pool:
         if resident.users:
             return
         if (reason := resident.illness) is not None:
-            # Loaded again at once it would die again at once.
-            self._rests.add(name, EngineError(FailureKind.ENGINE_DEAD, reason))
+            if not resident.excused:  # loaded again at once it would die again at once
+                self._rests.add(name, EngineError(FailureKind.ENGINE_DEAD, reason))
             self._evict(name)
         elif resident.loading.done() and not resident.loaded:
             self._evict(name)

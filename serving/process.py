@@ -95,12 +95,14 @@ class EngineProcess:
 
     @property
     def death(self) -> str | None:
-        """None while it lives, else how it ended."""
+        """None while it lives, else how it ended; known before anybody has read of it."""
+        if self._death is None and (status := self._process.poll()) is not None:
+            return self._line(_verdict(status))
         return self._death
 
     def illness(self, engine: int) -> str | None:
         """Return None while an engine can serve, else why it cannot, without asking it."""
-        return self._death or self._ill.get(engine)
+        return self.death or self._ill.get(engine)
 
     def order(self, make: Callable[[int], Load | Fit | Close]) -> "Future[int]":
         """Write an order; the answer, or an `EngineError`, comes into the future."""
@@ -124,10 +126,10 @@ class EngineProcess:
         inbox = Inbox()
         with self._lock:
             ask = make(next(self._numbers))
-            if self._death is None:
+            if (death := self.death) is None:
                 self._inboxes[ask.number] = inbox
             else:
-                inbox.put("", Failed(FailureKind.ENGINE_DEAD, self._death))
+                inbox.put("", Failed(self._kind, death))
         self._outbox.put(ask)
         try:
             yield inbox
@@ -230,6 +232,10 @@ class EngineProcess:
 
     def _bury(self) -> None:
         """Wait for its end, keep no zombie, and tell everyone who waits."""
+        with self._lock:
+            self._death = self._line(
+                "has ended"
+            )  # until it is known why; nobody may be let in meanwhile
         try:
             status = self._process.wait(END_S)
         except subprocess.TimeoutExpired:  # it closed its pipe and lives
@@ -239,24 +245,29 @@ class EngineProcess:
         cause = self._cause(status)
         if not self._ending:
             log.error("%s", cause)
-        kind = FailureKind.CANCELLED if self._ending else FailureKind.ENGINE_DEAD
         with self._lock:
             self._death = cause
             futures, self._futures = self._futures, {}
             inboxes, self._inboxes = self._inboxes, {}
         for future in futures.values():
-            _settle(future, Failed(kind, cause))
+            _settle(future, Failed(self._kind, cause))
         for inbox in inboxes.values():
-            inbox.put("", Failed(kind, cause))
+            inbox.put("", Failed(self._kind, cause))
         self._outbox.put(None)
         self._connection.close()
 
+    @property
+    def _kind(self) -> FailureKind:
+        return FailureKind.CANCELLED if self._ending else FailureKind.ENGINE_DEAD
+
+    def _line(self, verdict: str) -> str:
+        line = f"the process of {self.label} {verdict}"
+        return line if self._reason is None else f"{line}, because {self._reason}"
+
     def _cause(self, status: int) -> str:
-        cause = f"the process of {self.label} {_verdict(status)}"
-        if self._reason is not None:
-            cause = f"{cause}, because {self._reason}"
+        cause = self._line(_verdict(status))
         recent = [line for when, line in self._last_words if when > time.monotonic() - LAST_S]
-        return "\n".join([f"{cause}; it said last:", *recent]) if recent else cause
+        return "\n".join([cause, "It said last:", *recent]) if recent else cause
 
 
 def _start(module: str, theirs: Connection) -> "subprocess.Popen[str]":

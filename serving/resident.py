@@ -23,6 +23,7 @@ class Resident:
     place: str
     loading: "asyncio.Task[Engine]"
     users: int = 0
+    excused: bool = False  # it died before it was at work: loaded again, it may well live
 
     @property
     def loaded(self) -> bool:

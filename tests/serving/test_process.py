@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -139,6 +140,24 @@ async def test_a_dead_process_refuses_everything_and_closes_at_once(start: Start
     await asyncio.wait_for(engine.close(), 1)
 
 
+async def test_the_death_of_an_idle_process_is_known_at_once(start: Start) -> None:
+    process = start()
+    engine = load(process)
+    os.kill(process.pid, signal.SIGKILL)
+    with suppress(ChildProcessError):  # it was known even sooner
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 -- no turn for others
+    assert engine.health() is not None
+    assert process.death is not None
+    end = failure(await events(engine))
+    assert (end.kind, "\n" in end.cause) == (FailureKind.ENGINE_DEAD, False)
+
+
+async def test_the_first_line_of_a_cause_is_a_whole_sentence(start: Start) -> None:
+    first, second, *rest = failure(await events(load(start()), "segfault 0")).cause.split("\n")
+    assert first == "the process of cpu was ended by SIGSEGV"
+    assert (second, rest != []) == ("It said last:", True)
+
+
 async def test_a_death_while_a_model_loads_refuses_the_model(start: Start) -> None:
     with pytest.raises(EngineError, match=r"m: not loaded: .*SIGSEGV") as caught:
         await asyncio.to_thread(load, start(), "m", "deadly")
@@ -218,9 +237,8 @@ async def test_a_process_in_which_nobody_speaks_until_the_deadline_ends(start: S
     process = start()
     engine = load(process)
     assert failure(await events(engine, "late 0")).kind is FailureKind.DEADLINE
-    await _until(lambda: process.death is not None)
+    await _until(lambda: "no engine said a word" in (process.death or ""))
     assert "ended with status 87" in (process.death or "")
-    assert "no engine said a word" in (process.death or "")
 
 
 async def test_a_slow_model_beside_one_that_speaks_is_only_slow(start: Start) -> None:
