@@ -19,6 +19,8 @@ from arena.logquery import log_counts
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from serving.build import apart_of
+from serving.engine import EngineError
+from serving.remote import reach
 from serving.room import bytes_of, room_of
 from serving.shelf import keeps, size_of
 
@@ -174,6 +176,7 @@ def roster_findings(settings: Settings, roster: Roster) -> Iterator[Finding]:
     for need in roster.needs:
         for lack in need.missing:
             yield _lack(need.spec.name, lack)
+    yield from _servers(settings)
     for sentence in roster.apart:
         yield Finding(
             Level.BAD,
@@ -188,6 +191,18 @@ def roster_findings(settings: Settings, roster: Roster) -> Iterator[Finding]:
     yield from _turns(roster)
     yield from _kept(settings)
     yield from _alike(settings)
+
+
+def _servers(settings: Settings) -> Iterator[Finding]:
+    for spec in settings.models:
+        if spec.kind != "remote":
+            continue
+        try:
+            reach(spec)
+        except EngineError as error:
+            yield _lack(spec.name, error.cause.removeprefix(f"{spec.name}: "))
+        else:
+            yield Finding(Level.GOOD, spec.name, f"{spec.url} answers")
 
 
 def _lack(name: str, lack: str) -> Finding:

@@ -8,7 +8,16 @@ import os
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    AuthenticationError,
+    OpenAI,
+    OpenAIError,
+    PermissionDeniedError,
+)
 
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
 from serving.spec import ModelSpec
@@ -16,11 +25,39 @@ from serving.text import Trimmer
 from serving.tokens import kind_of
 from serving.watch import Watch
 
-CONNECT_S = 5.0  # seconds to reach a server
+REACH_S = 3.0  # seconds to reach a server
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 MOST_CHARACTERS = 1 << 20  # of a response; more is cut as at the limit of tokens
 STRIKES = 3  # failures to reach a server before it is left alone
 REST_S = 15.0  # seconds that it is left alone
+
+
+def reach(spec: ModelSpec) -> None:
+    """Ask a server once what it serves; blocks for a few seconds at most.
+
+    Raises
+    ------
+    EngineError
+        If nobody answers there, or the key is refused; every other answer will do.
+    """
+    asked = OpenAI(base_url=spec.url, api_key=_key(spec), max_retries=0, timeout=REACH_S)
+    try:
+        with asked:
+            asked.models.list()
+    except (APIConnectionError, AuthenticationError, PermissionDeniedError) as error:
+        _, cause = _read_error(error)
+        raise EngineError(
+            FailureKind.BACKEND,
+            f"{spec.name}: {spec.url} does not serve us: {cause}; start the server, or correct "
+            "url and api_key_env",
+        ) from error
+    except Exception:  # noqa: BLE001 -- the client stumbles over odd answers with errors of any kind
+        return  # it answers, and need not have a list
+
+
+def _key(spec: ModelSpec) -> str:
+    # Local servers ask for none, the client insists.
+    return os.environ.get(spec.api_key_env or "", "") or "none"
 
 
 class RemoteEngine:
@@ -30,10 +67,9 @@ class RemoteEngine:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
-        key = os.environ.get(spec.api_key_env or "", "")
         self._client = AsyncOpenAI(
             base_url=spec.url,
-            api_key=key or "none",  # local servers ask for none, the client insists
+            api_key=_key(spec),
             max_retries=0,
             timeout=DEADLINE_S,
         )

@@ -142,3 +142,10 @@ def test_a_roster_without_room_for_a_prompt_is_told() -> None:
     models = (*SCRIPTED, tiny(context_tokens=96, output_tokens=90))
     finding = about_roster(Settings(models=models))["room"]
     assert (finding.level, "lower output_tokens" in finding.way_out) == (Level.BAD, True)
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
+    far = ModelSpec(name="far", url="http://127.0.0.1:9/v1", remote_name="x")
+    finding = about_roster(Settings(models=(*SCRIPTED, far)))["far"]
+    assert (finding.level, "does not serve us" in finding.found) == (Level.BAD, True)
+    assert finding.way_out == "Start the server, or correct url and api_key_env."

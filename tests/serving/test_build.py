@@ -1,5 +1,6 @@
 """Engines are built by kind, and nothing heavy is imported before."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Literal
 import pytest
 
 from serving.build import Apart, Builder, apart_of
+from serving.engine import EngineError, FailureKind
 from serving.remote import RemoteEngine
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
+from tests.serving.bad_server import DONE, says, serving
 
 LIGHT = """
 import sys
@@ -31,9 +34,20 @@ def test_nothing_heavy_is_imported_before_an_engine_is_built() -> None:
 async def test_each_kind_gets_its_engine() -> None:
     build = Builder()
     assert isinstance(build(ModelSpec(name="m", kind="scripted")), ScriptedEngine)
-    remote = build(ModelSpec(name="m", url="http://127.0.0.1:9/v1", remote_name="x"))
+    async with serving(says(DONE)) as server:
+        spec = ModelSpec(name="m", url=server.url, remote_name="x")
+        remote = await asyncio.to_thread(build, spec)
     assert isinstance(remote, RemoteEngine)
     await remote.close()
+
+
+def test_a_server_that_nobody_reaches_is_told_when_its_model_loads() -> None:
+    spec = ModelSpec(name="m", url="http://127.0.0.1:9/v1", remote_name="x")
+    with pytest.raises(
+        EngineError, match=r"127\.0\.0\.1:9/v1 does not serve us: .*refused"
+    ) as refused:
+        Builder()(spec)
+    assert refused.value.kind is FailureKind.BACKEND  # so it rests for 15 s, then twice as long
 
 
 @pytest.mark.parametrize(
@@ -65,7 +79,9 @@ def test_engines_are_kept_apart_where_there_is_a_card(
 
 async def test_a_model_of_another_server_needs_no_process_of_ours() -> None:
     build = Builder("device")
-    remote = build(ModelSpec(name="m", url="http://127.0.0.1:9/v1", remote_name="x"))
+    async with serving(says(DONE)) as server:
+        spec = ModelSpec(name="m", url=server.url, remote_name="x")
+        remote = await asyncio.to_thread(build, spec)
     assert isinstance(remote, RemoteEngine)
     await remote.close()
     build.close()
