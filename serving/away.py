@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
-from serving.letters import Ask, Close, Fit, Load
+from serving.letters import Ask, Close, Load
 from serving.process import EngineProcess
 from serving.spec import ModelSpec
 from serving.watch import Watch
@@ -46,15 +46,6 @@ class AwayEngine:
         if self._closed:
             return f"{self._name}: the engine is closed"
         return self._process.illness(self._number)
-
-    async def fits(self, prompt: Prompt) -> bool:
-        """Ask the engine; True where it cannot answer, because only trying would tell."""
-        fit = partial(Fit, engine=self._number, prompt=prompt)
-        try:
-            answer = await asyncio.wrap_future(self._process.order(fit))
-        except EngineError:
-            return True
-        return bool(answer)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early ends the stream over there."""

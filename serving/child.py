@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 
 from serving.build import Builder
 from serving.engine import Delta, Engine, EngineError, Failed, FailureKind, Terminal
-from serving.letters import Answer, Ask, Close, Fit, Leave, Load, Logged, News, Order, Piece, Word
+from serving.letters import Answer, Ask, Close, Leave, Load, Logged, News, Order, Piece, Word
 from serving.spec import ModelSpec
 from serving.tokens import poisons
 
@@ -89,12 +89,12 @@ class Child:
             case Ask(number):
                 stream = self._streams[number] = asyncio.create_task(self._stream(order))
                 stream.add_done_callback(partial(self._over, number, self._loop.time()))
-            case Load() | Fit() | Close():
+            case Load() | Close():
                 answer = asyncio.create_task(self._answer(order))
                 self._answers.add(answer)
                 answer.add_done_callback(self._answers.discard)
 
-    async def _answer(self, order: Load | Fit | Close) -> None:
+    async def _answer(self, order: Load | Close) -> None:
         try:
             value: int | bool | Failed = await self._do(order)
         except EngineError as error:
@@ -103,12 +103,10 @@ class Child:
             value = Failed(FailureKind.BACKEND, f"{type(error).__name__}: {error}")
         self._write(Answer(order.number, value))
 
-    async def _do(self, order: Load | Fit | Close) -> int | bool:
+    async def _do(self, order: Load | Close) -> int | bool:
         match order:
             case Load(number, spec):
                 return await self._load(number, spec)
-            case Fit(_, engine, prompt):
-                return await self._engines[engine].fits(prompt)
             case Close(_, engine):
                 await self._engines.pop(engine).close()
                 return True

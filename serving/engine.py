@@ -106,9 +106,6 @@ class Engine(Protocol):
     def health(self) -> str | None:
         """Return None while the engine can serve, else why it cannot."""
 
-    async def fits(self, prompt: Prompt) -> bool:
-        """Tell whether prompt and response have room; True where only trying would tell."""
-
     def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt."""
 

@@ -19,15 +19,6 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """Say whether a prompt has room; answered with yes or no."""
-
-    number: int
-    engine: int
-    prompt: Prompt
-
-
-@dataclass(frozen=True, slots=True)
 class Close:
     """Close an engine; answered with yes once its memory is free."""
 
@@ -51,7 +42,7 @@ class Leave:
     number: int
 
 
-Order = Load | Fit | Close | Ask | Leave
+Order = Load | Close | Ask | Leave
 """What the parent writes; None tells the process to end."""
 
 

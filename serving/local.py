@@ -51,14 +51,6 @@ class LocalEngine:
             return f"{self._spec.name}: the engine is closed"
         return self._weights.supervisor.health()
 
-    async def fits(self, prompt: Prompt) -> bool:
-        """Tell whether prompt and response have room in context and cache."""
-        try:
-            self._encoder.encode(prompt)
-        except EngineError as error:
-            return error.kind is not FailureKind.CONTEXT
-        return True
-
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early frees its place in the batch."""
         watch = Watch(prompt.deadline_s)

@@ -23,7 +23,7 @@ from typing import Final
 
 from serving.engine import EngineError, Failed, FailureKind, Terminal
 from serving.inbox import Inbox
-from serving.letters import Answer, Ask, Close, Fit, Leave, Load, Logged, News, Order, Word
+from serving.letters import Answer, Ask, Close, Leave, Load, Logged, News, Order, Word
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class EngineProcess:
         """Return None while an engine can serve, else why it cannot, without asking it."""
         return self.death or self._ill.get(engine)
 
-    def order(self, make: Callable[[int], Load | Fit | Close]) -> "Future[int]":
+    def order(self, make: Callable[[int], Load | Close]) -> "Future[int]":
         """Write an order; the answer, or an `EngineError`, comes into the future."""
         future: Future[int] = Future()
         with self._lock:

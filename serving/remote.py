@@ -82,11 +82,6 @@ class RemoteEngine:
             return f"{self._spec.name}: not reached {self._strikes} times, rests for {left:.0f} s"
         return None
 
-    async def fits(self, prompt: Prompt) -> bool:
-        """Return True: only the server knows its context."""
-        del prompt
-        return True
-
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early closes the connection."""
         watch = Watch(DEADLINE_S if prompt.deadline_s is None else prompt.deadline_s)

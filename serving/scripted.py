@@ -43,12 +43,6 @@ class ScriptedEngine:
         """Return None until the engine is closed."""
         return f"{self._spec.name}: the engine is closed" if self._closed.is_set() else None
 
-    async def fits(self, prompt: Prompt) -> bool:
-        """Return False when it was told to fail for the context once there is more than a turn."""
-        told = self._spec.behaviour
-        overflows = told.fail_at is not None and told.fail_kind is FailureKind.CONTEXT
-        return not overflows or len(prompt.messages) == 1
-
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt."""
         self.prompts.append(prompt)

@@ -71,9 +71,6 @@ class BadEngine:
     def health(self) -> str | None:
         return self._ill
 
-    async def fits(self, prompt: Prompt) -> bool:
-        return len(prompt.messages) == 1
-
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         way, _, at = prompt.messages[-1].content.partition(" ")
         for place in range(6):

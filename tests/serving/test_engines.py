@@ -20,7 +20,6 @@ from serving.engine import (
     Event,
     Failed,
     FailureKind,
-    Message,
     Prompt,
 )
 from serving.spec import ModelSpec
@@ -125,13 +124,6 @@ async def test_a_response_is_cut_at_the_prompts_limit(build: Builder) -> None:
     assert ending(said) == Done("length", 3, 0.0, 0.0)
 
 
-async def test_whether_a_prompt_fits_is_known_without_trying(build: Builder) -> None:
-    engine = await built(build, scripted(fail_at=0, fail_kind=FailureKind.CONTEXT))
-    turns = tuple(Message("user", "x") for _ in range(2))
-    assert [await engine.fits(prompt) for prompt in (ASK, Prompt(turns))] == [True, False]
-    await engine.close()
-
-
 async def test_many_streams_of_many_engines_run_side_by_side(build: Builder) -> None:
     engines = [await built(build, scripted(chunk_s=0.02)) for _ in range(3)]
     prompts = [replace(ASK, seed=seed) for seed in range(5)]
@@ -222,8 +214,6 @@ async def test_a_real_model_refuses_what_does_not_fit_and_serves_on(
     long = Prompt.of("x" * 300)
     expected = ending(await heard(here, local(checkpoint), long))
     engine = await built(build, local(checkpoint))
-    assert await engine.fits(ASK)
-    assert not await engine.fits(long)
     overlong, short = await asyncio.gather(events(engine, long), events(engine))
     assert ending(overlong) == expected
     assert isinstance(short[-1], Done)

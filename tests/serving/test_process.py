@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from serving.away import AwayEngine
-from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Message, Prompt
+from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Prompt
 from serving.process import EngineProcess
 from serving.spec import ModelSpec
 
@@ -72,11 +72,6 @@ async def test_streams_answers_and_ends(start: Start) -> None:
     said = await events(engine)
     assert (text(said), said[-1]) == ("aaaaaa", Done("stop", 6, 0.2, 0.1))
     assert (engine.footprint, engine.health(), process.death) == (5, None, None)
-    turns = tuple(Message("user", "x") for _ in range(2))
-    assert [await engine.fits(prompt) for prompt in (Prompt.of("x"), Prompt(turns))] == [
-        True,
-        False,
-    ]
     process.end()
     assert not is_there(process.pid)
 
@@ -133,7 +128,6 @@ async def test_a_dead_process_refuses_everything_and_closes_at_once(start: Start
     engine = load(process)
     await events(engine, "kill 0")
     assert failure(await events(engine)).kind is FailureKind.ENGINE_DEAD
-    assert await engine.fits(Prompt.of("x"))
     with pytest.raises(EngineError, match="n: not loaded: the process of cpu was ended") as caught:
         load(process, "n")
     assert caught.value.kind is FailureKind.ENGINE_DEAD
