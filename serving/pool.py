@@ -266,7 +266,9 @@ class Pool:
             return
         if (reason := resident.illness) is not None:
             if not resident.excused:  # loaded again at once it would die again at once
-                self._rests.add(name, EngineError(FailureKind.ENGINE_DEAD, reason))
+                far = self._specs[name].kind == "remote"  # loading it starts nothing afresh there
+                kind = FailureKind.BACKEND if far else FailureKind.ENGINE_DEAD
+                self._rests.add(name, EngineError(kind, reason))
             self._evict(name)
         elif resident.loading.done() and not resident.loaded:
             self._evict(name)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import pytest
 
@@ -10,6 +11,7 @@ from serving.engine import Done, EngineError, FailureKind, Prompt
 from serving.pool import Pool
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
+from tests.serving.virtual_time import virtual_time
 
 
 class Sized(ScriptedEngine):
@@ -43,9 +45,17 @@ class Workshop:
         return self.engines[spec.name]
 
     def pool(
-        self, budget: int, names: str = "abcd", rest_s: float = 15.0, patience_s: float = 5.0
+        self,
+        budget: int,
+        names: str = "abcd",
+        rest_s: float = 15.0,
+        patience_s: float = 5.0,
+        kind: Literal["scripted", "remote"] = "scripted",
     ) -> Pool:
-        specs = [ModelSpec(name=name, kind="scripted", responses=(name,)) for name in names]
+        far: dict[str, Any] = (
+            {"url": "http://127.0.0.1:9/v1", "remote_name": "x"} if kind == "remote" else {}
+        )
+        specs = [ModelSpec(name=name, kind=kind, responses=(name,), **far) for name in names]
         return Pool(
             specs,
             budget,
@@ -254,6 +264,28 @@ async def test_a_sick_engine_is_dropped_and_rests() -> None:
     with pytest.raises(EngineError, match="died twice"):
         await use(pool, "a")
     assert pool.resident() == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [
+        pytest.param("scripted", 1, id="an engine of ours starts afresh"),
+        pytest.param("remote", 15, id="a server stays as it is, whoever asks"),
+    ],
+)
+@virtual_time
+async def test_how_long_an_engine_that_died_rests_hangs_on_who_can_help(
+    kind: Literal["scripted", "remote"], seconds: int
+) -> None:
+    shop = Workshop()
+    pool = shop.pool(1, kind=kind)
+    async with pool.engine("a"):
+        shop.engines["a"].illness = "a: is gone"
+    rested = 0
+    while pool.unavailable():
+        await asyncio.sleep(1)
+        rested += 1
+    assert rested == seconds
 
 
 async def test_an_idle_engine_that_died_is_loaded_again_when_it_is_wanted() -> None:
