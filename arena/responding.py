@@ -13,9 +13,10 @@ from typing import Final, Protocol
 from arena.entering import NewResponse
 from arena.showing import Showing, StoredModel
 from serving.duet import Finished, Pace, Shown, duet
-from serving.engine import Done, Engine, EngineError, Failed, FailureKind, Message, Prompt
+from serving.engine import DEATHS, Done, Engine, EngineError, Failed, Message, Prompt
 from serving.pool import Pool
 from serving.tempo import Tempo
+from serving.watch import Watch
 
 SEED_BITS: Final = 31
 REMEMBERED: Final = 10_000  # sets of models of which it is known whether they fit
@@ -125,19 +126,22 @@ class PoolResponders:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours.
 
         An engine that dies before anything is shown may have been dying already: the turn is made
-        once more, with another one.
+        once more, with another one, in what is left of its deadline. Loading is in no deadline.
         """
         models = sides.a.model, sides.b.model
         shown = False
+        left_s = self._deadline_s
         try:
             for last in (False, True):
                 async with (
                     self._pool.engines(*models) as engines,
-                    aclosing(self._play(sides, engines)) as events,
+                    aclosing(self._play(sides, engines, left_s)) as events,
                 ):
+                    watch = Watch()
                     async for event in events:
                         if not (shown or last) and _died(event):
                             self._pool.excuse(*models)
+                            left_s = max(left_s - watch.seconds, 0.0)
                             break
                         shown = True
                         yield event
@@ -148,17 +152,15 @@ class PoolResponders:
             yield Finished(failed, failed, "", "")
 
     async def _play(
-        self, sides: Sides, engines: tuple[Engine, ...]
+        self, sides: Sides, engines: tuple[Engine, ...], left_s: float
     ) -> AsyncGenerator[Shown | Finished]:
         streams = []
         for side, engine in zip((sides.a, sides.b), engines, strict=True):
             await self._tempo.measure(side.model, engine)
-            prompt = Prompt(side.messages, seed=side.seed, deadline_s=self._deadline_s)
+            prompt = Prompt(side.messages, seed=side.seed, deadline_s=left_s)
             streams.append(engine.stream(prompt))
         pace = self._tempo.pace()
-        async with aclosing(
-            duet(streams[0], streams[1], pace, deadline_s=self._deadline_s)
-        ) as events:
+        async with aclosing(duet(streams[0], streams[1], pace, deadline_s=left_s)) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     self._learn(sides, event)
@@ -181,7 +183,7 @@ class PoolResponders:
 
 def _died(event: Shown | Finished) -> bool:
     ends = (event.a, event.b) if isinstance(event, Finished) else ()
-    return any(isinstance(end, Failed) and end.kind is FailureKind.ENGINE_DEAD for end in ends)
+    return any(isinstance(end, Failed) and end.kind in DEATHS for end in ends)
 
 
 def _side(place: str, model: StoredModel, showing: Showing, random_source: random.Random) -> Side:

@@ -142,14 +142,14 @@ class Turns:
                 cause, blames = _cause(ending.a, ending.b, sides)
                 number = None if blames is None else self._model_ids[blames]
                 # The lines of a crash after the first say where things lie on the disk.
-                line = cause.partition("\n")[0]
+                line = cause.splitlines()[0]
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
                 self._draws.failed(battle_id, blames)
                 log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
 
 
 def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:
-    """Return why a turn failed, for the log, and the model whose engine it was."""
+    """Return why a turn failed, for the log, and the model whose engine it was if one is known."""
     failures = [
         (end, name)
         for end, name in ((a, sides.a.model), (b, sides.b.model))
@@ -162,4 +162,6 @@ def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str |
         return f"{failed.kind}: {failed.cause}", None
     if failed.kind is FailureKind.CONTEXT:
         return TOO_LONG + failed.cause, None
+    if failed.kind is FailureKind.PROCESS_DEAD:
+        return f"{failed.kind}: {failed.cause}", None
     return f"{failed.kind}: {failed.cause}", name

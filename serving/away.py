@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
-from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
+from serving.engine import DEATHS, Delta, EngineError, Event, FailureKind, Prompt
 from serving.letters import Ask, Close, Load
 from serving.process import EngineProcess
 from serving.spec import ModelSpec
@@ -37,7 +37,7 @@ class AwayEngine:
         try:
             self.footprint = process.order(load).result()
         except EngineError as error:
-            if error.kind is FailureKind.ENGINE_DEAD:
+            if error.kind in DEATHS:
                 raise EngineError(error.kind, f"{spec.name}: not loaded: {error}") from error
             raise
 

@@ -7,7 +7,7 @@ Knows no library that runs a model. Every engine, local, remote or scripted, is 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 
 class FailureKind(StrEnum):
@@ -19,8 +19,13 @@ class FailureKind(StrEnum):
     TEMPLATE = "template"
     DEADLINE = "deadline"
     ENGINE_DEAD = "engine_dead"
+    PROCESS_DEAD = "process_dead"
+    """The process of several engines died; none of them is known to be the cause."""
     BACKEND = "backend"
     CANCELLED = "cancelled"
+
+
+DEATHS: Final = frozenset({FailureKind.ENGINE_DEAD, FailureKind.PROCESS_DEAD})
 
 
 class EngineError(Exception):

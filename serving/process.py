@@ -51,6 +51,8 @@ class EngineProcess:
     ----------
     label : str
         What the log calls it.
+    shared : bool
+        Whether it is for several models: then its death is no single one's.
     silence_s, answer_s : float
         How long it may be silent and owe an answer; tests are less patient.
     """
@@ -60,10 +62,12 @@ class EngineProcess:
         label: str,
         *,
         module: str = "serving.child",
+        shared: bool = True,
         silence_s: float = SILENCE_S,
         answer_s: float = ANSWER_S,
     ) -> None:
         self.label = label
+        self._shared = shared
         self._silence_s = silence_s
         self._answer_s = answer_s
         self._lock = threading.Lock()
@@ -109,7 +113,7 @@ class EngineProcess:
         future: Future[int] = Future()
         with self._lock:
             if self._death is not None:
-                future.set_exception(EngineError(FailureKind.ENGINE_DEAD, self._death))
+                future.set_exception(EngineError(self._kind, self._death))
                 return future
             order = make(next(self._numbers))
             self._futures[order.number] = future
@@ -258,10 +262,13 @@ class EngineProcess:
 
     @property
     def _kind(self) -> FailureKind:
-        return FailureKind.CANCELLED if self._ending else FailureKind.ENGINE_DEAD
+        if self._ending:
+            return FailureKind.CANCELLED
+        return FailureKind.PROCESS_DEAD if self._shared else FailureKind.ENGINE_DEAD
 
     def _line(self, verdict: str) -> str:
-        line = f"the process of {self.label} {verdict}"
+        whose = f"all models on {self.label}" if self._shared else self.label
+        line = f"the process of {whose} {verdict}"
         return line if self._reason is None else f"{line}, because {self._reason}"
 
     def _cause(self, status: int) -> str:

@@ -55,8 +55,9 @@ class Processes:
         with self._lock:
             house = self._houses.get(place)
             if house is None or house.process.death is not None:
-                label = spec.name if self._by_model else place
-                house = self._houses[place] = _House(EngineProcess(label, module=self._module))
+                label, shared = (spec.name, False) if self._by_model else (place, True)
+                process = EngineProcess(label, module=self._module, shared=shared)
+                house = self._houses[place] = _House(process)
             house.models += 1
             return house
 

@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from serving.engine import EngineError, FailureKind
+from serving.engine import DEATHS, EngineError
 
 REST_S: Final = 15.0  # seconds before a model that failed for the first time is tried again
 DEATH_S: Final = 1.0  # the same where its engine died: the next one starts afresh
@@ -35,7 +35,7 @@ class Rests:
         now = asyncio.get_running_loop().time()
         last = self._rests.get(name)
         first = self._first_s
-        if error.kind is FailureKind.ENGINE_DEAD:
+        if error.kind in DEATHS:
             first = min(first, DEATH_S)
         length = first
         if last is not None and now - last.since < self._first_s * FORGOTTEN:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -25,13 +26,15 @@ from arena.signing import Signer
 from arena.store import Store
 from arena.views import BattleView, State
 from serving.duet import Pace
-from serving.engine import FailureKind
+from serving.engine import Engine, FailureKind
 from serving.pool import Pool
+from serving.processes import Processes
 from serving.spec import Behaviour, ModelSpec
 from tests.arena.conftest import open_battle
 
 BAT = Question("bat", "biology", {"en": "Is a bat a mammal?", "zh": "蝙蝠是哺乳动物吗？"})
 Make = Callable[..., Awaitable[Battles]]
+Build = Callable[[ModelSpec], Engine]
 
 
 def scripted(name: str, *said: str, **behaviour: Any) -> ModelSpec:  # noqa: ANN401 - pydantic checks
@@ -51,13 +54,15 @@ OAK, PINE = scripted("oak", "It is."), scripted("pine", "It is not.")
 async def make(store: Store) -> AsyncIterator[Make]:
     opened: list[tuple[Battles, Pool]] = []
 
-    async def build(*models: ModelSpec, limits: Limits | None = None) -> Battles:
+    async def new(
+        *models: ModelSpec, limits: Limits | None = None, build: Build | None = None
+    ) -> Battles:
         settings = Settings(
             models=models or (OAK, PINE),
             limits=limits or Limits(),
             pace=PaceSettings(tick_s=0.02, deadline_s=5.0),
         )
-        pool = Pool(settings.models, 10**9)
+        pool = Pool(settings.models, 10**9, build=build)
         names = [model.name for model in settings.models]
         responders = PoolResponders(pool, names, Pace("together", 1000.0, 0.001, 0.0), 5.0)
         battles = Battles(
@@ -72,7 +77,7 @@ async def make(store: Store) -> AsyncIterator[Make]:
         opened.append((battles, pool))
         return battles
 
-    yield build
+    yield new
     for battles, pool in opened:
         await battles.close()
         await pool.close()
@@ -208,6 +213,25 @@ async def test_our_failure_makes_a_battle_void_and_the_next_one_works(
     assert showing is not None
     assert showing.cause.startswith(kind.value)
     assert (await battles.open("ada", "Again?")).state is State.STREAMING
+
+
+async def test_the_death_of_a_process_is_stored_as_one_line_that_blames_no_model(
+    make: Make, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    try:
+        battles = await make(OAK, PINE, build=processes.load)
+        view = await ready(battles, "segfault 0")
+        await battles.close()
+    finally:
+        processes.close()
+    (record,) = (line for line in caplog.messages if line.startswith("battle"))
+    assert "Fatal Python error: Segmentation fault" in record  # the log has more
+    with sqlite3.connect(store.path) as connection:
+        query = "SELECT battle_id, cause, blames FROM ending"
+        (row,) = connection.execute(query).fetchall()
+    died = "process_dead: the process of all models on cpu was ended by SIGSEGV"
+    assert row == (view.battle_id, died, None)
 
 
 @pytest.mark.parametrize("said", ["", "bad bad bad bad bad bad bad"])

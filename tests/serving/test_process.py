@@ -99,8 +99,8 @@ async def test_a_death_ends_every_stream_once_with_its_cause(
     said = await events(engine, f"{way} {step}")
     assert text(said) in ("a" * step, "a" * max(step - 1, 0))  # the last may not have been written
     for end in (failure(said), failure(await innocent)):
-        assert end.kind is FailureKind.ENGINE_DEAD
-        assert end.cause.startswith(f"the process of cpu {verdict}")
+        assert end.kind is FailureKind.PROCESS_DEAD
+        assert end.cause.startswith(f"the process of all models on cpu {verdict}")
     assert verdict in (engine.health() or "")
     assert verdict in (beside.health() or "")
     assert not is_there(process.pid)
@@ -127,10 +127,12 @@ async def test_a_dead_process_refuses_everything_and_closes_at_once(start: Start
     process = start()
     engine = load(process)
     await events(engine, "kill 0")
-    assert failure(await events(engine)).kind is FailureKind.ENGINE_DEAD
-    with pytest.raises(EngineError, match="n: not loaded: the process of cpu was ended") as caught:
+    assert failure(await events(engine)).kind is FailureKind.PROCESS_DEAD
+    with pytest.raises(
+        EngineError, match="n: not loaded: the process of all models on cpu was ended"
+    ) as caught:
         load(process, "n")
-    assert caught.value.kind is FailureKind.ENGINE_DEAD
+    assert caught.value.kind is FailureKind.PROCESS_DEAD
     await asyncio.wait_for(engine.close(), 1)
 
 
@@ -143,19 +145,19 @@ async def test_the_death_of_an_idle_process_is_known_at_once(start: Start) -> No
     assert engine.health() is not None
     assert process.death is not None
     end = failure(await events(engine))
-    assert (end.kind, "\n" in end.cause) == (FailureKind.ENGINE_DEAD, False)
+    assert (end.kind, "\n" in end.cause) == (FailureKind.PROCESS_DEAD, False)
 
 
 async def test_the_first_line_of_a_cause_is_a_whole_sentence(start: Start) -> None:
     first, second, *rest = failure(await events(load(start()), "segfault 0")).cause.split("\n")
-    assert first == "the process of cpu was ended by SIGSEGV"
+    assert first == "the process of all models on cpu was ended by SIGSEGV"
     assert (second, rest != []) == ("It said last:", True)
 
 
 async def test_a_death_while_a_model_loads_refuses_the_model(start: Start) -> None:
     with pytest.raises(EngineError, match=r"m: not loaded: .*SIGSEGV") as caught:
         await asyncio.to_thread(load, start(), "m", "deadly")
-    assert caught.value.kind is FailureKind.ENGINE_DEAD
+    assert caught.value.kind is FailureKind.PROCESS_DEAD
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_as_the_pool_tells_it(start: Start) -> None:
@@ -170,7 +172,7 @@ async def test_a_model_that_cannot_be_loaded_is_told_as_the_pool_tells_it(start:
 async def test_a_process_that_hangs_is_killed(start: Start, way: str) -> None:
     process = start(silence_s=3.0)
     end = failure(await events(load(process), f"{way} 2"))
-    assert end.kind is FailureKind.ENGINE_DEAD
+    assert end.kind is FailureKind.PROCESS_DEAD
     assert "because it gave no sign of life for 3 s" in end.cause
     if way != "stop":  # who is stopped cannot even say where
         assert "bad_child.py" in end.cause

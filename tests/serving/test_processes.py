@@ -69,6 +69,18 @@ async def test_models_on_the_same_weights_share_a_process(by_model: Processes) -
     assert not is_there(pid(two))
 
 
+async def test_a_death_is_that_of_the_model_where_it_had_the_process_to_itself(
+    by_device: Processes, by_model: Processes
+) -> None:
+    shared = await last(by_device.load(model("a")), "kill 1")
+    own = await last(by_model.load(model("a")), "kill 1")
+    assert isinstance(shared, Failed)
+    assert isinstance(own, Failed)
+    assert (shared.kind, own.kind) == (FailureKind.PROCESS_DEAD, FailureKind.ENGINE_DEAD)
+    assert shared.cause.startswith("the process of all models on cpu was ended by SIGKILL")
+    assert own.cause.startswith("the process of a was ended by SIGKILL")
+
+
 async def test_a_dead_process_is_replaced_for_the_next_model(by_device: Processes) -> None:
     dead = by_device.load(model("a"))
     assert isinstance(await last(dead, "kill 1"), Failed)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from serving.engine import EngineError, FailureKind
+from serving.engine import DEATHS, EngineError, FailureKind
 from serving.rests import Rests
 from tests.serving.virtual_time import virtual_time
 
@@ -63,12 +63,13 @@ async def test_a_failure_of_long_ago_is_forgotten() -> None:
     assert await rest_of(rests) == 15
 
 
+@pytest.mark.parametrize("kind", sorted(DEATHS))
 @virtual_time
-async def test_a_dead_engine_is_tried_again_soon_and_then_less_soon() -> None:
+async def test_a_dead_engine_is_tried_again_soon_and_then_less_soon(kind: FailureKind) -> None:
     rests = Rests(15)
     lengths = []
     for _ in range(6):
-        rests.add("a", EngineError(FailureKind.ENGINE_DEAD, "its process was killed"))
+        rests.add("a", EngineError(kind, "its process was killed"))
         lengths.append(await rest_of(rests))
     assert lengths == [1, 2, 4, 8, 16, 32]
 
