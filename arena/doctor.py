@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from arena.errors import ArenaError
-from arena.logquery import log_counts
+from arena.record.logquery import log_counts
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from serving.build import apart_of

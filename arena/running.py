@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.battles import Battles
+from arena.battle.battles import Battles
+from arena.battle.responding import PoolResponders
 from arena.errors import ConfigError
 from arena.pools import pool_of
 from arena.questions import QuestionBank, load_bank
-from arena.responding import PoolResponders
+from arena.record.store import Store
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
-from arena.store import Store
 from serving.duet import Pace
 from serving.pool import Pool
 

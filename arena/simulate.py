@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from arena.battles import Battles
+from arena.battle.battles import Battles
+from arena.battle.responding import PoolResponders
 from arena.questions import Question
-from arena.responding import PoolResponders
+from arena.record.showing import Showing
+from arena.record.store import Store
+from arena.record.tables import RaterKind
 from arena.settings import Limits, PaceSettings, Settings
-from arena.showing import Showing
 from arena.signing import Signer, load_key
-from arena.store import Store
-from arena.tables import RaterKind
 from ratings.elo import expected_score
 from ratings.votes import Outcome
 from serving.duet import Pace

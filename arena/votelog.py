@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from arena.errors import ConfigError
-from arena.sqlite_file import is_sqlite
+from arena.record.sqlite_file import is_sqlite
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from arena.logtail import Cast, Failures, Tail
+    from arena.record.logtail import Cast, Failures, Tail
 
 DATABASE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
 WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlier one back
@@ -90,14 +90,14 @@ def followed(source: str | Path) -> "Tail | Reread":
         If there is no such database.
     """
     if is_database(source) or Path(source).suffix.lower() in DATABASE_ENDINGS:
-        from arena.logtail import Tail  # noqa: PLC0415  # a file needs no SQL
+        from arena.record.logtail import Tail  # noqa: PLC0415  # a file needs no SQL
 
         return Tail(source)
     return Reread(Path(source))
 
 
 class Reread:
-    """The votes of a file, read again whenever it has changed; `arena.logtail.Tail` for files."""
+    """The votes of a file, read again whenever it has changed: the `Tail` of files."""
 
     gone = False  # another file in its place is one that has changed
 
@@ -151,7 +151,7 @@ def is_database(source: str | Path) -> bool:
 
 
 def _from_database(source: str | Path, *, conversations: bool) -> VoteLog:
-    from arena.logquery import log_counts, read_log  # noqa: PLC0415  # a file needs no SQL
+    from arena.record.logquery import log_counts, read_log  # noqa: PLC0415  # a file needs no SQL
 
     votes = read_log(source, conversations=conversations)
     aside = votes.iloc[:0].assign(set_aside="")

@@ -11,9 +11,9 @@ from typing import Final
 
 import arena.running
 from arena.__main__ import main
-from arena.casting import NewVote
-from arena.store import Store
-from arena.tables import EndingKind
+from arena.record.casting import NewVote
+from arena.record.store import Store
+from arena.record.tables import EndingKind
 from ratings.votes import Outcome
 
 LATE_S: Final = 1.0  # how long a vote waits in memory

@@ -27,9 +27,9 @@ import numpy as np
 
 from arena.board import LIVE, Board, Choice, board_of
 from arena.board.live import LiveBoards
-from arena.casting import NewVote
-from arena.entering import NewBattle, NewItem, NewResponse
-from arena.store import Store
+from arena.record.casting import NewVote
+from arena.record.entering import NewBattle, NewItem, NewResponse
+from arena.record.store import Store
 from benchmarks.machine import place
 from benchmarks.ratings import MODELS, simulated
 from benchmarks.report import Report, Row, Value, conclude, parser, progress

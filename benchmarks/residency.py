@@ -18,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from arena.cycles import Pair, pair_of
-from arena.pairing import Pairings
+from arena.pairing.cycles import Pair, pair_of
+from arena.pairing.pairings import Pairings
 from benchmarks.report import Report, Row, conclude, parser
 
 MODELS: Final = tuple(f"model-{number:02}" for number in range(1, 17))

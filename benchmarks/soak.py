@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from arena.battle.views import State
 from arena.questions import Question, load_bank
+from arena.record.tables import RaterKind
 from arena.running import Arena, open_store, put_together, running
 from arena.settings import ArenaSettings, Limits, PaceSettings, PoolSettings, Settings
 from arena.shipped import shipped
-from arena.tables import RaterKind
-from arena.views import State
 from benchmarks.machine import place
 from benchmarks.report import Report, Row, conclude, parser, progress
 from ratings.votes import Outcome

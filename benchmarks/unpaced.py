@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-import arena.responding
+import arena.battle.responding
 from arena.__main__ import main
 from serving.duet import Finished, Pace, Shown
 from serving.engine import Delta, Event, Failed, FailureKind, Terminal
@@ -49,5 +49,5 @@ async def unpaced(
 
 
 if __name__ == "__main__":
-    vars(arena.responding)["duet"] = unpaced
+    vars(arena.battle.responding)["duet"] = unpaced
     main()

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from arena.casting import NewVote
-from arena.entering import NewBattle, NewItem, NewResponse
-from arena.store import Store
+from arena.record.casting import NewVote
+from arena.record.entering import NewBattle, NewItem, NewResponse
+from arena.record.store import Store
 from benchmarks.machine import place
 from benchmarks.report import Report, Row, Value, conclude, parser, progress
 from ratings.votes import Outcome

@@ -21,7 +21,7 @@ from ratings.live import LiveBoard
 from ratings.votes import Outcome
 
 if TYPE_CHECKING:
-    from arena.logtail import Cast
+    from arena.record.logtail import Cast
 
 EVERYTHING = Choice(study=LIVE)
 

@@ -20,7 +20,7 @@ from ratings.votes import Votes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from arena.logtail import Cast, Failures
+    from arena.record.logtail import Cast, Failures
 
 _SHARES: Final = 8  # items are told apart in so many shares, which bounds the memory
 

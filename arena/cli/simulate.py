@@ -58,6 +58,6 @@ def simulate(
 
 
 def _only_simulated(db: Path) -> bool:
-    from arena.logquery import read_log  # noqa: PLC0415 - heavy
+    from arena.record.logquery import read_log  # noqa: PLC0415 - heavy
 
     return bool((read_log(db, in_force=False)["rater_kind"] == "simulated").all())

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from arena.ahead import Key, MadeResponse
 from arena.pools import pool_of
-from arena.store import Store
+from arena.record.ahead import Key, MadeResponse
+from arena.record.store import Store
 from arena.studies.makers import Known, know_makers
 from arena.studies.study_file import Study
 from serving.budget import parts_of

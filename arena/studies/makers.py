@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from arena.ahead import Maker
 from arena.errors import ConfigError
-from arena.store import Store
+from arena.record.ahead import Maker
+from arena.record.store import Store
 from arena.studies.checkpoints import TEMPLATE, checkpoint_hash
 from arena.studies.study_file import Study
 from serving.engine import EngineError

@@ -1,8 +1,8 @@
 """The routes of a battle: open it, follow it, vote, withdraw, skip.
 
 Each answers with JSON, either a battle as its rater may see it or a refusal with its sentence.
-The rules are those of `arena.battles`; nothing is decided here, and no names pass through before
-the vote, because a view has none.
+The rules are those of `arena.battle`; nothing is decided here, and no names pass through before the
+vote, because a view has none.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from arena.views import BattleView, Receipt, Reveal
+from arena.battle.views import BattleView, Receipt, Reveal
 from arena.web.flow import Flow
 from arena.web.raters import Raters
 from arena.web.refusals import answer_to

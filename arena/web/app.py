@@ -1,7 +1,7 @@
 """The web application: FastAPI owns the process, Gradio is mounted in it, a guard stands before.
 
 Everything a person can reach is put together here. How it is served (address, workers, logs) is
-for `arena.cli` to say; what a battle is, for `arena.battles`.
+for `arena.cli` to say; what a battle is, for `arena.battle`.
 """
 
 from collections.abc import Callable, Iterable, Sequence

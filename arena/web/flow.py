@@ -1,4 +1,4 @@
-"""What the pages need of `arena.battles`, as a type: the seam at which a fake may stand in.
+"""What the pages need of `arena.battle.battles`, as a type: the seam at which a fake may stand in.
 
 Every method may raise an `ArenaError`; `arena.web.refusals` says what a rater then reads.
 """
@@ -6,11 +6,11 @@ Every method may raise an `ArenaError`; `arena.web.refusals` says what a rater t
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from arena.views import BattleView, Frame, Receipt
+from arena.battle.views import BattleView, Frame, Receipt
 
 
 class Flow(Protocol):
-    """Open, stream, vote, reveal: see `arena.battles.Battles`."""
+    """Open, stream, vote, reveal: see `arena.battle.battles.Battles`."""
 
     async def open(
         self,

@@ -15,7 +15,7 @@ from typing import Final
 import gradio as gr
 from gradio.utils import MatplotlibBackendMananger
 
-from arena.views import State, Turn
+from arena.battle.views import State, Turn
 from arena.web.flow import Flow
 from arena.web.markdown import END, FORMULAS, safe
 from arena.web.raters import Raters

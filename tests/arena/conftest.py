@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.entering import NewBattle, NewItem, NewResponse
-from arena.store import Store
+from arena.record.entering import NewBattle, NewItem, NewResponse
+from arena.record.store import Store
 
 
 @dataclass

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from arena.casting import NewVote
 from arena.doctor import Finding, Level, _sqlite, examine, roster_findings, roster_of
+from arena.record.casting import NewVote
+from arena.record.store import Store
+from arena.record.tables import FlagKind
 from arena.settings import PoolSettings, Settings
 from arena.shipped import shipped
-from arena.store import Store
-from arena.tables import FlagKind
 from ratings.votes import Outcome
 from serving.spec import ModelSpec
 from tests.arena.conftest import open_battle

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.casting import NewVote
 from arena.formats import EXPORTS, OUTCOMES
-from arena.store import Store
+from arena.record.casting import NewVote
+from arena.record.store import Store
 from arena.votelog import export_votes, load_votes
 from ratings.bradley_terry import bradley_terry
 from ratings.coefficients import credit_of_items, krippendorff_alpha

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.logquery import read_log
 from arena.questions import Question
+from arena.record.logquery import read_log
 from arena.simulate import Rehearsal, draw_outcome, rehearse
 from ratings.elo import expected_score
 from ratings.votes import Outcome

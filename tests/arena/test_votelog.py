@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from arena.casting import NewVote
 from arena.errors import ConfigError, StoreError
 from arena.formats import COLUMNS
-from arena.store import Store
-from arena.tables import FlagKind
+from arena.record.casting import NewVote
+from arena.record.store import Store
+from arena.record.tables import FlagKind
 from arena.votelog import (
     every_vote,
     export_votes,

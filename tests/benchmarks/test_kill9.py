@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from arena.casting import NewVote
-from arena.store import Store
-from arena.tables import EndingKind
+from arena.record.casting import NewVote
+from arena.record.store import Store
+from arena.record.tables import EndingKind
 from benchmarks.early_ack import EarlyStore
 from benchmarks.kill9 import Ledger, Press, Tally, Verdict, faults_of, judge, stored_keys
 from benchmarks.votes import prepare

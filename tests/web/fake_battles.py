@@ -1,4 +1,4 @@
-"""A stand-in for `arena.battles`: the same promises, scripted responses, nothing on a disk.
+"""A stand-in for `arena.battle.battles`: the same promises, scripted responses, nothing on a disk.
 
 What a battle does is said by its prompt (`scripts`), what goes wrong by the public fields.
 """
@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from arena.battle.views import BattleView, Frame, Receipt, Reveal, State, Turn
 from arena.errors import (
     AlreadyVoted,
     BattleNotReady,
@@ -19,7 +20,6 @@ from arena.errors import (
     VoteRefused,
 )
 from arena.signing import Signer
-from arena.views import BattleView, Frame, Receipt, Reveal, State, Turn
 from ratings.votes import Outcome
 
 CANARY_A = "zanzibar-canary-13b"

@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from arena.views import Turn
+from arena.battle.views import Turn
 from arena.web.live import conversation
 from tests.web.conftest import Arena
 from tests.web.fake_battles import CANARY_A, CANARY_B

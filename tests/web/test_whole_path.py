@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from arena.logquery import read_log
+from arena.record.logquery import read_log
 from arena.web.words import say
 from tests.web.conftest import DESKTOP, Visit
 from tests.web.steps import button, prompt_box, response, send, status, until_ready

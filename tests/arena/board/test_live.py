@@ -10,10 +10,10 @@ from pandas.testing import assert_frame_equal
 
 from arena.board import LIVE, Board, Choice, RankBy, board_of
 from arena.board.live import LiveBoards
-from arena.casting import NewVote
-from arena.entering import NewBattle, NewItem, NewResponse
-from arena.store import Store
-from arena.tables import FlagKind, RaterKind
+from arena.record.casting import NewVote
+from arena.record.entering import NewBattle, NewItem, NewResponse
+from arena.record.store import Store
+from arena.record.tables import FlagKind, RaterKind
 from ratings.votes import Outcome
 
 SLOW = ["lower", "upper", "rank_low", "rank_high", "elo_mean", "elo_low", "elo_high"]

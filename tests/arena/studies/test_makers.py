@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.ahead import Maker
+from arena.record.ahead import Maker
 from arena.studies.makers import changes
 from serving.spec import ModelSpec
 

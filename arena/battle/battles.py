@@ -1,0 +1,300 @@
+"""A battle from prompt to reveal: open, stream, vote, reveal.
+
+    open -> STREAMING -> READY -> VOTED -> WITHDRAWN
+                |          |
+                v          +-> STREAMING (a follow-up), SKIPPED
+              VOID, SKIPPED
+
+This is the whole product without a page. Seats are drawn and stored before a model is asked; both
+responses are stored before anyone may vote; names leave this module only after the vote is on the
+disk. How responses are made is known by `turns`, which pair meets by `draws`.
+"""
+
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Final
+
+from arena.battle.admission import Admission, check_key, outcome_of
+from arena.battle.draws import Draws
+from arena.battle.responding import Responders
+from arena.battle.turns import Turns
+from arena.battle.views import BattleView, Frame, Receipt, State, reveal_of, state_of, view_of
+from arena.errors import BattleNotReady, NotAllowed
+from arena.pairing.cycles import Pair, pair_of
+from arena.pairing.pairings import x_sits_at_a
+from arena.questions import Question
+from arena.record.casting import NewVote
+from arena.record.entering import NewBattle, NewItem
+from arena.record.showing import Showing
+from arena.record.store import Store
+from arena.record.tables import EndingKind, RaterKind
+from arena.settings import Settings
+from arena.signing import Signer
+from ratings.votes import Outcome
+from serving.room import room_of
+
+REMEMBERED: Final = 50_000  # raters; the store has the rest
+
+
+class Battles:
+    """The battles of one running server.
+
+    Whatever is asked about a battle is refused as `NotAllowed` where the rater is not its own.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        responders: Responders,
+        settings: Settings,
+        signer: Signer,
+        *,
+        questions: Iterable[Question] = (),
+        rater_kind: RaterKind = RaterKind.HUMAN,
+        random_source: random.Random | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._responders = responders
+        self._settings = settings
+        self._signer = signer
+        self._questions = tuple(questions)
+        self._rater_kind = rater_kind
+        self._random = random_source or secrets.SystemRandom()
+        self._model_ids: dict[str, int] = {}
+        self._question_ids: dict[str, int] = {}
+        self._known_raters: set[str] = set()
+        self._admission = Admission(settings.limits, room_of(settings.models))
+        self._draws = Draws(responders, self._random, clock)
+        self._turns = Turns(
+            store,
+            responders,
+            self._draws,
+            self._random,
+            tick_s=settings.pace.tick_s,
+            clock=clock,
+        )
+
+    async def start(self) -> None:
+        """Enter the roster and the questions, and go on with the plan of pairs."""
+        for spec in self._settings.models:
+            self._model_ids[spec.name] = await self._store.know_model(
+                spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
+            )
+        self._turns.know(self._model_ids)
+        self._question_ids = await self._store.know_questions(self._questions)
+        self._draws.start(self._model_ids, self._store.votes_by_pair(self._rater_kind))
+
+    async def close(self) -> None:
+        """Stop what is streaming; those battles are void."""
+        await self._turns.close()
+        self._responders.expect(())
+
+    async def open(
+        self, rater: str, prompt: str, *, question_id: str | None = None, language: str = "en"
+    ) -> BattleView:
+        """Draw two models and their seats, store them, and start both streams.
+
+        A battle that the rater had open is left: stopped where it streams, skipped where it waits.
+
+        Raises
+        ------
+        PromptRefused
+            If the prompt is empty or too long.
+        TooMany
+            If this rater opened too many battles within a minute.
+        ModelUnavailable
+            If fewer than two models can respond.
+        """
+        prompt = self._admission.prompt(prompt)
+        self._admission.battle(rater, len(self._turns))
+        await self._know(rater)
+        await self._leave_open_battle(rater)
+        item_id, battle_id = secrets.token_hex(16), secrets.token_hex(16)
+        pairing = self._draws.draw(battle_id)
+        item = NewItem(
+            id=item_id,
+            model_x=self._model_ids[pairing.x],
+            model_y=self._model_ids[pairing.y],
+            prompt=prompt,
+            language=language,
+            question_id=self._question_ids.get(question_id or ""),
+        )
+        battle = NewBattle(
+            id=battle_id,
+            item_id=item_id,
+            rater=rater,
+            x_sits_at_a=x_sits_at_a(self._random),
+            reveals=True,
+            display=self._settings.pace.mode,
+            propensity=pairing.propensity,
+            resident=pairing.resident,
+        )
+        with self._turns.starts(battle_id):
+            try:
+                await self._store.open_battle(item, battle)
+            except BaseException:
+                self._draws.give_back(battle_id)
+                raise
+            view = self._start_turn(self._showing(battle_id, rater))
+        self._draws.look_ahead()
+        return view
+
+    async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
+        """Ask both models another prompt before the vote.
+
+        Raises
+        ------
+        PromptRefused
+            If the prompt is empty or too long, or the battle has no room for another turn.
+        BattleNotReady
+            If the battle is not waiting for a vote.
+        """
+        prompt = self._admission.prompt(prompt)
+        with self._turns.starts(battle_id):
+            showing = self._showing(battle_id, rater)
+            if state_of(showing) is not State.READY:
+                raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
+            self._admission.turn(len(showing.turns))
+            x, y = showing.said("x"), showing.said("y")
+            self._admission.conversations([*x, prompt], [*y, prompt])
+            await self._store.add_turn(showing.item_id, len(showing.turns), prompt)
+            return self._start_turn(self._showing(battle_id, rater))
+
+    async def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
+        """Yield the newest turn as it grows; at the end the battle is ready or void."""
+        self._showing(battle_id, rater)
+        turn = self._turns.running(battle_id)
+        if turn is not None:
+            async for frame in turn.frames():
+                yield frame
+
+    async def finished(self, battle_id: str, rater: str) -> None:
+        """Return when the newest turn is complete or lost."""
+        self._showing(battle_id, rater)
+        turn = self._turns.running(battle_id)
+        if turn is not None:
+            await turn.wait()
+
+    async def view(self, battle_id: str, rater: str) -> BattleView:
+        """Return a battle as its rater may see it."""
+        showing = self._showing(battle_id, rater)
+        if state_of(showing) is State.STREAMING and not self._turns.makes(battle_id):
+            # A restart or a fault of ours: nobody makes these responses any more.
+            await self._store.end_battle(battle_id, EndingKind.VOID, "the turn was lost")
+            self._draws.give_back(battle_id)
+            showing = self._showing(battle_id, rater)
+        return self._view(showing)
+
+    async def current(self, rater: str) -> BattleView | None:
+        """Return the battle that a reloaded page goes on with: open, or voted on last."""
+        battle_id = self._store.newest_battle(rater)
+        if battle_id is None:
+            return None
+        view = await self.view(battle_id, rater)
+        return view if view.state in (State.STREAMING, State.READY, State.VOTED) else None
+
+    async def vote(
+        self, token: str, outcome: str, key: str, rater: str, dwell_ms: int | None = None
+    ) -> Receipt:
+        """Take a vote; when this returns, it is on the disk.
+
+        `dwell_ms` is what the page measured; it is stored only where we did not measure ourselves.
+
+        Raises
+        ------
+        NotAllowed
+            If the token was not signed here, or for another rater.
+        VoteRefused
+            If outcome or key is nothing that can be stored.
+        BattleNotReady
+            If the battle is streaming, has another turn since, has ended, or was withdrawn.
+        AlreadyVoted
+            If another outcome is in force and the names were shown.
+        VoteNotSaved
+            If the database failed; the same press may be sent again.
+        """
+        battle_id, signed_for, turns = self._signer.open_token(token)
+        if signed_for != rater:
+            raise NotAllowed(f"The token for battle {battle_id} was signed for another rater.")
+        chosen = outcome_of(outcome)
+        check_key(key)
+        showing = self._showing(battle_id, rater)
+        if len(showing.turns) != turns:
+            raise BattleNotReady(f"Battle {battle_id} has another turn since.")
+        counted = self._draws.waits_for_vote(battle_id)
+        vote = NewVote(key, battle_id, rater, chosen, self._turns.dwell_ms(battle_id, dwell_ms))
+        seq, in_force = await self._store.vote(vote, may_correct=not showing.reveals)
+        self._turns.forget(battle_id)
+        if not showing.voted:
+            self._draws.voted(battle_id, _pair(showing), counted=counted)
+        return self._receipt(battle_id, rater, seq, in_force)
+
+    async def withdraw(self, battle_id: str, rater: str, key: str) -> Receipt:
+        """Take a vote back; that closes the battle.
+
+        Raises
+        ------
+        NotAllowed, VoteRefused, BattleNotReady, VoteNotSaved
+            As for a vote.
+        """
+        check_key(key)
+        showing = self._showing(battle_id, rater)
+        seq = await self._store.withdraw(battle_id, rater, key)
+        if showing.outcome is not None:
+            self._draws.withdrawn(_pair(showing))
+        return self._receipt(battle_id, rater, seq, None)
+
+    async def skip(self, battle_id: str, rater: str, reason: str = "") -> None:
+        """Pass on a battle without a vote.
+
+        Raises
+        ------
+        AlreadyVoted
+            If it has a vote.
+        """
+        self._showing(battle_id, rater)
+        await self._turns.stop(battle_id)
+        await self._store.end_battle(battle_id, EndingKind.SKIPPED, reason)
+        self._draws.give_back(battle_id)
+
+    async def _know(self, rater: str) -> None:
+        if rater not in self._known_raters:
+            await self._store.know_rater(rater, self._rater_kind)
+            if len(self._known_raters) >= REMEMBERED:
+                self._known_raters.clear()  # the store knows them all
+            self._known_raters.add(rater)
+
+    async def _leave_open_battle(self, rater: str) -> None:
+        view = await self.current(rater)
+        if view is not None and view.state is not State.VOTED:
+            await self.skip(view.battle_id, rater, "another battle was opened")
+
+    def _showing(self, battle_id: str, rater: str) -> Showing:
+        showing = self._store.showing(battle_id)
+        if showing is None or showing.rater != rater:
+            raise NotAllowed(f"Battle {battle_id} is not a battle of rater {rater}.")
+        return showing
+
+    def _start_turn(self, showing: Showing) -> BattleView:
+        self._turns.start(showing)
+        return self._view(showing)
+
+    def _view(self, showing: Showing) -> BattleView:
+        turn = self._turns.running(showing.battle_id)
+        return view_of(
+            showing,
+            token=self._signer.vote_token(showing.battle_id, showing.rater, len(showing.turns)),
+            votes_by_rater=self._store.votes_by(showing.rater),
+            frame=None if turn is None else turn.frame,
+        )
+
+    def _receipt(self, battle_id: str, rater: str, seq: int, outcome: Outcome | None) -> Receipt:
+        showing = self._showing(battle_id, rater)
+        return Receipt(seq, outcome, self._store.votes_by(rater), reveal_of(showing))
+
+
+def _pair(showing: Showing) -> Pair:
+    return pair_of(showing.x.name, showing.y.name)

@@ -1,0 +1,108 @@
+"""Which pair each battle gets, and what becomes of it: from the draw to the vote.
+
+A pair counts from the moment it is drawn, so that two raters never get the last one of a cycle
+together. It is given back when its battle is skipped, void, abandoned or withdrawn, and when a
+rater leaves it without a vote for long. After every draw and every turn the models that come next
+are named to whoever loads them, while the rater reads. What is said in a battle is not known here.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from arena.battle.responding import Responders
+from arena.pairing.cycles import Pair, pair_of
+from arena.pairing.pairings import Pairing, Pairings
+
+LEFT_S: Final = 1800.0  # seconds after which a battle without a vote gives its pair back
+FAILURES: Final = 3  # failures in a row after which a model waits for the next cycle
+
+
+class Draws:
+    """The pairs of one server's battles; a battle is known by its id."""
+
+    def __init__(
+        self,
+        responders: Responders,
+        random_source: random.Random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._responders = responders
+        self._random = random_source
+        self._clock = clock
+        self._pairings = Pairings((), {}, responders.fit, random_source)
+        self._open: dict[str, tuple[Pair, float]] = {}  # oldest first
+        self._failures: Counter[str] = Counter()
+
+    def start(self, models: Mapping[str, int], votes: Mapping[tuple[int, int], int]) -> None:
+        """Go on where the votes so far have left the plan; they name models by their numbers."""
+        names = {number: name for name, number in models.items()}
+        counts: Counter[Pair] = Counter()
+        for (x, y), count in votes.items():
+            if x in names and y in names:
+                counts[pair_of(names[x], names[y])] += count
+        self._pairings = Pairings(models, counts, self._responders.fit, self._random)
+
+    def draw(self, battle: str) -> Pairing:
+        """Draw the pair of a new battle.
+
+        Raises
+        ------
+        ModelUnavailable
+            If no two models can respond together.
+        """
+        self._give_up_the_left()
+        available, loaded = self._responders.available(), self._responders.resident()
+        pairing = self._pairings.draw(available, loaded)
+        self._open[battle] = pairing.pair, self._clock()
+        return pairing
+
+    def look_ahead(self) -> None:
+        """Have the models of the next battles loaded where there is room."""
+        available, loaded = self._responders.available(), self._responders.resident()
+        self._responders.expect(self._pairings.look_ahead(available, loaded))
+
+    def responded(self, battle: str) -> None:
+        """Note that both models of a battle have responded."""
+        if battle in self._open:
+            for model in self._open[battle][0]:
+                self._failures.pop(model, None)
+        self.look_ahead()
+
+    def failed(self, battle: str, model: str | None) -> None:
+        """Note that a battle is void, and by which model's engine if by one."""
+        self.give_back(battle)
+        if model is not None:
+            self._failures[model] += 1
+            if self._failures[model] >= FAILURES:
+                del self._failures[model]
+                self._pairings.sit_out(model)
+        self.look_ahead()
+
+    def give_back(self, battle: str) -> None:
+        """Let the pair of a battle come again, unless it was given back or voted on."""
+        pair, _ = self._open.pop(battle, (None, 0.0))
+        if pair is not None:
+            self._pairings.give_back(pair)
+
+    def waits_for_vote(self, battle: str) -> bool:
+        """Tell whether a battle's pair was drawn here and neither voted on nor given back."""
+        return battle in self._open
+
+    def voted(self, battle: str, pair: Pair, *, counted: bool) -> None:
+        """Note the first vote on a battle; `counted` is what `waits_for_vote` said before it."""
+        self._open.pop(battle, None)
+        if not counted:
+            self._pairings.take(pair)
+
+    def withdrawn(self, pair: Pair) -> None:
+        """Note that a vote was taken back."""
+        self._pairings.give_back(pair)
+
+    def _give_up_the_left(self) -> None:
+        now = self._clock()
+        left = [battle for battle, (_, since) in self._open.items() if now - since > LEFT_S]
+        for battle in left:
+            self.give_back(battle)

@@ -1,0 +1,167 @@
+"""The turns that are being made, and what becomes of them: responses on the disk, or an ending.
+
+A turn belongs to the server and not to a page. Its responses, or why there are none, are stored
+before any reader hears of its end. What we fail at makes a battle void; what a model does badly is
+shown and voted on. Who may open, read or vote is decided by `arena.battle.battles`.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from arena.battle.draws import Draws
+from arena.battle.responding import Responders, Sides
+from arena.battle.streaming import Abandoned, Ending, RunningTurn
+from arena.battle.views import TOO_LONG
+from arena.errors import BattleNotReady
+from arena.record.showing import Showing
+from arena.record.store import Store
+from arena.record.tables import EndingKind
+from serving.engine import Done, Failed, FailureKind
+
+REMEMBERED: Final = 50_000  # battles that wait for a vote; the store has the rest
+
+log = logging.getLogger(__name__)
+
+
+class Turns:
+    """The newest turn of each battle, while somebody makes it."""
+
+    def __init__(
+        self,
+        store: Store,
+        responders: Responders,
+        draws: Draws,
+        random_source: random.Random,
+        *,
+        tick_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._responders = responders
+        self._draws = draws
+        self._random = random_source
+        self._tick_s = tick_s
+        self._clock = clock
+        self._model_ids: Mapping[str, int] = {}
+        self._running: dict[str, RunningTurn] = {}
+        self._starting: set[str] = set()
+        self._ready_since: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """Return how many turns are being made."""
+        return len(self._running)
+
+    def know(self, model_ids: Mapping[str, int]) -> None:
+        """Take the numbers by which responses name their models."""
+        self._model_ids = model_ids
+
+    async def close(self) -> None:
+        """Stop what is streaming; those battles are void."""
+        for battle_id, turn in list(self._running.items()):
+            await turn.cancel()
+            await self._store.end_battle(battle_id, EndingKind.VOID, "the server was stopped")
+        self._running.clear()
+
+    @contextmanager
+    def starts(self, battle_id: str) -> Iterator[None]:
+        """Hold a battle between its rows and its streams: nobody takes it for lost meanwhile.
+
+        Raises
+        ------
+        BattleNotReady
+            If it is held already.
+        """
+        if battle_id in self._starting:
+            raise BattleNotReady(f"Battle {battle_id} is taking another prompt.")
+        self._starting.add(battle_id)
+        try:
+            yield
+        finally:
+            self._starting.discard(battle_id)
+
+    def start(self, showing: Showing) -> None:
+        """Have both responses to the newest prompt of a battle made."""
+        battle_id = showing.battle_id
+        self._ready_since.pop(battle_id, None)
+        sides = Sides.of(showing, self._random)
+
+        async def on_end(ending: Ending) -> None:
+            await self._end(showing, sides, ending)
+
+        def on_over(trouble: BaseException | None) -> None:
+            self._running.pop(battle_id, None)
+            if trouble is not None:
+                log.error("battle %s: its turn is lost", battle_id, exc_info=trouble)
+
+        self._running[battle_id] = RunningTurn(
+            self._responders.respond(sides), on_end, on_over, tick_s=self._tick_s
+        )
+
+    def makes(self, battle_id: str) -> bool:
+        """Tell whether somebody makes the responses of a battle."""
+        turn = self._running.get(battle_id)
+        return battle_id in self._starting or (turn is not None and not turn.over)
+
+    def running(self, battle_id: str) -> RunningTurn | None:
+        """Return the turn of a battle, if one is being made."""
+        return self._running.get(battle_id)
+
+    async def stop(self, battle_id: str) -> None:
+        """Make the turn of a battle no further; its rater has left it."""
+        self._ready_since.pop(battle_id, None)
+        if (turn := self._running.pop(battle_id, None)) is not None:
+            await turn.cancel()
+
+    def dwell_ms(self, battle_id: str, told: int | None) -> int | None:
+        """Return for how long a battle has been ready; what the page told where we do not know."""
+        since = self._ready_since.get(battle_id)
+        return told if since is None else round((self._clock() - since) * 1_000)
+
+    def forget(self, battle_id: str) -> None:
+        """Forget since when a battle is ready: it was voted on."""
+        self._ready_since.pop(battle_id, None)
+
+    async def _end(self, showing: Showing, sides: Sides, ending: Ending) -> None:
+        battle_id = showing.battle_id
+        match ending:
+            case Abandoned():
+                await self._store.end_battle(battle_id, EndingKind.ABANDONED, "nobody read it")
+                self._draws.failed(battle_id, None)
+            case _ if isinstance(ending.a, Done) and isinstance(ending.b, Done):
+                responses = sides.stored(ending, self._model_ids)
+                await self._store.save_responses(showing.item_id, len(showing.turns) - 1, responses)
+                if len(self._ready_since) >= REMEMBERED:
+                    self._ready_since.pop(next(iter(self._ready_since)))
+                self._ready_since[battle_id] = self._clock()
+                self._draws.responded(battle_id)
+            case _:
+                cause, blames = _cause(ending.a, ending.b, sides)
+                number = None if blames is None else self._model_ids[blames]
+                # The lines of a crash after the first say where things lie on the disk.
+                line = cause.splitlines()[0]
+                await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
+                self._draws.failed(battle_id, blames)
+                log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
+
+
+def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:
+    """Return why a turn failed, for the log, and the model whose engine it was if one is known."""
+    failures = [
+        (end, name)
+        for end, name in ((a, sides.a.model), (b, sides.b.model))
+        if isinstance(end, Failed) and end.kind is not FailureKind.CANCELLED
+    ]
+    if not failures:
+        return "cancelled", None
+    failed, name = failures[0]
+    if a is b:  # neither engine could be had, so neither is to blame
+        return f"{failed.kind}: {failed.cause}", None
+    if failed.kind is FailureKind.CONTEXT:
+        return TOO_LONG + failed.cause, None
+    if failed.kind is FailureKind.PROCESS_DEAD:
+        return f"{failed.kind}: {failed.cause}", None
+    return f"{failed.kind}: {failed.cause}", name

@@ -1,0 +1,274 @@
+"""Turns the tables into the vote log: the columns that other people's code reads.
+
+The columns are those of the public arena sets and ours after them; `docs/vote-log.md` says what
+each means. This file reads any database file, also one that a server is writing to, and knows
+nothing of other file formats (`arena.formats`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from arena.errors import ConfigError, StoreError
+from arena.formats.columns import COLUMNS
+from arena.record.database import database_path, reading_engine
+
+_VOTES = """
+SELECT vote.seq, vote.battle_id, battle.item_id, COALESCE(study.name, '') AS study,
+       COALESCE(question.name, item.id) AS question_id, question.aspect,
+       CASE battle.x_sits_at_a WHEN 1 THEN x.name ELSE y.name END AS model_a,
+       CASE battle.x_sits_at_a WHEN 1 THEN y.name ELSE x.name END AS model_b,
+       vote.outcome AS winner, vote.rater_id AS judge, rater.kind AS rater_kind,
+       (SELECT count(*) FROM turn WHERE turn.item_id = item.id) AS turn,
+       1 AS anony, item.language, vote.created_at / 1e6 AS tstamp,
+       battle.display, vote.dwell_ms, battle.propensity,
+       CASE battle.x_sits_at_a WHEN 1 THEN x.quantization ELSE y.quantization END
+           AS quantization_a,
+       CASE battle.x_sits_at_a WHEN 1 THEN y.quantization ELSE x.quantization END
+           AS quantization_b,
+       battle.x_sits_at_a,
+       (SELECT group_concat(kind || ': ' || reason, '; ') FROM vote_flag
+        WHERE vote_flag.vote_seq = vote.seq) AS flags,
+       battle.resident
+FROM {votes} AS vote
+JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+JOIN model AS x ON x.id = item.model_x
+JOIN model AS y ON y.id = item.model_y
+JOIN rater ON rater.id = vote.rater_id
+LEFT JOIN question ON question.id = item.question_id
+LEFT JOIN study ON study.id = item.study_id
+{where}
+ORDER BY vote.seq
+"""
+
+_ALL_VOTES: Final = _VOTES.format(votes="vote", where="")
+
+# The newest decision of an admin on a vote, where it leaves the vote out.
+_SET_ASIDE = """
+SELECT vote_seq, reason FROM vote_flag AS flag
+WHERE flag.kind = 'set_aside' AND NOT EXISTS (
+    SELECT 1 FROM vote_flag AS later
+    WHERE later.vote_seq = flag.vote_seq AND later.id > flag.id AND later.kind <> 'note')
+"""
+
+_VOTES_IN_FORCE: Final = _VOTES.format(
+    votes="vote_in_force",
+    where=f"WHERE vote.seq NOT IN (SELECT vote_seq FROM ({_SET_ASIDE}))",  # noqa: S608 - our own text
+)
+
+_TURNS = """
+SELECT turn.item_id, turn.number, turn.prompt, placed.place, response.text,
+       response.finish_reason, response.tokens
+FROM turn
+LEFT JOIN item_response AS placed
+       ON placed.item_id = turn.item_id AND placed.turn = turn.number
+LEFT JOIN response ON response.id = placed.response_id
+ORDER BY turn.item_id, turn.number
+"""
+
+_LAST_RESPONSES = """
+SELECT placed.item_id, placed.place, response.finish_reason, length(response.text)
+FROM item_response AS placed
+JOIN response ON response.id = placed.response_id
+WHERE NOT EXISTS (SELECT 1 FROM item_response AS later
+                  WHERE later.item_id = placed.item_id AND later.turn > placed.turn)
+"""
+
+
+def read_log(
+    place: str | Path, *, conversations: bool = False, in_force: bool = True
+) -> pd.DataFrame:
+    """Return the vote log of a database, one row a vote in the order of the votes.
+
+    With `in_force` only the votes that count: none that was corrected, withdrawn or set aside.
+    Without it every stored row, withdrawals included.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such database.
+    StoreError
+        If it is damaged, or no database of ours.
+    """
+    with _reading(place) as connection:
+        query = _VOTES_IN_FORCE if in_force else _ALL_VOTES
+        frame = pd.read_sql(text(query), connection)
+        frame["anony"] = frame["anony"].astype(bool)
+        frame["flags"] = frame["flags"].fillna("")
+        swapped = ~frame.pop("x_sits_at_a").astype(bool)
+        _add_last_responses(frame, swapped, connection)
+        if conversations:
+            _add_conversations(frame, swapped, connection)
+    kept = [column for column in COLUMNS if column in frame]
+    return frame[kept]
+
+
+def log_counts(place: str | Path, *, study: str | None = None) -> dict[str, Any]:
+    """Return how many votes are stored and counted, why the rest is not, and each model's failures.
+
+    `{"stored", "counted", "set_aside": {reason: n}, "failures": {model: (failed, shown)}}`; with
+    `study` only that study's battles (an empty name: live battles).
+
+    Raises
+    ------
+    ConfigError
+        If there is no such database.
+    StoreError
+        If it is damaged, or no database of ours.
+    """
+    with _reading(place) as connection:
+        only, names = _only(study)
+        stored = connection.execute(text(_STORED.format(only=only)), names).scalar_one()
+        left_out = connection.execute(text(_LEFT_OUT.format(only=only)), names)
+        set_aside = {str(reason): int(votes) for reason, votes in left_out}
+        failures = {
+            model: (failed, shown)
+            for model, failed, shown in connection.execute(text(_FAILURES.format(only=only)), names)
+        }
+    counted = stored - sum(set_aside.values())
+    return {"stored": stored, "counted": counted, "set_aside": set_aside, "failures": failures}
+
+
+# A stored vote is a press of a vote button; the row that withdraws one is not another vote.
+_STORED = """
+SELECT count(*) FROM vote JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+LEFT JOIN study ON study.id = item.study_id
+WHERE vote.outcome <> 'withdrawn' {only}
+"""
+
+_LEFT_OUT = (
+    "WITH aside AS ("
+    + _SET_ASIDE
+    + """)
+SELECT CASE later.outcome WHEN 'withdrawn' THEN 'withdrawn by the rater'
+            ELSE COALESCE(CASE WHEN later.seq IS NOT NULL THEN 'corrected by the rater' END,
+                          'set aside: ' || aside.reason) END AS why, count(*)
+FROM vote JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+LEFT JOIN study ON study.id = item.study_id
+LEFT JOIN vote AS later ON later.supersedes = vote.seq
+LEFT JOIN aside ON aside.vote_seq = vote.seq
+WHERE vote.outcome <> 'withdrawn' AND (later.seq IS NOT NULL OR aside.vote_seq IS NOT NULL) {only}
+GROUP BY why ORDER BY why
+"""
+)
+
+# A model's own failures: nothing said, or cut at the length limit. Ours make a battle void instead.
+_FAILURES = """
+SELECT model.name, sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
+FROM item_response AS placed
+JOIN response ON response.id = placed.response_id
+JOIN model ON model.id = response.model_id
+JOIN item ON item.id = placed.item_id
+LEFT JOIN study ON study.id = item.study_id
+WHERE 1 = 1 {only}
+GROUP BY model.name ORDER BY model.name
+"""
+
+
+@contextmanager
+def _reading(place: str | Path) -> Iterator[Connection]:
+    engine = opened(place)
+    try:
+        with connected(engine, database_path(place)) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def opened(place: str | Path) -> Engine:
+    """Return what connects to a database in order to read it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such database.
+    """
+    path = database_path(place)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a database in it.")
+    if not path.is_file():
+        raise ConfigError(f"There is no database {path}; check the path.")
+    return reading_engine(path)
+
+
+@contextmanager
+def connected(engine: Engine, path: Path) -> Iterator[Connection]:
+    """Connect to an opened database, and say in our words what is wrong with it.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged, or no database of ours.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (DatabaseError, pd.errors.DatabaseError) as error:
+        raise StoreError(_fault(path, error)) from error
+
+
+_NOT_OURS: Final = ("file is not a database", "no such table", "no such column")
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """Return what SQLite says about a file, in our words and without the statement."""
+    cause = error if isinstance(error, DatabaseError) else error.__cause__  # pandas wraps it
+    said = str(getattr(cause, "orig", "unknown"))
+    if any(sign in said for sign in _NOT_OURS):
+        return f"{path} is no Evenhand database ({said}). Restore a backup, or name another file."
+    if isinstance(cause, OperationalError):
+        return f"{path} cannot be read ({said}). Try again, or name another file."
+    return f"{path} is damaged ({said}). Restore a backup."
+
+
+def _only(study: str | None) -> tuple[str, dict[str, str]]:
+    if study is None:
+        return "", {}
+    return "AND COALESCE(study.name, '') = :study", {"study": study}
+
+
+def _add_last_responses(
+    frame: pd.DataFrame, swapped: "pd.Series[bool]", connection: Connection
+) -> None:
+    """Add why each side's last response ended and how many characters it has."""
+    last: dict[tuple[str, str], tuple[str, int]] = {
+        (item, place): (reason, length)
+        for item, place, reason, length in connection.execute(text(_LAST_RESPONSES))
+    }
+    for seat, place, other in (("a", "x", "y"), ("b", "y", "x")):
+        found = [
+            last.get((item, other if turned else place), ("", 0))
+            for item, turned in zip(frame["item_id"], swapped, strict=True)
+        ]
+        frame[f"finish_reason_{seat}"] = pd.Series([reason for reason, _ in found], dtype=str)
+        frame[f"length_{seat}"] = pd.Series([length for _, length in found], dtype="int64")
+
+
+def _add_conversations(
+    frame: pd.DataFrame, swapped: "pd.Series[bool]", connection: Connection
+) -> None:
+    """Add what was said, as the public sets have it: a list of role and content for each side."""
+    talks: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for item, _, prompt, place, response, _, tokens in connection.execute(text(_TURNS)):
+        if place is None:
+            continue
+        talks.setdefault((item, place), []).extend(
+            [
+                {"role": "user", "content": prompt},
+                {"role": "assistant", "content": response, "num_tokens": tokens},
+            ]
+        )
+    for seat, place, other in (("a", "x", "y"), ("b", "y", "x")):
+        found = [
+            talks.get((item, other if turned else place), [])
+            for item, turned in zip(frame["item_id"], swapped, strict=True)
+        ]
+        frame[f"conversation_{seat}"] = pd.Series(found, dtype=object)

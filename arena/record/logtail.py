@@ -1,0 +1,222 @@
+"""Follows the votes of a database: all of them at first, then only the rows that are new.
+
+Rows are only ever added, so whatever came since the last look has higher numbers, and finding it
+costs the same with a thousand votes and with millions. Votes are kept in codes
+(`arena.formats.coded`), so that one that is taken back needs no second reading either. What a board
+makes of them is not known here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from arena.formats.coded import Coding
+from arena.record.database import database_path
+from arena.record.logquery import connected, opened
+
+_AT_ONCE: Final = 50_000  # rows held as they come from the database
+_KINDS: Final = {"seq": "int64", "length_a": "Int64", "length_b": "Int64"}  # all others are names
+
+
+class Cast(NamedTuple):
+    """A row of the table `vote`, with the names that it stands for."""
+
+    seq: int
+    supersedes: int | None
+    study: str | None
+    question_id: str
+    aspect: str | None
+    model_a: str
+    model_b: str
+    winner: str
+    judge: str
+    rater_kind: str
+    item_id: str
+    language: str | None
+    quantization_a: str
+    quantization_b: str
+    length_a: int | None
+    length_b: int | None
+
+
+class Shown(NamedTuple):
+    """What responses were made for, and by which model."""
+
+    study: str | None
+    aspect: str | None
+    language: str | None
+    model: str
+
+
+Failures = Mapping[Shown, tuple[int, int]]  # how many failed, and of how many
+
+
+_NEWEST: Final = text("""
+SELECT (SELECT max(id) FROM vote_flag), (SELECT max(rowid) FROM item_response),
+       (SELECT max(seq) FROM vote)
+""")
+
+_CAST: Final = text("""
+SELECT vote.seq, vote.supersedes, study.name, COALESCE(question.name, item.id),
+       NULLIF(question.aspect, ''),
+       CASE battle.x_sits_at_a WHEN 1 THEN x.name ELSE y.name END,
+       CASE battle.x_sits_at_a WHEN 1 THEN y.name ELSE x.name END,
+       vote.outcome, vote.rater_id, rater.kind, item.id, NULLIF(item.language, ''),
+       CASE battle.x_sits_at_a WHEN 1 THEN x.quantization ELSE y.quantization END,
+       CASE battle.x_sits_at_a WHEN 1 THEN y.quantization ELSE x.quantization END,
+       (SELECT length(response.text) FROM item_response AS placed
+        JOIN response ON response.id = placed.response_id
+        WHERE placed.item_id = item.id
+          AND placed.place = CASE battle.x_sits_at_a WHEN 1 THEN 'x' ELSE 'y' END
+        ORDER BY placed.turn DESC LIMIT 1),
+       (SELECT length(response.text) FROM item_response AS placed
+        JOIN response ON response.id = placed.response_id
+        WHERE placed.item_id = item.id
+          AND placed.place = CASE battle.x_sits_at_a WHEN 1 THEN 'y' ELSE 'x' END
+        ORDER BY placed.turn DESC LIMIT 1)
+FROM vote
+JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+JOIN model AS x ON x.id = item.model_x
+JOIN model AS y ON y.id = item.model_y
+JOIN rater ON rater.id = vote.rater_id
+LEFT JOIN question ON question.id = item.question_id
+LEFT JOIN study ON study.id = item.study_id
+WHERE vote.seq > :seen AND vote.seq <= :newest
+ORDER BY vote.seq
+""")
+
+_FLAGS: Final = text("""
+SELECT vote_seq, CASE kind WHEN 'set_aside' THEN 'set aside: ' || reason END
+FROM vote_flag WHERE id > :seen AND id <= :newest AND kind <> 'note' ORDER BY id
+""")
+
+# A model's own failures: nothing said, or cut at the length limit. Ours make a battle void instead.
+# Rows are never deleted, so their hidden numbers count them.
+_SHOWN: Final = text("""
+SELECT study.name, NULLIF(question.aspect, ''), NULLIF(item.language, ''), model.name,
+       sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
+FROM item_response AS placed
+JOIN response ON response.id = placed.response_id
+JOIN model ON model.id = response.model_id
+JOIN item ON item.id = placed.item_id
+LEFT JOIN question ON question.id = item.question_id
+LEFT JOIN study ON study.id = item.study_id
+WHERE placed.rowid > :seen AND placed.rowid <= :newest
+GROUP BY 1, 2, 3, 4
+""")
+
+
+class Tail:
+    """The votes of a database up to the last look."""
+
+    def __init__(self, place: str | Path) -> None:
+        self.source = str(place)
+        self._path = database_path(place)
+        self._engine = opened(place)
+        self._file = self._path.stat().st_ino
+        self.seen: tuple[int, ...] = (0, 0, 0)  # flags, responses shown, votes
+        self._coding = Coding()
+        self._uncoded: list[Cast] = []
+        self._superseded: dict[int, str] = {}
+        self._set_aside: dict[int, str] = {}
+        self._failures: dict[Shown, tuple[int, int]] = {}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    @property
+    def gone(self) -> bool:
+        """Whether another file stands in its place by now, or none."""
+        try:
+            return self._path.stat().st_ino != self._file
+        except FileNotFoundError:
+            return True
+
+    def look(self) -> list[Cast] | None:
+        """Take in what is new: return the new votes, or None if older ones changed what they are.
+
+        Raises
+        ------
+        StoreError
+            If the database is damaged, or is none of ours.
+        """
+        with connected(self._engine, self._path) as connection:
+            newest = tuple(number or 0 for number in connection.execute(_NEWEST).one())
+            if newest == self.seen:
+                return []
+            flags, shown, votes = (
+                {"seen": seen, "newest": now} for seen, now in zip(self.seen, newest, strict=True)
+            )
+            changed = self._take_flags(connection, flags)
+            self._take_shown(connection, shown)
+            added: list[Cast] = []
+            for part in connection.execute(_CAST, votes).partitions(_AT_ONCE):
+                added = [Cast(*row) for row in part]
+                changed |= self._take_votes(added)
+            changed |= not self.seen[2]
+        self.seen = newest
+        return None if changed else added
+
+    def _take_flags(self, connection: Connection, span: dict[str, int]) -> bool:
+        changed = False
+        for seq, reason in connection.execute(_FLAGS, span):
+            self._set_aside.pop(seq, None)
+            if reason is not None:
+                self._set_aside[seq] = reason
+            changed = True
+        return changed
+
+    def _take_shown(self, connection: Connection, span: dict[str, int]) -> None:
+        for study, aspect, language, model, failed, of in connection.execute(_SHOWN, span):
+            kind = Shown(study, aspect, language, model)
+            before = self._failures.get(kind, (0, 0))
+            self._failures[kind] = (before[0] + failed, before[1] + of)
+
+    def _take_votes(self, added: list[Cast]) -> bool:
+        changed = False
+        for vote in added:
+            if vote.supersedes is not None:
+                withdrawn = vote.winner == "withdrawn"
+                why = "withdrawn by the rater" if withdrawn else "corrected by the rater"
+                self._superseded[vote.supersedes] = why
+                changed = True
+        self._uncoded += [vote for vote in added if vote.winner != "withdrawn"]
+        if len(self._uncoded) >= _AT_ONCE:
+            self._encode()
+        return changed
+
+    def _encode(self) -> None:
+        if self._uncoded:
+            columns = zip(Cast._fields, zip(*self._uncoded, strict=True), strict=True)
+            self._coding.add(
+                pd.DataFrame(
+                    {
+                        name: pd.Series(said, dtype=_KINDS.get(name, object))
+                        for name, said in columns
+                    }
+                )
+            )
+            self._uncoded = []
+
+    @property
+    def failures(self) -> Failures:
+        """How many responses failed, up to the last look."""
+        return dict(self._failures)
+
+    def votes(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the votes in force and those that do not count, with why in `set_aside`."""
+        self._encode()
+        frame = self._coding.frame()
+        why = {**self._set_aside, **self._superseded}
+        if not len(frame) or not why:
+            return frame, frame.iloc[:0]
+        out = np.isin(frame["seq"].to_numpy(), np.fromiter(why, dtype=np.int64))
+        aside = frame[out]
+        reasons: list[Any] = [why[seq] for seq in aside["seq"]]
+        return frame[~out], aside.assign(set_aside=pd.Categorical(reasons))

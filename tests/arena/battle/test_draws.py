@@ -1,0 +1,135 @@
+"""Draws: pairs count while their battles run, come back when these end, and are told ahead."""
+
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection
+from dataclasses import dataclass, field
+
+from arena.battle.draws import FAILURES, LEFT_S, Draws
+from arena.battle.responding import Sides
+from arena.pairing.cycles import Pair
+from serving.duet import Finished, Shown
+
+ROSTER = {"ash": 1, "elm": 2, "oak": 3, "pine": 4}
+
+
+@dataclass
+class Models:
+    """Models that are all there, and remember what was expected of them."""
+
+    loaded: list[str] = field(default_factory=lambda: list(ROSTER))
+    slots: int = 4
+    expected: list[Collection[str]] = field(default_factory=list)
+
+    def available(self) -> list[str]:
+        return list(ROSTER)
+
+    def resident(self) -> list[str]:
+        return self.loaded
+
+    def fit(self, models: Collection[str]) -> bool:
+        return len(models) <= self.slots
+
+    def expect(self, models: Collection[str]) -> None:
+        self.expected.append(models)
+
+    def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
+        raise NotImplementedError
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def started(
+    models: Models | None = None,
+    votes: dict[tuple[int, int], int] | None = None,
+    clock: Clock | None = None,
+) -> Draws:
+    draws = Draws(models or Models(), random.Random(0), clock or Clock())  # noqa: S311 - a fixed draw
+    draws.start(ROSTER, votes or {})
+    return draws
+
+
+def drawn(draws: Draws, battles: range) -> Counter[Pair]:
+    return Counter(draws.draw(f"b{number}").pair for number in battles)
+
+
+def test_battles_at_the_same_time_never_share_the_pairs_of_a_cycle() -> None:
+    assert set(drawn(started(), range(6)).values()) == {1}
+
+
+def test_a_battle_that_ends_without_a_vote_gives_its_pair_back_once() -> None:
+    draws = started()
+    first = draws.draw("first").pair
+    drawn(draws, range(5))
+    draws.give_back("first")
+    draws.give_back("first")
+    assert draws.draw("again").pair == first
+    assert set(drawn(draws, range(10, 16)).values()) == {1}
+
+
+def test_a_voted_pair_does_not_come_back() -> None:
+    draws = started()
+    first = draws.draw("first").pair
+    draws.voted("first", first, counted=draws.waits_for_vote("first"))
+    draws.give_back("first")
+    assert first not in drawn(draws, range(5))
+
+
+def test_a_withdrawn_vote_gives_its_pair_back() -> None:
+    draws = started()
+    first = draws.draw("first").pair
+    draws.voted("first", first, counted=True)
+    draws.withdrawn(first)
+    assert drawn(draws, range(6))[first] == 1
+
+
+def test_a_vote_from_before_a_restart_counts() -> None:
+    draws = started()
+    draws.voted("of before", ("ash", "elm"), counted=draws.waits_for_vote("of before"))
+    assert ("ash", "elm") not in drawn(draws, range(5))
+
+
+def test_the_votes_so_far_are_read_whichever_model_is_x() -> None:
+    draws = started(votes={(1, 2): 1, (4, 3): 1, (9, 1): 5})
+    assert set(drawn(draws, range(4))).isdisjoint({("ash", "elm"), ("oak", "pine")})
+
+
+def test_a_battle_left_for_long_gives_its_pair_back_and_counts_when_voted_on() -> None:
+    clock = Clock()
+    draws = started(clock=clock)
+    left = draws.draw("left").pair
+    clock.now = LEFT_S + 1
+    assert drawn(draws, range(6))[left] == 1
+    draws.voted("left", left, counted=draws.waits_for_vote("left"))
+    assert left not in drawn(draws, range(10, 15))
+
+
+def test_a_model_that_keeps_failing_does_not_hold_up_the_cycle() -> None:
+    draws, votes = started(), 0
+    for number in range(60):
+        battle = f"b{number}"
+        pair = draws.draw(battle).pair
+        if "ash" in pair:
+            draws.failed(battle, "ash")
+        else:
+            draws.voted(battle, pair, counted=True)
+            votes += 1
+    assert votes >= 60 * 3 // (3 + FAILURES)  # its three pairs of six were tried, and left
+
+
+def test_after_each_turn_the_next_set_is_told() -> None:
+    models = Models(slots=3)
+    draws = started(models)
+    draws.draw("first")
+    draws.responded("first")
+    draws.draw("second")
+    draws.failed("second", None)
+    assert [len(expected) for expected in models.expected] == [3, 3]

@@ -1,0 +1,153 @@
+"""Responses of a pool whose engines live in a process that dies."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+import pytest
+
+from arena.battle.responding import PoolResponders, Side, Sides
+from serving.away import AwayEngine
+from serving.duet import Finished, Pace
+from serving.engine import Done, Event, Failed, FailureKind, Message, Prompt
+from serving.pool import Pool
+from serving.processes import Processes
+from serving.scripted import ScriptedEngine
+from serving.spec import ModelSpec
+from tests.serving.virtual_time import virtual_time
+
+NAMES, BESIDE = ("oak", "pine"), ("elm", "fir")
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    """Return a pool whose models share one process, all loaded."""
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    specs = [ModelSpec(name=name, kind="scripted", responses=("x",)) for name in (*NAMES, *BESIDE)]
+    opened = Pool(specs, 20, build=processes.load, measure=lambda spec: {spec.name: 5})
+    await opened.warm([*NAMES, *BESIDE])
+    yield opened
+    await opened.close()
+    processes.close()
+
+
+@pytest.fixture
+async def responders(pool: Pool) -> PoolResponders:
+    made = PoolResponders(pool, [*NAMES, *BESIDE], Pace("together", 1000.0, 0.02, 0.0), 20.0)
+    await made.measure()
+    return made
+
+
+def sides(asked: str, names: tuple[str, str]) -> Sides:
+    a, b = (Side("x", name, (Message("user", asked),), 1) for name in names)
+    return Sides(a, b)
+
+
+async def finished(
+    responders: PoolResponders, asked: str = "well", names: tuple[str, str] = NAMES
+) -> Finished:
+    *_, last = [event async for event in responders.respond(sides(asked, names))]
+    assert isinstance(last, Finished)
+    return last
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for a rest to end."""
+    for _ in range(1_000):
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came true")
+
+
+async def process_of(pool: Pool) -> int:
+    async with pool.engine("oak") as engine:
+        assert isinstance(engine, AwayEngine)
+        return engine._process.pid  # noqa: SLF001 -- who else would know
+
+
+async def test_the_death_of_an_idle_process_costs_no_battle(
+    pool: Pool, responders: PoolResponders
+) -> None:
+    os.kill(await process_of(pool), signal.SIGKILL)
+    ended = await finished(responders)
+    assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+    assert responders.available() == [*NAMES, *BESIDE]
+
+
+async def test_battles_that_a_death_meets_before_their_first_text_go_on(
+    pool: Pool, responders: PoolResponders
+) -> None:
+    """Nobody knows of the death until the streams are open."""
+    pid = await process_of(pool)
+    os.kill(pid, signal.SIGSTOP)
+    battles = [asyncio.create_task(finished(responders)) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    os.kill(pid, signal.SIGKILL)
+    ends = [end for ended in await asyncio.gather(*battles) for end in (ended.a, ended.b)]
+    assert [type(end) for end in ends] == [Done] * 6
+    assert responders.available() == [*NAMES, *BESIDE]
+
+
+async def test_a_prompt_that_kills_is_tried_twice_and_then_counts(
+    responders: PoolResponders,
+) -> None:
+    ended = await asyncio.wait_for(finished(responders, "kill 0"), 30)
+    assert isinstance(ended.a, Failed)
+    assert ended.a.kind is FailureKind.PROCESS_DEAD
+    assert responders.available() == [*BESIDE]
+
+
+async def test_whoever_was_beside_a_prompt_that_kills_serves_again(
+    responders: PoolResponders,
+) -> None:
+    """Twice the process dies under them; one whole response later that is forgotten."""
+    beside = asyncio.create_task(finished(responders, "hang 0", BESIDE))
+    await asyncio.wait_for(finished(responders, "kill 0"), 30)
+    await asyncio.wait_for(beside, 30)
+    for names in (BESIDE, NAMES):
+        await until(lambda: set(names) <= set(responders.available()))  # noqa: B023 -- waited for here
+        ended = await asyncio.wait_for(finished(responders, "well", names), 30)
+        assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+    assert responders.available() == [*NAMES, *BESIDE]
+    assert responders._pool._rests._rests == {}  # noqa: SLF001 -- the next rest is a first one
+
+
+class Dying(ScriptedEngine):
+    """Says nothing, and dies at a second of its life."""
+
+    footprint = 5
+
+    def __init__(self, spec: ModelSpec, dies_s: float) -> None:
+        super().__init__(spec)
+        self._dies_s = dies_s
+        self._dead: str | None = None
+
+    def health(self) -> str | None:
+        return self._dead
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        if not prompt.max_tokens:  # else it is measured
+            await asyncio.sleep(self._dies_s)
+            self._dead = "its process was killed"
+            yield Failed(FailureKind.PROCESS_DEAD, self._dead)
+        yield Done("stop", 0, 0.0, None)
+
+
+@virtual_time
+async def test_a_turn_made_again_gets_what_is_left_of_its_deadline() -> None:
+    specs = [ModelSpec(name=name, kind="scripted") for name in NAMES]
+    lives = iter((15.0, 15.0, 900.0, 900.0))
+    pool = Pool(
+        specs,
+        10,
+        build=lambda spec: Dying(spec, next(lives)),
+        measure=lambda spec: {spec.name: 5},
+    )
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.5, 0.0), 20.0)
+    start = asyncio.get_running_loop().time()
+    ended = await finished(made)
+    assert isinstance(ended.a, Failed)
+    assert ended.a.kind is FailureKind.DEADLINE
+    assert 20.0 <= asyncio.get_running_loop().time() - start <= 21.0

@@ -1,0 +1,89 @@
+"""Cycles: every pair once before any pair twice, whatever is given back, missing or new."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena.pairing.cycles import Cycles, Pair, pair_of
+
+FOUR = ["ash", "elm", "oak", "pine"]
+
+
+def taken(cycles: Cycles, battles: int, models: list[str], seed: int = 0) -> list[Pair]:
+    source = random.Random(seed)  # noqa: S311 - a fixed draw
+    drawn = []
+    for _ in range(battles):
+        pair = source.choice(cycles.open(models))
+        cycles.take(pair)
+        drawn.append(pair)
+    return drawn
+
+
+def test_a_pair_has_no_order() -> None:
+    assert pair_of("oak", "elm") == pair_of("elm", "oak") == ("elm", "oak")
+
+
+@given(models=st.integers(2, 7), battles=st.integers(1, 90), seed=st.integers(0, 99))
+def test_no_pair_is_ever_two_battles_ahead(models: int, battles: int, seed: int) -> None:
+    names = [f"m{number}" for number in range(models)]
+    drawn = taken(Cycles(names), battles, names, seed)
+    counts = [drawn.count((x, y)) for x in names for y in names if x < y]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_a_pair_given_back_comes_again_in_the_same_cycle() -> None:
+    cycles = Cycles(FOUR)
+    first, *_ = taken(cycles, 5, FOUR)
+    cycles.give_back(first)
+    assert set(taken(cycles, 2, FOUR)) >= {first}
+
+
+def test_a_pair_given_back_after_its_cycle_comes_first() -> None:
+    cycles = Cycles(FOUR)
+    *_, last = taken(cycles, 6, FOUR)
+    other = next(pair for pair in cycles.open(FOUR) if pair != last)
+    cycles.take(other)
+    cycles.give_back(last)
+    assert cycles.open(FOUR) == [last]
+
+
+def test_the_counts_of_votes_say_where_a_cycle_stands() -> None:
+    before = Cycles(FOUR)
+    drawn = taken(before, 9, FOUR)
+    after = Cycles(FOUR, {pair: drawn.count(pair) for pair in drawn})
+    assert set(after.open(FOUR)) == set(before.open(FOUR))
+
+
+def test_a_new_model_joins_at_the_next_cycle_and_is_not_made_up_for() -> None:
+    old = ["elm", "oak", "pine", "yew", "fir"]
+    counts = {(x, y): 40 for x in old for y in old if x < y}
+    counts["elm", "oak"] = 39
+    cycles = Cycles([*old, "ash"], counts)
+    assert cycles.open([*old, "ash"]) == [("elm", "oak")]
+    cycles.take(("elm", "oak"))
+    assert len(cycles.open([*old, "ash"])) == 15
+    drawn = taken(cycles, 30, [*old, "ash"])
+    assert {drawn.count(pair) for pair in drawn} == {2}
+
+
+def test_a_model_that_was_away_makes_up_for_one_cycle_at_most() -> None:
+    cycles = Cycles(FOUR)
+    taken(cycles, 12, FOUR[1:])  # four cycles of the other three
+    drawn = taken(cycles, 9, FOUR)
+    assert [drawn.count(("ash", other)) for other in FOUR[1:]] == [2, 2, 2]
+    assert len(set(drawn)) == 6
+
+
+def test_pairs_left_out_wait_for_the_next_cycle() -> None:
+    cycles = Cycles(FOUR)
+    cycles.leave_out(cycles.pairs_with("ash"))
+    assert not any("ash" in pair for pair in taken(cycles, 3, FOUR))
+    assert sum("ash" in pair for pair in taken(cycles, 6, FOUR)) == 3
+
+
+def test_one_model_has_no_pair_and_strangers_are_not_counted() -> None:
+    cycles = Cycles(FOUR)
+    cycles.take(("elm", "gone"))
+    assert cycles.open(["elm", "gone"]) == []
+    assert Cycles([]).open([]) == []

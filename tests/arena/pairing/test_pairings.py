@@ -1,0 +1,111 @@
+"""Pairing: equal chances among what may come, equal counts in the end, every seat a fair coin."""
+
+import random
+from collections import Counter
+from collections.abc import Collection
+
+import pytest
+from scipy.stats import binomtest, chisquare
+
+from arena.errors import ModelUnavailable
+from arena.pairing.cycles import Pair
+from arena.pairing.pairings import Pairings, x_sits_at_a
+
+FOUR = ["ash", "elm", "oak", "pine"]
+
+
+def pairings(
+    models: list[str], slots: int = 99, counts: dict[Pair, int] | None = None, seed: int = 0
+) -> Pairings:
+    def fits(names: Collection[str]) -> bool:
+        return len(names) <= slots
+
+    return Pairings(models, counts or {}, fits, random.Random(seed))  # noqa: S311 - a fixed draw
+
+
+def test_where_all_models_fit_every_pair_is_equally_likely() -> None:
+    drawn = [pairings(FOUR, seed=seed).draw(FOUR, FOUR) for seed in range(3_000)]
+    counts = Counter(pairing.pair for pairing in drawn)
+    assert len(counts) == 6
+    assert chisquare(list(counts.values())).pvalue > 0.001
+    assert {(pairing.propensity, pairing.resident) for pairing in drawn} == {(1 / 6, 2)}
+
+
+def test_the_chance_of_each_draw_is_that_of_the_pairs_still_open() -> None:
+    source = pairings(FOUR)
+    chances = [source.draw(FOUR, FOUR).propensity for _ in range(7)]
+    assert chances == [1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2, 1.0, 1 / 6]
+
+
+def test_where_slots_are_few_each_pair_is_still_as_likely_at_any_place_of_a_cycle() -> None:
+    models = [f"m{number}" for number in range(5)]
+    third: Counter[Pair] = Counter()
+    for seed in range(2_000):
+        source = pairings(models, slots=3, seed=seed)
+        *_, pairing = [source.draw(models, ()) for _ in range(3)]
+        third[pairing.pair] += 1
+    assert len(third) == 10
+    assert chisquare(list(third.values())).pvalue > 0.001
+
+
+def test_a_loaded_pair_comes_before_one_that_is_not() -> None:
+    for seed in range(20):
+        pairing = pairings(FOUR, seed=seed).draw(FOUR, ["ash", "oak"])
+        assert (pairing.pair, pairing.propensity, pairing.resident) == (("ash", "oak"), 1.0, 2)
+
+
+def test_how_many_of_a_pair_are_loaded_is_kept() -> None:
+    assert {pairings(FOUR, seed=s).draw(FOUR, ["ash"]).resident for s in range(20)} == {0, 1}
+
+
+def test_what_is_named_ahead_is_what_the_next_draw_takes() -> None:
+    models = [f"m{number}" for number in range(8)]
+    source = pairings(models, slots=4)
+    for _ in range(60):
+        ahead = source.look_ahead(models, ())
+        assert len(ahead) == 4
+        assert set(source.draw(models, ahead).pair) <= ahead
+
+
+def test_a_restart_goes_on_in_the_same_cycle() -> None:
+    models = [f"m{number}" for number in range(6)]
+    counts: Counter[Pair] = Counter()
+    for _ in range(10):
+        source = pairings(models, slots=3, counts=dict(counts))
+        counts.update(source.draw(models, ()).pair for _ in range(6))
+    assert set(counts.values()) == {4}
+
+
+def test_pairs_that_never_fit_stop_no_other() -> None:
+    def fits(names: Collection[str]) -> bool:
+        return not {"ash", "elm"} <= set(names) and len(names) <= 2
+
+    source = Pairings(FOUR, {}, fits, random.Random(0))  # noqa: S311 - a fixed draw
+    drawn = Counter(source.draw(FOUR, ()).pair for _ in range(20))
+    assert set(drawn.values()) == {4}
+    assert ("ash", "elm") not in drawn
+
+
+def test_where_no_two_fit_that_is_said() -> None:
+    with pytest.raises(ModelUnavailable, match="4 can respond at present, and no two"):
+        pairings(FOUR, slots=1).draw(FOUR, ())
+
+
+@pytest.mark.parametrize("models", [[], ["oak"], ["oak", "oak"]])
+def test_a_battle_needs_two_models(models: list[str]) -> None:
+    with pytest.raises(ModelUnavailable, match="two models"):
+        pairings(FOUR).draw(models, ())
+
+
+def test_a_model_that_sits_out_is_drawn_in_the_next_cycle_again() -> None:
+    source = pairings(FOUR)
+    source.sit_out("ash")
+    drawn = [source.draw(FOUR, FOUR).pair for _ in range(9)]
+    assert ["ash" in pair for pair in drawn] == [False] * 3 + ["ash" in pair for pair in drawn[3:]]
+    assert sum("ash" in pair for pair in drawn) == 3
+
+
+def test_seats_are_a_fair_coin() -> None:
+    source = random.Random(0)  # noqa: S311 - a fixed draw
+    heads = sum(x_sits_at_a(source) for _ in range(10_000))
+    assert binomtest(heads, 10_000).pvalue > 0.001

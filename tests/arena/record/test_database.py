@@ -1,0 +1,151 @@
+"""Opening a database: durable, for one server, and never over something damaged."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from arena.errors import ConfigError, StoreConflict, StoreError
+from arena.record.database import Database, database_path, reading_engine
+from arena.record.store import Store
+from arena.record.tables import metadata
+from arena.votelog import load_votes
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "deep" / "arena.db"
+    Database(made).close()
+    return made
+
+
+def test_writing_is_durable_and_reading_cannot_write(path: Path) -> None:
+    database = Database(path)
+    with database.writing.connect() as connection:
+        pragmas = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")
+        ]
+    with database.reading.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA query_only").scalar() == 1
+    database.close()
+    assert pragmas == ["wal", 2, 1, 1]
+
+
+def test_the_steps_lead_to_the_tables_that_the_code_declares(path: Path) -> None:
+    with reading_engine(path).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"target_metadata": metadata})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_second_server_is_refused_and_told_who_holds_it(path: Path) -> None:
+    first = Database(path)
+    script = (
+        "import sys; from pathlib import Path; from arena.record.database import Database; "
+        "from arena.errors import StoreConflict\n"
+        "try: Database(Path(sys.argv[1]))\n"
+        "except StoreConflict as error: print(error, error.exit_status)"
+    )
+    second = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    first.close()
+    assert "in use by another Evenhand server (process " in second.stdout
+    assert second.stdout.strip().endswith("2")
+    Database(path).close()
+
+
+def test_a_lock_of_a_dead_server_does_not_hold(path: Path) -> None:
+    path.with_name("arena.db.lock").write_text("99999999")
+    Database(path).close()
+
+
+def test_an_emptied_file_is_not_taken_for_a_new_one(path: Path) -> None:
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match="is empty"):
+        Database(path)
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a database, but long enough to be read as one\n" * 40)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="no Evenhand database"):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_page_is_found_at_the_start(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(StoreError, match="damaged"):
+        Database(path)
+
+
+def test_a_database_of_a_newer_evenhand_is_not_opened(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer Evenhand"):
+        Database(path)
+
+
+def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="newer Evenhand") as refusal:
+            Database(path)
+        assert not isinstance(refusal.value, StoreConflict)
+
+
+def look_from_outside(path: Path) -> str:
+    """Read the database in another process, as a researcher does, and go."""
+    script = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1]); "
+        "print(connection.execute('SELECT count(*) FROM rater').fetchone()[0]); connection.close()"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+async def test_a_board_made_by_the_server_lets_go_of_no_lock(tmp_path: Path) -> None:
+    store = Store(tmp_path / "arena.db")
+    await store.know_rater("ada")
+    load_votes(store.path)
+    assert look_from_outside(store.path) == "1"
+    await store.know_rater("eve")
+    assert look_from_outside(store.path) == "2"
+    store.close()
+
+
+async def test_a_deleted_log_stops_the_writing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "arena.db")
+    await store.know_rater("ada")
+    (tmp_path / "arena.db-wal").unlink()
+    with pytest.raises(StoreError, match="deleted or replaced"):
+        await store.know_rater("eve")
+    store.close()
+
+
+def test_a_place_that_cannot_be_written_is_told() -> None:
+    with pytest.raises(StoreError, match="Choose another place with --db"):
+        Database(Path("/proc/arena.db"))
+
+
+def test_places_are_paths_or_sqlite_urls() -> None:
+    assert database_path("sqlite:///votes.db") == Path("votes.db")
+    assert database_path("votes.db") == Path("votes.db")
+    with pytest.raises(ConfigError, match="postgresql"):
+        database_path("postgresql://somewhere/votes")
+
+
+def test_reading_a_missing_database_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="arena demo --db"):
+        reading_engine(tmp_path / "none.db")
