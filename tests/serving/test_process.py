@@ -14,7 +14,7 @@ import pytest
 
 from serving.away import AwayEngine
 from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Prompt
-from serving.process import EngineProcess
+from serving.process import ANSWER_S, SILENCE_S, EngineProcess
 from serving.spec import ModelSpec
 
 Start = Callable[..., EngineProcess]
@@ -25,8 +25,10 @@ def start() -> Iterator[Start]:
     """Return a starter of processes that break; none outlives the test."""
     started: list[EngineProcess] = []
 
-    def one(**limits: float) -> EngineProcess:
-        process = EngineProcess("cpu", module="tests.serving.bad_child", **limits)
+    def one(silence_s: float = SILENCE_S, answer_s: float = ANSWER_S) -> EngineProcess:
+        process = EngineProcess(
+            "cpu", module="tests.serving.bad_child", silence_s=silence_s, answer_s=answer_s
+        )
         started.append(process)
         return process
 
