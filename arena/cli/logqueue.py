@@ -1,7 +1,8 @@
 """The log of a server: written to stderr by a thread of its own, so that nothing waits for it.
 
 A pipe that nobody reads fills up and then blocks whoever writes to it, which must not be the event
-loop. Lines for which there is no room are lost. Knows nothing of who logs what.
+loop. Lines for which there is no room are lost, and counted: when there is room again, the log says
+how many. Knows nothing of who logs what.
 """
 
 import logging
@@ -19,11 +20,33 @@ FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
 
 
 class _Dropping(QueueHandler):
-    """Never waits."""
+    """Never waits; counts what it drops, which the library lets one thread do at a time."""
+
+    lost = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        with suppress(queue.Full):
+        try:
             super().enqueue(record)
+        except queue.Full:
+            self.lost += 1
+
+    def own_up(self) -> None:
+        """Say how many lines are missing at this place of the log, if there is room to say it."""
+        self.acquire()
+        try:
+            if self.lost:
+                self.queue.put_nowait(_loss(self.lost))
+                self.lost = 0
+        except queue.Full:
+            pass  # the next time
+        finally:
+            self.release()
+
+
+def _loss(lost: int) -> logging.LogRecord:
+    lines = "line was" if lost == 1 else "lines were"
+    said = f"{lost} log {lines} lost because nobody read the log"
+    return logging.LogRecord(__name__, logging.WARNING, __file__, 0, said, None, None)
 
 
 class _Stderr(logging.Handler):
@@ -40,9 +63,26 @@ class _Stderr(logging.Handler):
 class _Listener(QueueListener):
     """Ends although nobody reads."""
 
+    def __init__(
+        self,
+        waiting: "queue.Queue[logging.LogRecord]",
+        dropping: _Dropping,
+        writes: logging.Handler,
+    ) -> None:
+        super().__init__(waiting, writes)
+        self._waiting = waiting
+        self._dropping = dropping
+
+    def handle(self, record: logging.LogRecord) -> None:
+        super().handle(record)
+        # Only then: where lines go on being lost, there would be a sentence for each.
+        if self._waiting.qsize() <= KEPT // 2:
+            self._dropping.own_up()
+
     def stop(self) -> None:
         if self._thread is not None:
             with suppress(queue.Full):
+                self._dropping.own_up()
                 self.enqueue_sentinel()
                 self._thread.join(END_S)
             self._thread = None
@@ -54,7 +94,8 @@ def logging_to_stderr(level: int = logging.WARNING) -> Iterator[None]:
     waiting: queue.Queue[logging.LogRecord] = queue.Queue(KEPT)
     stderr = _Stderr()
     stderr.setFormatter(logging.Formatter(FORMAT))
-    listener, handler = _Listener(waiting, stderr), _Dropping(waiting)
+    handler = _Dropping(waiting)
+    listener = _Listener(waiting, handler, stderr)
     listener.start()
     logging.root.addHandler(handler)
     logging.root.setLevel(level)
