@@ -7,17 +7,18 @@
 
 This is the whole product without a page. Seats are drawn and stored before a model is asked; both
 responses are stored before anyone may vote; names leave this module only after the vote is on the
-disk. How responses are made is known by `turns`, which pair meets by `draws`.
+disk. How responses are made is known by `turns`, which pair meets by `draws`, and
+who is in the record by `known`.
 """
 
 import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Final
 
 from arena.battle.admission import Admission, check_key, outcome_of
 from arena.battle.draws import Draws
+from arena.battle.known import Known
 from arena.battle.responding import Responders
 from arena.battle.turns import Turns
 from arena.battle.views import BattleView, Frame, Receipt, State, reveal_of, state_of, view_of
@@ -34,8 +35,6 @@ from arena.settings import Settings
 from arena.signing import Signer
 from ratings.votes import Outcome
 from serving.room import room_of
-
-REMEMBERED: Final = 50_000  # raters; the store has the rest
 
 
 class Battles:
@@ -61,17 +60,15 @@ class Battles:
         self._settings = settings
         self._signer = signer
         self._questions = tuple(questions)
-        self._rater_kind = rater_kind
         self._random = random_source or secrets.SystemRandom()
-        self._model_ids: dict[str, int] = {}
-        self._question_ids: dict[str, int] = {}
-        self._known_raters: set[str] = set()
+        self._known = Known(store, rater_kind)
         self._admission = Admission(settings.limits, room_of(settings.models))
         self._draws = Draws(responders, self._random, clock)
         self._turns = Turns(
             store,
             responders,
             self._draws,
+            self._known,
             self._random,
             tick_s=settings.pace.tick_s,
             clock=clock,
@@ -79,13 +76,8 @@ class Battles:
 
     async def start(self) -> None:
         """Enter the roster and the questions, and go on with the plan of pairs."""
-        for spec in self._settings.models:
-            self._model_ids[spec.name] = await self._store.know_model(
-                spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
-            )
-        self._turns.know(self._model_ids)
-        self._question_ids = await self._store.know_questions(self._questions)
-        self._draws.start(self._model_ids, self._store.votes_by_pair(self._rater_kind))
+        await self._known.enter(self._settings.models, self._questions)
+        self._draws.start(self._known.models, self._known.votes_by_pair())
 
     async def close(self) -> None:
         """Stop what is streaming; those battles are void."""
@@ -110,17 +102,17 @@ class Battles:
         """
         prompt = self._admission.prompt(prompt)
         self._admission.battle(rater, len(self._turns))
-        await self._know(rater)
+        await self._known.meet(rater)
         await self._leave_open_battle(rater)
         item_id, battle_id = secrets.token_hex(16), secrets.token_hex(16)
         pairing = self._draws.draw(battle_id)
         item = NewItem(
             id=item_id,
-            model_x=self._model_ids[pairing.x],
-            model_y=self._model_ids[pairing.y],
+            model_x=self._known.models[pairing.x],
+            model_y=self._known.models[pairing.y],
             prompt=prompt,
             language=language,
-            question_id=self._question_ids.get(question_id or ""),
+            question_id=self._known.question(question_id),
         )
         battle = NewBattle(
             id=battle_id,
@@ -259,13 +251,6 @@ class Battles:
         await self._turns.stop(battle_id)
         await self._store.end_battle(battle_id, EndingKind.SKIPPED, reason)
         self._draws.give_back(battle_id)
-
-    async def _know(self, rater: str) -> None:
-        if rater not in self._known_raters:
-            await self._store.know_rater(rater, self._rater_kind)
-            if len(self._known_raters) >= REMEMBERED:
-                self._known_raters.clear()  # the store knows them all
-            self._known_raters.add(rater)
 
     async def _leave_open_battle(self, rater: str) -> None:
         view = await self.current(rater)

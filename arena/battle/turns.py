@@ -8,11 +8,12 @@ shown and voted on. Who may open, read or vote is decided by `arena.battle.battl
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from arena.battle.draws import Draws
+from arena.battle.known import Known
 from arena.battle.responding import Responders, Sides
 from arena.battle.streaming import Abandoned, Ending, RunningTurn
 from arena.battle.views import TOO_LONG
@@ -35,6 +36,7 @@ class Turns:
         store: Store,
         responders: Responders,
         draws: Draws,
+        known: Known,
         random_source: random.Random,
         *,
         tick_s: float,
@@ -43,10 +45,10 @@ class Turns:
         self._store = store
         self._responders = responders
         self._draws = draws
+        self._known = known
         self._random = random_source
         self._tick_s = tick_s
         self._clock = clock
-        self._model_ids: Mapping[str, int] = {}
         self._running: dict[str, RunningTurn] = {}
         self._starting: set[str] = set()
         self._ready_since: dict[str, float] = {}
@@ -54,10 +56,6 @@ class Turns:
     def __len__(self) -> int:
         """Return how many turns are being made."""
         return len(self._running)
-
-    def know(self, model_ids: Mapping[str, int]) -> None:
-        """Take the numbers by which responses name their models."""
-        self._model_ids = model_ids
 
     async def close(self) -> None:
         """Stop what is streaming; those battles are void."""
@@ -132,7 +130,7 @@ class Turns:
                 await self._store.end_battle(battle_id, EndingKind.ABANDONED, "nobody read it")
                 self._draws.failed(battle_id, None)
             case _ if isinstance(ending.a, Done) and isinstance(ending.b, Done):
-                responses = sides.stored(ending, self._model_ids)
+                responses = sides.stored(ending, self._known.models)
                 await self._store.save_responses(showing.item_id, len(showing.turns) - 1, responses)
                 if len(self._ready_since) >= REMEMBERED:
                     self._ready_since.pop(next(iter(self._ready_since)))
@@ -140,7 +138,7 @@ class Turns:
                 self._draws.responded(battle_id)
             case _:
                 cause, blames = _cause(ending.a, ending.b, sides)
-                number = None if blames is None else self._model_ids[blames]
+                number = None if blames is None else self._known.models[blames]
                 # The lines of a crash after the first say where things lie on the disk.
                 line = cause.splitlines()[0]
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)

@@ -1,0 +1,55 @@
+"""Who is in the record: the models of a roster and the questions of a bank by number, and raters.
+
+Each is entered once for a server, before a battle names it. What becomes of a battle is not known
+here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from arena.questions import Question
+from arena.record.store import Store
+from arena.record.tables import RaterKind
+from serving.spec import ModelSpec
+
+REMEMBERED: Final = 50_000  # raters; the store has the rest
+
+
+class Known:
+    """What one server has entered; its raters are all of one kind."""
+
+    def __init__(self, store: Store, rater_kind: RaterKind = RaterKind.HUMAN) -> None:
+        self._store = store
+        self._rater_kind = rater_kind
+        self._models: dict[str, int] = {}
+        self._questions: dict[str, int] = {}
+        self._raters: set[str] = set()
+
+    @property
+    def models(self) -> Mapping[str, int]:
+        """The number of each model, by name."""
+        return self._models
+
+    async def enter(self, models: Sequence[ModelSpec], questions: Iterable[Question]) -> None:
+        """Enter a roster and a question bank."""
+        for spec in models:
+            self._models[spec.name] = await self._store.know_model(
+                spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
+            )
+        self._questions = await self._store.know_questions(questions)
+
+    def question(self, name: str | None) -> int | None:
+        """Return the number of a question; None where a prompt is none of the bank."""
+        return self._questions.get(name or "")
+
+    async def meet(self, rater: str) -> None:
+        """Enter a rater who is new."""
+        if rater not in self._raters:
+            await self._store.know_rater(rater, self._rater_kind)
+            if len(self._raters) >= REMEMBERED:
+                self._raters.clear()  # the store knows them all
+            self._raters.add(rater)
+
+    def votes_by_pair(self) -> Mapping[tuple[int, int], int]:
+        """Return how many votes of such raters each two models have, by their numbers."""
+        return self._store.votes_by_pair(self._rater_kind)

@@ -1,0 +1,57 @@
+"""Who is in the record: entered once, known by number, and counted by kind."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from arena.battle import known as module
+from arena.battle.known import Known
+from arena.questions import Question
+from arena.record.casting import NewVote
+from arena.record.store import Store
+from arena.record.tables import RaterKind
+from ratings.votes import Outcome
+from serving.spec import ModelSpec
+from tests.arena.conftest import open_battle
+
+BAT = Question("bat", "biology", {"en": "Is a bat a mammal?"})
+OAK, PINE = (ModelSpec(name=name, kind="scripted", responses=("Yes.",)) for name in ("oak", "pine"))
+
+
+async def test_a_restart_finds_the_same_numbers(store: Store) -> None:
+    first, second = Known(store), Known(store)
+    await first.enter([OAK, PINE], [BAT])
+    await second.enter([PINE, OAK], [BAT])
+    assert first.models == second.models
+    assert len(set(first.models.values())) == len(first.models)
+    assert first.question("bat") == second.question("bat")
+    assert first.question("bat") is not None
+
+
+async def test_a_typed_prompt_and_a_question_of_no_bank_have_no_number(store: Store) -> None:
+    known = Known(store)
+    await known.enter([OAK, PINE], [BAT])
+    assert known.question(None) is None
+    assert known.question("of another bank") is None
+
+
+async def test_the_votes_of_another_kind_of_rater_are_not_counted(store: Store) -> None:
+    opened = await open_battle(store)
+    await store.vote(
+        NewVote("key-0001", opened.battle, opened.rater, Outcome.TIE, None), may_correct=False
+    )
+    assert sum(Known(store).votes_by_pair().values()) == 1
+    assert sum(Known(store, RaterKind.SIMULATED).votes_by_pair().values()) == 0
+
+
+async def test_a_rater_is_in_the_record_once_also_when_met_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 1)
+    known = Known(store, RaterKind.SIMULATED)
+    for rater in ("ada", "eve", "ada"):
+        await known.meet(rater)
+    with closing(sqlite3.connect(store.path)) as connection:
+        raters = connection.execute("SELECT id, kind FROM rater ORDER BY id").fetchall()
+    assert raters == [("ada", "simulated"), ("eve", "simulated")]
