@@ -31,8 +31,9 @@ browser: $(STAMP)
 	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	|| $(BIN)/playwright install chromium
 
+# Two at a time, a file whole in one process: its servers and checkpoints are made once.
 test: browser
-	$(RUN) $(BIN)/pytest
+	$(RUN) $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
