@@ -4,15 +4,23 @@ Every mistake is answered with the file, the line, the field and the way out. Pa
 meant from the folder of that file. What the values do is known by those who use them.
 """
 
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationError,
+)
 
 from arena.errors import ConfigError
+from arena.mistakes import line_of, sentences
 from serving.devices import cards, rooms
 from serving.engine import EngineError
 from serving.shelf import default_folder
@@ -21,6 +29,10 @@ from serving.spec import ModelSpec
 GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
 Gibibytes = Annotated[float, Field(gt=0)]
+Memory = Annotated[
+    Annotated[Gibibytes, Tag("number")] | Annotated[dict[str, Gibibytes], Tag("table")],
+    Discriminator(lambda said: "table" if isinstance(said, dict) else "number"),
+]
 
 File = TypeVar("File", bound=BaseModel)
 
@@ -66,7 +78,7 @@ class PaceSettings(Section):
 class PoolSettings(Section):
     """`[pool]`: how much memory the loaded models may take together."""
 
-    memory_gib: Gibibytes | dict[str, Gibibytes] | None = None
+    memory_gib: Memory | None = None
     """For each card (without one, of main memory), or a table by device; unset is what is free on
     each card, and 4 of main memory."""
     cache: Path | None = None
@@ -74,6 +86,13 @@ class PoolSettings(Section):
     processes: Literal["auto", "none", "device", "model"] = "auto"
     """Where engines run: in this process (none), in one for each device or each model; auto is one
     for each device where there is a card."""
+    _place: str = PrivateAttr("[pool] memory_gib")
+
+    def written_in(self, path: Path, written: str) -> Self:
+        """Keep in mind where a file says this, for what is found out only later."""
+        line = line_of(written, ("pool", "memory_gib"))
+        self._place = f"{path}, line {line}, pool.memory_gib"
+        return self
 
     def rooms(self) -> dict[str, int]:
         """Return the bytes for models on each device; asks the cards, where there are any.
@@ -84,9 +103,15 @@ class PoolSettings(Section):
             If a device is named that is not there, or the cards do not answer.
         """
         try:
-            return rooms(self.memory_gib, cards())
+            found = cards()
         except EngineError as error:
-            raise ConfigError(f"[pool]: {error.cause}.") from error
+            raise ConfigError(f"{error.cause}.") from error
+        try:
+            return rooms(self.memory_gib, found)
+        except EngineError as error:
+            raise ConfigError(
+                f"{self._place}: {error.cause}. Name one that is there, or leave memory_gib out."
+            ) from error
 
 
 class Settings(Section):
@@ -110,6 +135,7 @@ def load_settings(path: Path) -> Settings:
     """
     settings, written = read_file(path, Settings)
     check_models(settings.models, path, written)
+    settings.pool.written_in(path, written)
     return _located(settings, path.parent)
 
 
@@ -136,8 +162,7 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, str]:
     try:
         return kind.model_validate(said), written
     except ValidationError as error:
-        mistakes = [_sentence(path, written, mistake) for mistake in error.errors()]
-        raise ConfigError("\n".join(mistakes)) from error
+        raise ConfigError(sentences(path, written, error)) from error
 
 
 def _located(settings: Settings, folder: Path) -> Settings:
@@ -191,36 +216,3 @@ def check_models(models: Sequence[ModelSpec], path: Path, written: str) -> None:
                     f"{path.parent / place}. "
                     "Correct the path, or name a model on the hub as OWNER/NAME."
                 )
-
-
-def _sentence(path: Path, written: str, mistake: Any) -> str:  # noqa: ANN401 - pydantic's own dict
-    place = tuple(mistake["loc"])
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    field = field.removeprefix(".")
-    what = mistake["msg"].removeprefix("Value error, ")
-    way_out = ""
-    if mistake["type"] == "extra_forbidden":
-        what, way_out = "unknown key", " Remove it, or correct its spelling."
-    elif mistake["type"] == "missing":
-        what, way_out = "this key is missing", " Add it."
-    return f"{path}, line {line_of(written, place)}, {field}: {what}.{way_out}".replace("..", ".")
-
-
-def line_of(written: str, place: tuple[str | int, ...]) -> int:
-    """Return the line of a TOML text on which a key stands, or the nearest table above it."""
-    lines = written.splitlines()
-    line, index = 0, 0
-    table = str(place[0]) if place else ""
-    wanted = next((part for part in place if isinstance(part, int)), 0)
-    for number, text in enumerate(lines):
-        if re.match(rf"\s*\[\[?\s*{re.escape(table)}\b", text):
-            if index <= wanted:
-                line = number
-            index += 1
-    keys = [part for part in place[1:] if isinstance(part, str)]
-    for number in range(line, len(lines)):
-        if number > line and re.match(r"\s*\[\[?\s*\w", lines[number]) and not keys[1:]:
-            break
-        if keys and re.match(rf"\s*(\[.*\.)?{re.escape(keys[-1])}\b\]?\s*=?", lines[number]):
-            return number + 1
-    return line + 1

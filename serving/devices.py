@@ -104,7 +104,7 @@ def rooms(
     if strange := [device for device in table if device not in (*known, CPU)]:
         raise EngineError(
             FailureKind.BACKEND,
-            f"memory_gib names {' and '.join(strange)}; "
+            f"there is no {' and no '.join(strange)} here; "
             f"this machine has {' and '.join((*known, CPU))}",
         )
     out = {card.device: _room(card, asked) for card in found}

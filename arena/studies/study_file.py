@@ -11,12 +11,12 @@ from typing import Literal
 from pydantic import Field
 
 from arena.errors import ConfigError
+from arena.mistakes import field_of, line_of
 from arena.questions import LANGUAGES, QuestionBank, load_bank
 from arena.settings import (
     PoolSettings,
     Section,
     check_models,
-    line_of,
     load_settings,
     located,
     read_file,
@@ -74,8 +74,10 @@ def load_study(path: Path) -> Study:
     """
     said, written = read_file(path, _File)
     study = said.study
+    if said.pool is not None:
+        said.pool.written_in(path, written)
     languages = tuple(dict.fromkeys(study.languages))
-    bank = load_bank(path.parent / study.questions, languages=languages)
+    bank = load_bank(_file(path, written, "questions", study.questions), languages=languages)
     models, pool = _roster(said, path, written)
     return Study(
         name=study.name,
@@ -103,5 +105,17 @@ def _roster(said: _File, path: Path, written: str) -> tuple[tuple[ModelSpec, ...
             f"{path}, line {line}, study.roster: the models are described here and in "
             f"{said.study.roster}. Remove this line, or the [[models]] tables."
         )
-    roster = load_settings(path.parent / said.study.roster)
+    roster = load_settings(_file(path, written, "roster", said.study.roster))
     return roster.models, roster.pool
+
+
+def _file(path: Path, written: str, field: str, named: Path) -> Path:
+    """Return the file that a field of a study names, if it is there."""
+    file = path.parent / named
+    if not file.is_file():
+        place = ("study", field)
+        raise ConfigError(
+            f"{path}, line {line_of(written, place)}, {field_of(place)}: there is no file {file}. "
+            f"Correct the path; it is meant from {path.parent}."
+        )
+    return file

@@ -63,7 +63,30 @@ def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
         pytest.param("[limits]", "[pool]\nprocesses = 3\n[limits]", "6, pool.processes: ", id="3"),
         pytest.param("[limits]", "[limitz]", "line 5, limitz: unknown key", id="unknown table"),
         pytest.param("[arena]", "[arena", "not valid TOML: ", id="broken TOML"),
-        pytest.param("= 400", '= "many"', "line 6, limits.prompt_characters", id="wrong type"),
+        pytest.param(
+            "= 400",
+            '= "many"',
+            'line 6, limits.prompt_characters: "many" should be a valid integer. Correct it.',
+            id="wrong type",
+        ),
+        pytest.param(
+            "[limits]",
+            "[pool]\nmemory_gib = 0\n[limits]",
+            "line 6, pool.memory_gib: 0 should be greater than 0. Correct it.",
+            id="no memory",
+        ),
+        pytest.param(
+            "[limits]",
+            '[pool]\nmemory_gib = { cpu = 1, "cuda:0" = 0 }\n[limits]',
+            "line 6, pool.memory_gib.cuda:0: 0 should be greater than 0. Correct it.",
+            id="no memory of a card",
+        ),
+        pytest.param(
+            'responses = ["No."]',
+            'responses = ["No."]\nstop = "x"',
+            'line 17, models[1].stop: "x" should be a list. Write ["x"].',
+            id="no list",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(folder: Path, old: str, new: str, told: str) -> None:
@@ -78,6 +101,14 @@ def test_one_model_is_no_arena(folder: Path) -> None:
     one = GOOD[: GOOD.index('[[models]]\nname = "oak"')]
     with pytest.raises(ConfigError, match="1 models are described, and a battle needs two"):
         load_settings(written(folder, one))
+
+
+def test_a_value_that_cannot_be_is_one_mistake(folder: Path) -> None:
+    path = written(folder, GOOD.replace("[limits]", '[pool]\nmemory_gib = "big"\n[limits]'))
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    said = '"big" should be a valid number. Correct it.'
+    assert str(refusal.value) == f"{path}, line 6, pool.memory_gib: {said}"
 
 
 def test_every_mistake_is_told_at_once(folder: Path) -> None:
@@ -104,10 +135,14 @@ def test_memory_is_one_number_or_a_table_and_unset_it_is_measured(folder: Path) 
     assert load_settings(written(folder, table)).pool.rooms()["cpu"] == 3 * 2**29
 
 
-def test_a_device_that_is_not_there_is_told(folder: Path) -> None:
+def test_a_device_that_is_not_there_is_told_with_its_place(folder: Path) -> None:
     table = GOOD.replace("[limits]", '[pool]\nmemory_gib = { "cuda:99" = 1 }\n\n[limits]')
-    with pytest.raises(ConfigError, match=r"\[pool\]: memory_gib names cuda:99; this machine has"):
-        load_settings(written(folder, table)).pool.rooms()
+    path = written(folder, table)
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path).pool.rooms()
+    told = f"{path}, line 6, pool.memory_gib: there is no cuda:99 here; this machine has"
+    assert str(refusal.value).startswith(told)
+    assert str(refusal.value).endswith("Name one that is there, or leave memory_gib out.")
 
 
 def test_quantized_weights_are_kept_in_one_folder_for_all(

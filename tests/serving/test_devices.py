@@ -74,7 +74,7 @@ def test_a_table_names_devices_and_the_others_are_measured() -> None:
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
-    with pytest.raises(EngineError, match="names cuda:2; this machine has cuda:0 and cuda:1 and"):
+    with pytest.raises(EngineError, match="no cuda:2 here; this machine has cuda:0 and cuda:1 and"):
         rooms({"cuda:2": 10}, TWO)
 
 

@@ -51,7 +51,9 @@ def test_a_pool_of_the_study_comes_before_that_of_the_roster(folder: Folder) -> 
         pytest.param('["en"]', '["fr"]', "line 4, study.languages[0]", id="unknown language"),
         pytest.param("= 5", "= -1", "line 5, study.seed", id="no seed"),
         pytest.param('"pine"', '"oak"', "models[1].name: 'oak' stands twice", id="a name twice"),
-        pytest.param("bank.jsonl", "gone.jsonl", "gone.jsonl: there is no such", id="no bank"),
+        pytest.param(
+            "bank.jsonl", "gone.jsonl", "line 3, study.questions: there is no file ", id="no bank"
+        ),
         pytest.param("seed", 'roster = "x.toml"\nseed', "line 5, study.roster", id="two rosters"),
     ],
 )
@@ -59,6 +61,38 @@ def test_a_mistake_is_told_with_its_place(folder: Folder, old: str, new: str, to
     with pytest.raises(ArenaError) as refusal:
         load_study(folder.change(old, new))
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("questions", STUDY.replace("bank.jsonl", "gone.file")),
+        ("roster", HEAD + 'roster = "gone.file"\n'),
+    ],
+)
+def test_a_file_that_it_names_and_that_is_not_there_is_told(
+    folder: Folder, field: str, text: str
+) -> None:
+    path = folder.write(text)
+    line = 1 + next(n for n, said in enumerate(text.splitlines()) if said.startswith(field))
+    with pytest.raises(ConfigError) as refusal:
+        load_study(path)
+    assert str(refusal.value) == (
+        f"{path}, line {line}, study.{field}: there is no file {folder.path / 'gone.file'}. "
+        f"Correct the path; it is meant from {folder.path}."
+    )
+
+
+def test_a_device_that_is_not_there_is_told_with_the_place_in_the_study(folder: Folder) -> None:
+    path = folder.write(STUDY + '[pool]\nmemory_gib = { "cuda:99" = 1 }\n')
+    line = len(STUDY.splitlines()) + 2
+    with pytest.raises(ConfigError, match=f"{path}, line {line}, pool.memory_gib: there is no"):
+        load_study(path).pool.rooms()
+
+
+def test_quantized_weights_are_kept_where_the_study_says(folder: Folder) -> None:
+    study = load_study(folder.write(STUDY + '[pool]\ncache = "kept"\n'))
+    assert {model.cache for model in study.models} == {str(folder.path / "kept")}
 
 
 def test_one_model_is_no_study(folder: Folder) -> None:
