@@ -5,8 +5,10 @@ and real engines on the processor are loaded and let go as pairing wants it. At 
 memory, battles that did not end, and the votes of every pair are looked at. The embedded models
 make the roster, each in four guises that share no weights; what they say does not matter.
 
-Run it with `python -m benchmarks.soak [--json] [--long]`: 40 battles, or 500. Memory is judged in
-the long form only: it is compared with that at battle 100, when every model has been there.
+Run it with `python -m benchmarks.soak [--json] [--long] [--battles N] [--processes]`: 40 battles,
+or 500, or as many as are asked for; with the engines in the server, or in a process of their own.
+Memory is judged in long forms only: it is compared with that at battle 100, when every model has
+been there.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -94,21 +97,28 @@ def roster() -> tuple[ModelSpec, ...]:
     )
 
 
-def settings_for(models: Sequence[ModelSpec], slots: int, db: Path) -> Settings:
+def settings_for(models: Sequence[ModelSpec], slots: int, db: Path, *, processes: bool) -> Settings:
     """Return the settings of a server with room for the largest models of that number."""
     sizes = sorted(sum(parts_of(spec).values()) for spec in models)
     return Settings(
         arena=ArenaSettings(db=db, questions=shipped("questions/tiny.jsonl")),
         limits=Limits(battles_per_minute=10**6),
         pace=PaceSettings(mode="together", tick_s=0.05, start_s=0.0),
-        pool=PoolSettings(memory_gib=sum(sizes[-slots:]) / 2**30, processes="none"),
+        pool=PoolSettings(
+            memory_gib=sum(sizes[-slots:]) / 2**30, processes="device" if processes else "none"
+        ),
         models=tuple(models),
     )
 
 
 def resident_mib() -> float:
-    """Return the memory of this process that lies in the machine's."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    """Return the memory of this process and its children that lies in the machine's."""
+    pages = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if os.getpid() in (parent, int(process.name)):
+                pages += int((process / "statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -153,11 +163,18 @@ class Rater:
         return State.VOTED
 
 
-async def soak(battles: int, models: Sequence[ModelSpec], slots: int, raters: int) -> "Done":
+async def soak(
+    battles: int,
+    models: Sequence[ModelSpec],
+    slots: int,
+    raters: int,
+    *,
+    processes: bool = False,
+) -> "Done":
     """Cast so many votes, and return what happened."""
     done = Soak()
     with tempfile.TemporaryDirectory(dir=place()) as folder:
-        chosen = settings_for(models, slots, Path(folder) / "soak.db")
+        chosen = settings_for(models, slots, Path(folder) / "soak.db", processes=processes)
         bank = tuple(load_bank(shipped("questions/tiny.jsonl")))
         arena = put_together(chosen, *open_store(chosen))
         serving_log = logging.getLogger("serving")
@@ -205,7 +222,7 @@ def votes_by_pair(arena: Arena) -> Counter[frozenset[int]]:
     return votes
 
 
-def report(done: Done, models: int, slots: int, raters: int) -> Report:
+def report(done: Done, models: int, slots: int, raters: int, *, processes: bool = False) -> Report:
     """Return what was found, with what must not be."""
     happened = done.soak
     base = happened.memory.get(FROM)
@@ -237,22 +254,27 @@ def report(done: Done, models: int, slots: int, raters: int) -> Report:
         f"{happened.loads} loads, {happened.loads / happened.votes:.2f} a vote; the pair farthest "
         f"from the plan is {off:.2f} votes off"
     )
-    settings = {"models": models, "slots": slots, "raters": raters}
+    settings: Row = {"models": models, "slots": slots, "raters": raters, "processes": processes}
     return Report("soak", settings, rows, [said, loads], faults)
 
 
-def measure(*, long: bool) -> Report:
-    """Run the short or the long form."""
+def measure(battles: int, *, processes: bool) -> Report:
+    """Run so many battles."""
     models = roster()
-    done = asyncio.run(soak(LONG if long else SHORT, models, SLOTS, RATERS))
-    return report(done, len(models), SLOTS, RATERS)
+    done = asyncio.run(soak(battles, models, SLOTS, RATERS, processes=processes))
+    return report(done, len(models), SLOTS, RATERS, processes=processes)
 
 
 def main() -> int:
     """Soak and report."""
     options = parser("Hundreds of battles in little room: what grows, what gets stuck.")
+    options.add_argument("--battles", type=int, metavar="N", help="so many battles instead")
+    options.add_argument(
+        "--processes", action="store_true", help="engines in a process of their own"
+    )
     asked = options.parse_args()
-    return conclude(lambda: measure(long=asked.long), as_json=asked.json)
+    battles = asked.battles or (LONG if asked.long else SHORT)
+    return conclude(lambda: measure(battles, processes=asked.processes), as_json=asked.json)
 
 
 if __name__ == "__main__":

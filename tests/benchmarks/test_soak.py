@@ -1,20 +1,35 @@
 """The soak: a few battles of real engines in little room, and what its report must not pass."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
-from benchmarks.soak import Done, Soak, report, roster, soak
+from benchmarks.soak import Done, Soak, report, resident_mib, roster, soak
 
 
 @pytest.mark.slow
-async def test_a_few_battles_end_with_votes_on_the_disk() -> None:
+@pytest.mark.parametrize("processes", [False, True], ids=["in the server", "in a process"])
+async def test_a_few_battles_end_with_votes_on_the_disk(*, processes: bool) -> None:
     models = roster()[:4]  # one checkpoint in four guises
-    done = await soak(9, models, slots=3, raters=2)
+    done = await soak(9, models, slots=3, raters=2, processes=processes)
     assert (done.soak.votes, done.soak.stuck, done.soak.voids) == (9, 0, 0)
     assert done.soak.loads > 0
     assert done.votes.total() == 9
     assert done.off_plan(len(models)) <= 1
+
+
+def test_memory_counts_that_of_the_processes_of_engines() -> None:
+    alone = resident_mib()
+    holds = "import sys; held = b'x' * 100_000_000; print(len(held), flush=True); sys.stdin.read()"
+    with subprocess.Popen(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert resident_mib() - alone > 95  # MiB
+        child.communicate()
 
 
 def finished(memory: dict[int, float], counts: list[int], stuck: int = 0) -> Done:
