@@ -65,7 +65,9 @@ def refusal(request: Request, status: int, key: str) -> JSONResponse:
 def answer_to(request: Request, error: Exception, instead: str | None = None) -> JSONResponse:
     """Turn any exception into a refusal; `instead` replaces a sentence that says less."""
     status, key = cause_of(error)
-    if status >= 500:  # noqa: PLR2004 - the class of answers that are our fault
+    if isinstance(error, ModelUnavailable):  # why each model rests was logged when it failed
+        _log.warning("%s %s refused: %s", request.method, request.url.path, error)
+    elif status >= 500:  # noqa: PLR2004 - the class of answers that are our fault
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         key = instead if instead and key in _NAMELESS else key
     elif isinstance(error, ArenaError):

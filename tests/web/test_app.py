@@ -42,6 +42,22 @@ async def test_a_page_that_fails_says_a_sentence_and_logs_the_cause(
     assert any(CANARY_A in str(record.exc_info) for record in caplog.records)
 
 
+async def test_a_battle_without_two_models_is_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signer = Signer(b"k" * 32)
+    battles = FakeBattles(signer)
+    battles.unavailable = True
+    transport = httpx.ASGITransport(create_app(scripted_settings(), battles, signer))
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        await visitor.get("/")
+        answer = await visitor.post("/api/battles", json={"prompt": "Anyone?"})
+    assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+    (record,) = (line for line in caplog.records if line.name.startswith("arena"))
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert record.getMessage().startswith("POST /api/battles refused: ")
+
+
 async def test_a_page_without_its_store_is_503_and_names_no_file() -> None:
     signer = Signer(b"k" * 32)
     app = create_app(scripted_settings(), FakeBattles(signer), signer, routers=[_failing_router()])
