@@ -2,8 +2,9 @@
 
 Rows are only ever added, so whatever came since the last look has higher numbers, and finding it
 costs the same with a thousand votes and with millions. Votes are kept in codes
-(`arena.formats.coded`), so that one that is taken back needs no second reading either. What a board
-makes of them is not known here.
+(`arena.formats.coded`), so that one that is taken back needs no second reading either. The place up
+to which rows are taken moves with them: a read that fails part way loses none and takes none twice.
+What a board makes of them is not known here.
 """
 
 from collections.abc import Mapping
@@ -120,6 +121,7 @@ class Tail:
         self._engine = opened(place)
         self._file = self._path.stat().st_ino
         self.seen: tuple[int, ...] = (0, 0, 0)  # flags, responses shown, votes
+        self._untold = False  # whether rows were taken by a look that failed
         self._coding = Coding()
         self._uncoded: list[Cast] = []
         self._superseded: dict[int, str] = {}
@@ -148,35 +150,39 @@ class Tail:
         """
         with connected(self._engine, self._path) as connection:
             newest = tuple(number or 0 for number in connection.execute(_NEWEST).one())
-            if newest == self.seen:
+            if newest == self.seen and not self._untold:
                 return []
-            flags, shown, votes = (
-                {"seen": seen, "newest": now} for seen, now in zip(self.seen, newest, strict=True)
-            )
-            changed = self._take_flags(connection, flags)
-            self._take_shown(connection, shown)
+            changed = self._untold or not self.seen[2]
+            self._untold = True  # until all is read: whatever is taken stays taken
+            changed |= self._take_flags(connection, newest[0])
+            self._take_shown(connection, newest[1])
             added: list[Cast] = []
-            for part in connection.execute(_CAST, votes).partitions(_AT_ONCE):
+            span = {"seen": self.seen[2], "newest": newest[2]}
+            for part in connection.execute(_CAST, span).partitions(_AT_ONCE):
+                changed |= bool(added)  # only the last part is returned
                 added = [Cast(*row) for row in part]
                 changed |= self._take_votes(added)
-            changed |= not self.seen[2]
-        self.seen = newest
+        self.seen, self._untold = newest, False
         return None if changed else added
 
-    def _take_flags(self, connection: Connection, span: dict[str, int]) -> bool:
-        changed = False
-        for seq, reason in connection.execute(_FLAGS, span):
+    def _take_flags(self, connection: Connection, newest: int) -> bool:
+        seen, shown, votes = self.seen
+        flags = connection.execute(_FLAGS, {"seen": seen, "newest": newest}).all()
+        for seq, reason in flags:
             self._set_aside.pop(seq, None)
             if reason is not None:
                 self._set_aside[seq] = reason
-            changed = True
-        return changed
+        self.seen = newest, shown, votes
+        return bool(flags)
 
-    def _take_shown(self, connection: Connection, span: dict[str, int]) -> None:
-        for study, aspect, language, model, failed, of in connection.execute(_SHOWN, span):
+    def _take_shown(self, connection: Connection, newest: int) -> None:
+        flags, seen, votes = self.seen
+        rows = connection.execute(_SHOWN, {"seen": seen, "newest": newest}).all()
+        for study, aspect, language, model, failed, of in rows:
             kind = Shown(study, aspect, language, model)
             before = self._failures.get(kind, (0, 0))
             self._failures[kind] = (before[0] + failed, before[1] + of)
+        self.seen = flags, newest, votes
 
     def _take_votes(self, added: list[Cast]) -> bool:
         changed = False
@@ -187,6 +193,7 @@ class Tail:
                 self._superseded[vote.supersedes] = why
                 changed = True
         self._uncoded += [vote for vote in added if vote.winner != "withdrawn"]
+        self.seen = *self.seen[:2], added[-1].seq
         if len(self._uncoded) >= _AT_ONCE:
             self._encode()
         return changed
