@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from arena.studies.generating import Failure, Tally
+    from arena.studies.answering import Failure, Tally
     from arena.studies.study_file import Study
 
 NAMED: Final = 5  # questions that are named where many failed for one cause
@@ -71,7 +71,7 @@ def _report(described: "Study", tallies: "Sequence[Tally]", db: Path) -> bool:
             typer.echo(said, err=True)
     typer.echo(
         f"{failures:,} of {wanted:,} responses of study {described.name!r} are missing. "
-        "Run the same command again to make these alone.",
+        "Mend the causes above where you can, and run the same command again; it makes these.",
         err=True,
     )
     return True

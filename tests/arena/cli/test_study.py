@@ -161,7 +161,7 @@ def test_what_failed_is_listed_with_its_cause_and_ends_with_1(survey: Path) -> N
     assert done.returncode == 1
     assert "oak: 30 failed, q" in done.stderr
     assert "and 25 more: nan: oak: told to fail at chunk 1" in done.stderr
-    assert "30 of 60 responses of study 'survey' are missing. Run the same" in done.stderr
+    assert "30 of 60 responses of study 'survey' are missing. Mend the" in done.stderr
     assert "pine  30 of 30 responses, 30 made now in" in done.stdout
 
 

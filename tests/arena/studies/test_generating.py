@@ -1,20 +1,19 @@
 """Responses made ahead: each once, the missing ones alone, and a failing model stops no other."""
 
 import sqlite3
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from arena.errors import ConfigError
-from arena.studies.generating import MOST_AT_ONCE, Tally, generate_into, respond, seed_of, widened
+from arena.studies.answering import Tally
+from arena.studies.generating import MOST_AT_ONCE, generate_into, seed_of, widened
 from arena.studies.study_file import load_study
 from serving.budget import parts_of
-from serving.engine import Delta, Done, Event, Failed, FailureKind, Prompt
-from serving.scripted import ScriptedEngine
+from serving.loading import Loaded, load
 from serving.spec import ModelSpec
-from tests.arena.studies.conftest import Folder
+from tests.arena.studies.conftest import STUDY, Folder
 
 TINY = Path(__file__).parents[3] / "data" / "models" / "cedar-1m"
 FAILING = 'kind = "scripted"\nbehaviour = { fail_at = 0, fail_kind = "nan" }\nresponses = ["No.'
@@ -169,31 +168,35 @@ def test_a_batch_is_as_large_as_the_budget_allows() -> None:
     sizes = {
         size: sum(parts_of(spec.model_copy(update={"batch": size})).values()) for size in (1, 20)
     }
-    assert widened(spec, 100, sizes[20]).batch == 20
-    assert widened(spec, 100, sizes[20] - 1).batch == 19
-    assert widened(spec, 7, sizes[20]).batch == 7
-    assert widened(spec, 100, sizes[1] - 1).batch == 1
-    assert widened(spec, 10**6, 10**12).batch == MOST_AT_ONCE
+    assert widened([spec], 100, sizes[20])[0].batch == 20
+    assert widened([spec], 100, sizes[20] - 1)[0].batch == 19
+    assert widened([spec], 7, sizes[20])[0].batch == 7
+    assert widened([spec], 100, sizes[1] - 1)[0].batch == 1
+    assert widened([spec], 10**6, 10**12)[0].batch == MOST_AT_ONCE
 
 
 def test_a_model_that_runs_elsewhere_keeps_its_batch() -> None:
     spec = ModelSpec(name="far", url="http://127.0.0.1:1/v1", remote_name="m", batch=3)
-    assert widened(spec, 100, 10**12).batch == 3
+    assert widened([spec], 100, 10**12)[0].batch == 3
 
 
-async def test_a_whole_response_is_all_its_pieces() -> None:
-    engine = ScriptedEngine.saying("It is as it is.", chunk_characters=3)
-    text, end = await respond(engine, Prompt.of("Is it?"))
-    assert (text, isinstance(end, Done)) == ("It is as it is.", True)
+async def test_models_on_the_same_weights_load_them_once(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = '[[models]]\nname = "{}"\ncheckpoint = "{}"\ndevice = "cpu"\noutput_tokens = 4\n'
+    oak, elm, pine = (
+        model.format(name, TINY.with_name(f"{checkpoint}-1m"))
+        for name, checkpoint in (("oak", "cedar"), ("elm", "pebble"), ("pine", "cedar"))
+    )
+    head = STUDY[: STUDY.index("[[models]]")]
+    folder.write(head + oak + elm + pine + "sampling = { temperature = 0.1 }\n")
+    loaded: list[str] = []
 
+    def counted(spec: ModelSpec, *, cpu_threads: int) -> Loaded:
+        loaded.append(Path(spec.checkpoint or "").name)
+        return load(spec, cpu_threads=cpu_threads)
 
-async def test_a_stream_without_an_end_is_a_failure() -> None:
-    class Silent(ScriptedEngine):
-        async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
-            del prompt
-            yield Delta("It")
-
-    text, end = await respond(Silent(ModelSpec(name="s", kind="scripted")), Prompt.of("Is it?"))
-    assert text == ""
-    assert isinstance(end, Failed)
-    assert end.kind is FailureKind.BACKEND
+    monkeypatch.setattr("serving.weights.load", counted)
+    tallies = await run(folder)
+    assert [(tally.model, tally.made) for tally in tallies] == [("oak", 3), ("elm", 3), ("pine", 3)]
+    assert loaded == ["cedar-1m", "pebble-1m"]

@@ -1,0 +1,176 @@
+"""One model's turn in a study: it responds to everything that is missing, in one large batch.
+
+A response is stored in the moment it is whole. A response that fails is told and left for the next
+run. An engine that dies is loaded again, and what died with it comes last, fewer at a time and then
+each by itself: neither a crash nor a prompt that kills must cost a night. Which models there are,
+and in what memory, is not known here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from arena.record.ahead import Key, MadeResponse
+from arena.record.store import Store
+from serving.engine import DEATHS, Delta, Done, Engine, EngineError, Failed, FailureKind, Prompt
+from serving.pool import Pool
+
+LIVES: Final = 9  # deaths of one model's engine after which it is given up
+NARROWER: Final = 8  # times fewer at once among which a prompt is looked for that kills
+
+
+class Watcher(Protocol):
+    """Whoever looks on."""
+
+    def begin(self, model: str, stored: int, wanted: int) -> None:
+        """Hear that a model's turn has come, and what of it is stored already."""
+
+    def made(self, tokens: int) -> None:
+        """Hear of a response that is stored."""
+
+    def failed(self) -> None:
+        """Hear of a response that was not made."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A response that was not made, and why."""
+
+    question: str
+    language: str
+    cause: str
+
+
+@dataclass
+class Tally:
+    """What came of one model."""
+
+    model: str
+    wanted: int
+    stored: int
+    """Responses that were there before."""
+    made: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One response that is missing."""
+
+    key: Key
+    question: str
+    prompt: Prompt
+
+
+class Turn:
+    """The turn of one model; `checkpoint` is the hash of the files that respond."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        missing: Sequence[Wanted],
+        checkpoint: str,
+        store: Store,
+        watcher: Watcher,
+    ) -> None:
+        self.tally = tally
+        self.missing = missing
+        self._checkpoint = checkpoint
+        self._store = store
+        self._watcher = watcher
+        self._left = deque(missing)
+        self._lost: list[Wanted] = []  # with the engine, be it by their fault or another's
+        self._death = ""
+
+    async def take(self, pool: Pool, at_once: int) -> None:
+        """Respond to everything that is missing, so many at a time.
+
+        Raises
+        ------
+        StoreError
+            If a response could not be stored.
+        """
+        lives = LIVES
+        try:
+            for width in (at_once, max(1, at_once // NARROWER), 1):
+                self._left.extend(self._lost)
+                self._lost.clear()
+                while self._left and lives:
+                    lives -= await self._live(pool, width)
+        except EngineError as error:
+            self._death = f"{error.kind}: {error.cause}"
+        self.give_up(self._death)
+
+    def give_up(self, cause: str) -> None:
+        """Tell of everything that is left that it was not made."""
+        for wanted in (*self._left, *self._lost):
+            self._fail(wanted, cause)
+        self._left.clear()
+        self._lost.clear()
+
+    async def _live(self, pool: Pool, at_once: int) -> bool:
+        """Respond until nothing is left, or the engine has died; return whether it has."""
+        before = len(self._lost)
+        try:
+            async with pool.engine(self.tally.model) as engine:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(len(self._left), at_once)):
+                        group.create_task(self._work(engine))
+                pool.excuse(self.tally.model)  # if it died: it is loaded again without a rest
+        except ExceptionGroup as faults:
+            raise faults.exceptions[0] from None
+        return len(self._lost) > before
+
+    async def _work(self, engine: Engine) -> None:
+        """Make one response after the other until none is left."""
+        while self._left:
+            wanted = self._left.popleft()
+            text, end = await respond(engine, wanted.prompt)
+            if isinstance(end, Done):
+                await self._keep(wanted, text, end)
+                continue
+            cause = f"{end.kind}: {end.cause}"
+            if end.kind in DEATHS:
+                self._lost.append(wanted)
+                self._death = cause
+                return
+            self._fail(wanted, cause)
+
+    async def _keep(self, wanted: Wanted, text: str, end: Done) -> None:
+        made = MadeResponse(
+            key=wanted.key,
+            checkpoint=self._checkpoint,
+            text=text,
+            finish_reason=end.finish_reason,
+            tokens=end.tokens,
+            seconds=end.seconds,
+            first_token_seconds=end.first_token_seconds or 0.0,
+            seed=wanted.prompt.seed,
+        )
+        await self._store.save_ahead(made)
+        self.tally.made += 1
+        self.tally.tokens += end.tokens
+        self._watcher.made(end.tokens)
+
+    def _fail(self, wanted: Wanted, cause: str) -> None:
+        self.tally.failures.append(Failure(wanted.question, wanted.key.language, cause))
+        self._watcher.failed()
+
+
+async def respond(engine: Engine, prompt: Prompt) -> tuple[str, Done | Failed]:
+    """Return a whole response, or how it failed."""
+    said: list[str] = []
+    try:
+        async with aclosing(engine.stream(prompt)) as events:
+            async for event in events:
+                if not isinstance(event, Delta):
+                    return "".join(said), event
+                said.append(event.text)
+    except EngineError as error:
+        return "", Failed(error.kind, error.cause)
+    return "", Failed(FailureKind.BACKEND, "the stream ended without a word")
