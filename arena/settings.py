@@ -88,6 +88,10 @@ class PoolSettings(Section):
     for each device where there is a card."""
     _place: str = PrivateAttr("[pool] memory_gib")
 
+    def cache_in(self, folder: Path) -> Path:
+        """Return where quantized weights are kept; a path is meant from the file's folder."""
+        return folder / self.cache if self.cache else default_folder()
+
     def written_in(self, path: Path, written: str) -> Self:
         """Keep in mind where a file says this, for what is found out only later."""
         line = line_of(written, ("pool", "memory_gib"))
@@ -176,7 +180,7 @@ def _located(settings: Settings, folder: Path) -> Settings:
 
 def located(models: Sequence[ModelSpec], pool: PoolSettings, folder: Path) -> tuple[ModelSpec, ...]:
     """Return models with every path made absolute, meant from the folder of their file."""
-    cache = folder / pool.cache if pool.cache else default_folder()
+    cache = pool.cache_in(folder)
     return tuple(_kept(model.located(folder), cache) for model in models)
 
 

@@ -105,8 +105,17 @@ def _roster(said: _File, path: Path, written: str) -> tuple[tuple[ModelSpec, ...
             f"{path}, line {line}, study.roster: the models are described here and in "
             f"{said.study.roster}. Remove this line, or the [[models]] tables."
         )
-    roster = load_settings(_file(path, written, "roster", said.study.roster))
-    return roster.models, roster.pool
+    file = _file(path, written, "roster", said.study.roster)
+    roster = load_settings(file)
+    if said.pool is None or said.pool.cache is None:
+        return roster.models, roster.pool
+    theirs, ours = roster.pool.cache_in(file.parent), said.pool.cache_in(path.parent)
+    return tuple(_moved(model, str(theirs), str(ours)) for model in roster.models), roster.pool
+
+
+def _moved(model: ModelSpec, theirs: str, ours: str) -> ModelSpec:
+    """Return a model with our cache, unless it names one of its own."""
+    return model.model_copy(update={"cache": ours}) if model.cache == theirs else model
 
 
 def _file(path: Path, written: str, field: str, named: Path) -> Path:

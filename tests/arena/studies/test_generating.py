@@ -12,6 +12,7 @@ from arena.studies.generating import MOST_AT_ONCE, generate_into, seed_of, widen
 from arena.studies.study_file import load_study
 from serving.budget import parts_of
 from serving.loading import Loaded, load
+from serving.shelf import size_of
 from serving.spec import ModelSpec
 from tests.arena.studies.conftest import STUDY, Folder
 
@@ -144,6 +145,14 @@ async def test_a_model_that_changed_is_refused_with_what_changed(folder: Folder)
     assert "changed: responses. Put that back, or give" in oak
     assert "changed: output_tokens." in pine
     assert len(rows(folder)) == 6
+
+
+async def test_quantized_weights_are_kept_for_the_next_run(folder: Folder) -> None:
+    int8 = f'checkpoint = "{TINY}"\ndevice = "cpu"\nquantization = "int8"\noutput_tokens = 2\n'
+    folder.change('kind = "scripted"\nresponses = ["It is.', f'{int8}stop = ["It is.')
+    folder.write(folder.study.read_text(encoding="utf-8") + '[pool]\ncache = "kept"\n')
+    assert [tally.made for tally in await run(folder)] == [3, 3]
+    assert size_of(folder.path / "kept")[0] == 1
 
 
 async def test_a_deadline_ends_a_model_that_hangs(folder: Folder) -> None:

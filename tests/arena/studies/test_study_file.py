@@ -95,6 +95,15 @@ def test_quantized_weights_are_kept_where_the_study_says(folder: Folder) -> None
     assert {model.cache for model in study.models} == {str(folder.path / "kept")}
 
 
+def test_the_cache_of_the_study_comes_before_that_of_the_roster(folder: Folder) -> None:
+    own = ROSTER.replace('name = "pine"', 'name = "pine"\ncache = "/own"')
+    (folder.path / "lab.toml").write_text('[pool]\ncache = "theirs"\n' + own, encoding="utf-8")
+    head = HEAD + 'roster = "lab.toml"\n'
+    for pool, kept in (("", "theirs"), ('[pool]\ncache = "ours"\n', "ours")):
+        oak, pine = load_study(folder.write(head + pool)).models
+        assert (oak.cache, pine.cache) == (str(folder.path / kept), "/own")
+
+
 def test_one_model_is_no_study(folder: Folder) -> None:
     with pytest.raises(ConfigError, match="1 models are described"):
         load_study(folder.write(STUDY[: STUDY.rindex("[[models]]")]))
