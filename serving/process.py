@@ -4,11 +4,9 @@ Three threads do what may block: writing orders, reading what comes, hearing the
 words. A process that is silent for long, or owes an answer for long, is killed; however it dies,
 everyone who waits for it is told once, and why. Knows neither models nor budgets.
 
-Silence is borne for half a minute although a sign of life comes each second. A process that is
-frozen cannot be told from one that gets no turn: a library that holds the interpreter, a machine
-that swaps, a virtual machine that is paused. Killing the first costs a turn that is made again, and
-its rater waits half a minute; killing the second costs every battle in the process and minutes in
-which its models load again, on a machine that is too busy already.
+Silence is borne for half a minute although a sign of life comes each second: who is frozen cannot
+be told from who gets no turn (a library holds the interpreter, a machine swaps). Waiting costs some
+raters half a minute, a wrong guess costs all battles in there and a new load of their models.
 """
 
 import contextlib
