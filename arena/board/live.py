@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from arena.board.choice import LIVE, Choice
 from arena.board.making import board_from
 from arena.board.table import Behind, Board, RankBy
-from arena.board.tally import Tally, counted, present, shares
+from arena.board.tally import Tally, counted, shares
 from arena.board.whole import Whole
 from arena.errors import LogError
 from arena.votelog import VoteLog, followed
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from arena.record.logtail import Cast
 
 EVERYTHING = Choice(study=LIVE)
+
+About = tuple[str | None, str | None]  # the aspect and the language of a vote, where named
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +62,7 @@ class LiveBoards:
         self._changes = 0  # how often votes were cast or changed: a correction changes no count
         self._recount = True  # what was looked at is not all taken in
         self._standing: Standing | None = None  # nothing counts
-        self._aspects: frozenset[str] = frozenset()
-        self._languages: frozenset[str] = frozenset()
+        self._about: frozenset[About] = frozenset()  # what votes are about that count somewhere
         self._settled: Settled | None = None
         self._boards: dict[RankBy, tuple[Standing, Whole, Board]] = {}
         self._looking = threading.Lock()
@@ -68,12 +71,19 @@ class LiveBoards:
     @property
     def aspects(self) -> tuple[str, ...]:
         """The aspects that votes are about."""
-        return tuple(sorted(self._aspects))
+        return tuple(sorted({aspect for aspect, _ in self._about if aspect}))
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages that votes are about."""
-        return tuple(sorted(self._languages))
+        return tuple(sorted({language for _, language in self._about if language}))
+
+    def has(self, choice: Choice) -> bool:
+        """Return whether any vote that counts is about an aspect and a language, settled or not."""
+        return any(
+            choice.aspect in {None, aspect} and choice.language in {None, language}
+            for aspect, language in self._about
+        )
 
     @property
     def ready(self) -> bool:
@@ -131,17 +141,14 @@ class LiveBoards:
                 return False
             live = live.after(vote.model_a, vote.model_b, Outcome(vote.winner))
             tally = tally.after(vote)
-            self._aspects |= {vote.aspect} if vote.aspect else set()
-            self._languages |= {vote.language} if vote.language else set()
+            self._about |= {(vote.aspect or None, vote.language or None)}
         self._standing = Standing(tally.failing(failures), live, self._changes)
         return True
 
     def _count(self) -> None:
         """Count everything again, from memory."""
         log = self._snapshot()
-        live = EVERYTHING.of(log.votes)
-        self._aspects = frozenset(present(live["aspect"])) if len(live) else frozenset()
-        self._languages = frozenset(present(live["language"])) if len(live) else frozenset()
+        self._about = _about(EVERYTHING.of(log.votes))
         try:
             tally, votes, _ = counted(log, EVERYTHING)
         except LogError:
@@ -187,6 +194,15 @@ class LiveBoards:
         behind: Behind | None = "everything" if self.outdates(settled) else None
         board, _ = board_from(tally, whole.live, whole, rank_by, behind)
         return board
+
+
+def _about(votes: pd.DataFrame) -> frozenset[About]:
+    """Return which pairs of aspect and language there are among votes that are blind."""
+    if not len(votes):
+        return frozenset()
+    blind = votes.loc[votes["anony"].to_numpy(), ["aspect", "language"]].drop_duplicates()
+    said = blind.astype("object").where(blind.notna(), None)
+    return frozenset(said.itertuples(index=False, name=None))
 
 
 def _made(log: VoteLog, choice: Choice) -> tuple[Tally, Whole] | None:

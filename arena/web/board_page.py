@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from arena.board import LIVE, Board, Choice, RankBy
-from arena.board.live import LiveBoards
+from arena.board.live import EVERYTHING, LiveBoards
 from arena.board.making import counted_votes
 from arena.charts.heat import drawing, plotly_script
 from arena.web.board_downloads import table_csv, table_json, votes_file
@@ -82,6 +82,8 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
             return _counting(shell, request, lang)
         wish = _wish(request, kept)
         board = await boards.board(kept, wish.choice, wish.rank_by)
+        if board is None and kept.has(wish.choice):
+            return _counting(shell, request, lang)
         shown = await asyncio.to_thread(example_board) if board is None else board
         view = await asyncio.to_thread(board_view, shown, lang)
         return shell.page(
@@ -92,7 +94,7 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
             view=view,
             counting=False,
             empty=board is None,
-            any_votes=bool(kept.aspects or kept.languages),
+            any_votes=kept.has(EVERYTHING),
             menus=_menus(wish, kept, lang),
             downloads=_downloads(wish, lang) if board else [],
             scripts=(f"{_SCRIPTS}/plotly-{_version()}.js", f"{_SCRIPTS}/heat-{_version()}.js"),

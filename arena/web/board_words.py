@@ -292,8 +292,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     # before the first board
     "counting_title": ("Counting the votes", "正在计票"),
     "counting": (
-        "There are many. The leaderboard will be here in a moment; this page asks again by itself.",
-        "票数较多。排行榜稍后就会出现，本页会自动刷新。",
+        "The leaderboard will be here in a moment; this page asks again by itself.",
+        "排行榜稍后就会出现，本页会自动刷新。",
     ),
     # no votes
     "empty_title": ("No votes yet", "还没有投票"),

@@ -76,7 +76,7 @@ class Boards:
         self._settling = _started(settle)
 
     async def board(self, live: LiveBoards, choice: Choice, rank_by: RankBy) -> Board | None:
-        """Return the board of a choice; None where nobody has voted on it."""
+        """Return the board of a choice; None where nothing is settled that counts in it."""
         if choice.aspect is None and choice.language is None:
             return await asyncio.to_thread(live.board, rank_by)
         key = choice.aspect, choice.language, rank_by

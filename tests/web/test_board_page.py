@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from arena.board import board_of
+from arena.board.live import LiveBoards
 from arena.shipped import shipped
 from arena.votelog import load_votes
 from arena.web.board_page import board_routes
@@ -164,15 +165,52 @@ async def test_before_the_first_vote_nothing_can_be_downloaded(nobody: Site) -> 
     assert "table.csv" not in await nobody.page()
 
 
-async def test_the_first_vote_is_on_the_board_at_once(nobody: Site) -> None:
+@pytest.fixture
+def settling(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let pages see the newest votes however slow the machine is, and settle them when set."""
+    may_settle, settle = threading.Event(), LiveBoards.settle
+
+    def held(boards: LiveBoards) -> None:
+        may_settle.wait()
+        settle(boards)
+
+    monkeypatch.setattr("arena.web.boards.NEXT_S", 60.0)
+    monkeypatch.setattr(LiveBoards, "settle", held)
+    may_settle.set()
+    yield may_settle
+    may_settle.set()
+
+
+@pytest.mark.parametrize("query", ["", "?aspect=law", "?language=no", "?aspect=law&language=no"])
+async def test_votes_that_are_not_settled_yet_are_being_counted_and_not_missing(
+    nobody: Site, settling: threading.Event, query: str
+) -> None:
     assert "No votes yet" in await nobody.page()
-    vote = {"model_a": "oak", "model_b": "pine", "winner": "tie"}
+    settling.clear()
+    vote = {"model_a": "oak", "model_b": "pine", "winner": "tie", "aspect": "law", "language": "no"}
     nobody.log.write_text(json.dumps(vote) + "\n", encoding="utf-8")
-    deadline = time.monotonic() + 10
-    page = await nobody.page()
-    while "No votes yet" in page and time.monotonic() < deadline:
-        page = await nobody.page()
+    answer = await nobody.client.get(f"/leaderboard{query}")
+    assert "Counting the votes" in answer.text
+    assert "No votes" not in answer.text
+    settling.set()
+    page = await nobody.page(f"/leaderboard{query}")
     assert '"name">oak<' in page
+
+
+async def test_the_first_vote_of_an_aspect_is_being_counted_beside_those_of_others(
+    site: Site, settling: threading.Event
+) -> None:
+    await site.page("/leaderboard?aspect=physics")
+    settling.clear()
+    log = load_votes(site.log)
+    law = log.iloc[:1].assign(aspect="law", language="no", seq=log["seq"].max() + 1)
+    pd.concat([log, law]).to_csv(site.log, index=False)
+    answer = await site.client.get("/leaderboard?aspect=law")
+    assert "Counting the votes" in answer.text
+    assert answer.headers["Refresh"]
+    assert "No votes on this" in await site.page("/leaderboard?aspect=physics&language=no")
+    settling.set()
+    assert '<div class="figure">1</div>' in await site.page("/leaderboard?aspect=law")
 
 
 async def test_the_table_can_be_taken_home(site: Site) -> None:

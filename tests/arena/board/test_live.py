@@ -15,6 +15,7 @@ from arena.record.entering import NewBattle, NewItem, NewResponse
 from arena.record.store import Store
 from arena.record.tables import FlagKind, RaterKind
 from ratings.votes import Outcome
+from tests.arena.logs import vote, written
 
 SLOW = ["lower", "upper", "rank_low", "rank_high", "elo_mean", "elo_low", "elo_high"]
 SLOW += ["elo_low_all", "elo_high_all"]  # what a live board shows as it was a moment ago
@@ -161,6 +162,25 @@ async def settled_boards(store: Store, arena: Arena) -> LiveBoards:
     boards.follow()
     boards.settle()
     return boards
+
+
+def test_a_choice_has_votes_as_soon_as_they_are_looked_at(tmp_path: Path) -> None:
+    law = {"aspect": "law", "language": "no"}
+    boards = LiveBoards(written(tmp_path, vote("oak", "pine", "tie", aspect="art", language="en")))
+    boards.follow()
+    boards.settle()
+    assert boards.has(Choice(study=LIVE, aspect="art"))
+    assert not boards.has(Choice(study=LIVE, aspect="law"))
+    seen = vote("oak", "fir", "tie", aspect="sport", language="en", anony=False)
+    written(
+        tmp_path, vote("oak", "pine", "tie", aspect="art"), vote("oak", "fir", "tie", **law), seen
+    )
+    boards.follow()
+    assert (boards.aspects, boards.languages) == (("art", "law"), ("no",))
+    for named in ({}, law, {"aspect": "law"}, {"language": "no"}, {"aspect": "art"}):
+        assert boards.has(Choice(study=LIVE, **named)), named
+    for named in ({"aspect": "art", "language": "no"}, {"aspect": "sport"}, {"language": "en"}):
+        assert not boards.has(Choice(study=LIVE, **named)), named
 
 
 @pytest.mark.parametrize("changes", [["corrected"], ["vote", "withdrawn"]])
