@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from arena.web.heat_words import HEAT_WORDS
+
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "title": ("Leaderboard", "排行榜"),
     # what is shown, and how
@@ -228,67 +230,13 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         ),
         "此处所有数字均基于稍早的 {then} 票；此后有新的或变动的票，正在计入。",
     ),
-    # heat maps
-    "actual": ("Actual win rate", "实际胜率"),
-    "actual_note": (
-        "Row against column, ties half. Pale cells: fewer than {few} votes.",
-        "行对列，平局计一半。浅色：不足 {few} 票。",
-    ),
-    "predicted": ("Predicted from ratings", "由评分预测"),
-    "predicted_elo": ("Predicted from Elo", "由 Elo 预测"),
-    "predicted_note": ("What the ratings alone would expect.", "仅凭评分的预期。"),
-    "residual": ("Difference, in points", "差值（百分点）"),
-    "residual_note": ("Actual less predicted.", "实际减预测。"),
-    "outlined": (
-        "Outlined: no luck, at a false discovery rate of 5 %.",
-        "加框：在 5 % 的错误发现率下并非偶然。",
-    ),
-    "none_outlined": (
-        "No cell stands out at a 5 % false discovery rate.",
-        "在 5 % 的错误发现率下没有异常的格子。",
-    ),
+    # how far to trust it
     "judged": ("Do the ratings explain the votes?", "评分能解释这些票吗？"),
     "swayed": ("What else swayed the raters", "还有什么影响了评分者"),
     "swayed_note": (
         "In points of rating, with 95 % intervals. An association is not a cause.",
         "以评分的分数计，附 95 % 区间。相关并非因果。",
     ),
-    "hover_actual": (
-        (
-            "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-            "wins %{customdata[3]} % of %{customdata[2]} votes, ties half"
-        ),
-        (
-            "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
-            "%{customdata[2]} 票中胜 %{customdata[3]} %，平局计一半"
-        ),
-    ),
-    "hover_predicted": (
-        (
-            "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-            "should win %{customdata[3]} %, %{customdata[2]} votes"
-        ),
-        (
-            "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
-            "预期胜 %{customdata[3]} %，%{customdata[2]} 票"
-        ),
-    ),
-    "hover_residual": (
-        (
-            "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-            "%{customdata[3]} points, %{customdata[2]} votes"
-        ),
-        (
-            "<b>%{customdata[0]}</b> 对 %{customdata[1]}<br>"
-            "%{customdata[3]} 个百分点，%{customdata[2]} 票"
-        ),
-    ),
-    "heat_said": (
-        "{title}: heat map of {n} models, in the order of the table.",
-        "{title}：{n} 个模型的热力图，顺序与表格相同。",
-    ),
-    "heat_wait": ("Drawing …", "正在绘制……"),
-    "heat_script": ("The heat maps need JavaScript.", "热力图需要 JavaScript。"),
     # before the first board
     "counting_title": ("Counting the votes", "正在计票"),
     "counting": (
@@ -326,4 +274,5 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
 def board_words(lang: str) -> Mapping[str, str]:
     """Return every sentence of the leaderboard in one language; an unknown one reads English."""
     column = 1 if lang == "zh" else 0
-    return MappingProxyType({key: pair[column] for key, pair in _WORDS.items()})
+    every = {**_WORDS, **HEAT_WORDS}
+    return MappingProxyType({key: pair[column] for key, pair in every.items()})
