@@ -13,7 +13,8 @@ from arena.record.casting import NewVote
 from arena.record.store import Store
 from arena.record.tables import EndingKind
 from benchmarks.early_ack import EarlyStore
-from benchmarks.kill9 import Ledger, Press, Tally, Verdict, faults_of, judge, stored_keys
+from benchmarks.kill9 import Tally, Verdict, faults_of, judge, stored_keys
+from benchmarks.pressing import Press
 from benchmarks.votes import prepare
 from ratings.votes import Outcome
 
@@ -90,15 +91,6 @@ async def test_a_file_with_a_torn_page_is_found_damaged(db: Path) -> None:
 
 async def test_keys_that_got_no_answer_are_counted_in_the_file(db: Path) -> None:
     assert stored_keys(db, ["press-0001", "press-9999"]) == 1
-
-
-async def test_two_answers_to_one_press_are_a_fault() -> None:
-    ledger = Ledger()
-    ledger.take(PRESSES[0], 7)
-    ledger.take(PRESSES[0], 7)
-    assert ledger.faults == []
-    ledger.take(PRESSES[0], 8)
-    assert ledger.faults == ["key press-0000 was told place 7, then 8"]
 
 
 FOUND = Tally(lost={"press-0000"})
