@@ -27,7 +27,7 @@ from ratings.redraws import Redraws
 from ratings.votes import A_WINS, B_WINS
 
 ROUNDS: Final = 1000
-_BLOCK: Final = 64  # rounds held in memory at once, by each thread
+_BLOCK: Final = 64  # rounds side by side in a thread: their counts stay near its processor
 _CHORDS: Final = 60  # steps from the known maximum before a round gets a fit of its own
 
 
@@ -98,13 +98,12 @@ def bootstrap(fit: BradleyTerry, *, rounds: int = ROUNDS, seed: int = 0) -> Boot
     met = fit.groups.together & (fit.counts.votes + fit.prior > 0)
     pairs = np.argwhere(np.triu(met, 1)).astype(np.int32)
     expect(pairs.size * rounds)
-    redraws, refit = Redraws.of(_kinds(fit.counts, pairs)), _Refit.of(fit, pairs)
+    refit = _Refit.of(fit, pairs)
     blocks = [min(_BLOCK, rounds - start) for start in range(0, rounds, _BLOCK)]
-    # a generator for each block: the rounds do not depend on which thread is first
+    # a seed for each block: the rounds do not depend on which thread is first
     seeds = np.random.SeedSequence(seed).spawn(len(blocks))
-    generators = [np.random.Generator(np.random.SFC64(own)) for own in seeds]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        rated = pool.map(lambda own, size: refit.rate(*redraws.draw(own, size)), generators, blocks)
+        rated = pool.map(refit.rate, seeds, blocks)
         ratings = np.concatenate([np.empty((len(fit.models), 0)), *rated], axis=1).T
     if fit.anchor is not None:
         own = fit.groups.of_model == fit.groups.of_model[fit.anchor]
@@ -117,33 +116,35 @@ class _Refit:
     """What every round of a fit shares."""
 
     fit: BradleyTerry
-    pairs: NDArray[np.int32]
+    redraws: Redraws
     start: NDArray[np.float64]
     bread: NDArray[np.float64]
 
     @classmethod
     def of(cls, fit: BradleyTerry, pairs: NDArray[np.int32]) -> Self:
-        start = np.nan_to_num(fit.logits - _anchor_shift(fit))
-        return cls(fit, pairs, start, fit.bread)
+        redraws = Redraws.of(pairs, _kinds(fit.counts, pairs), len(fit.models))
+        return cls(fit, redraws, np.nan_to_num(fit.logits - _anchor_shift(fit)), fit.bread)
 
-    def rate(self, met: NDArray[np.float64], won: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rate counts of shape (n_pairs, n_rounds); return shape (n_models, n_rounds)."""
-        if self.fit.prior:
-            met, won = met + self.fit.prior, won + 0.5 * self.fit.prior
-        fitted = chord_fits(met, won, self.pairs, self.start, self.bread, most_steps=_CHORDS)
+    def rate(self, seed: np.random.SeedSequence, rounds: int) -> NDArray[np.float64]:
+        """Redraw the votes and rate them, several times; return shape (n_models, n_rounds)."""
+        drawn, points = self.redraws.draw(np.random.SFC64(seed), rounds)
+        pairs, prior = self.redraws.pairs, self.fit.prior
+        met = drawn.astype(np.float64) + prior if prior else drawn
+        points += 0.5 * prior * np.bincount(pairs.ravel(), minlength=len(points))[:, None]
+        fitted = chord_fits(met, points, pairs, self.start, self.bread, most_steps=_CHORDS)
         rated = np.where(self.fit.groups.of_model[:, None] < 0, np.nan, MEAN + POINTS * fitted)
-        for number in np.flatnonzero(np.isnan(fitted).any(axis=0)):
-            rated[:, number] = self._rate_alone(met[:, number], won[:, number])
+        if len(lost := np.flatnonzero(np.isnan(fitted).any(axis=0))):
+            # the same votes once more, pair by pair
+            _, taken = self.redraws.apart().draw(np.random.SFC64(seed), rounds)
+            for number in lost:
+                rated[:, number] = self._rate_alone(taken[:, number].reshape(-1, 2) + 0.5 * prior)
         return rated
 
-    def _rate_alone(
-        self, met: NDArray[np.float64], won: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _rate_alone(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rate one round from scratch; `nan` for a group that its votes no longer hold together."""
         seats = np.zeros_like(self.fit.counts.seats)
-        first, second = self.pairs.T
-        seats[first, second, A_WINS] = won  # points are all that a rating needs, ties or not
-        seats[first, second, B_WINS] = met - won
+        first, second = self.redraws.pairs.T
+        seats[first, second, A_WINS], seats[first, second, B_WINS] = points.T  # ties or not
         again = bradley_terry(PairCounts(self.fit.models, seats))
         rated = again.ratings.copy()
         for group in range(self.fit.groups.n_groups):
@@ -154,10 +155,10 @@ class _Refit:
 
 
 def _kinds(counts: PairCounts, pairs: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the wins, the ties and the losses of all pairs."""
+    """Return the wins, the ties and the losses of all pairs, of shape (n_pairs, 3)."""
     first, second = pairs.T
     wins, ties = counts.wins, counts.ties + counts.both_bad
-    return np.array([wins[first, second], ties[first, second], wins[second, first]])
+    return np.stack([wins[first, second], ties[first, second], wins[second, first]], axis=1)
 
 
 def _anchor_shift(fit: BradleyTerry) -> NDArray[np.float64]:

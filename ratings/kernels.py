@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings import plain
+from ratings.plain.rounds import Tables
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -112,8 +113,8 @@ def newton_fit(
 
 
 def chord_fits(
-    met: NDArray[np.float64],
-    won: NDArray[np.float64],
+    met: NDArray[np.int32] | NDArray[np.float64],
+    points: NDArray[np.float64],
     pairs: NDArray[np.int32],
     logits: NDArray[np.float64],
     bread: NDArray[np.float64],
@@ -122,32 +123,34 @@ def chord_fits(
 ) -> NDArray[np.float64]:
     """Fit many tables close to a known one: `ratings.plain.chord_fits`."""
     loops = kernels(met.size)
-    fitted = loops.chord_fits(met, won, pairs, logits, bread, most_steps=most_steps)
+    fitted = loops.chord_fits(met, points, pairs, logits, bread, most_steps=most_steps)
     return cast("NDArray[np.float64]", fitted)
 
 
-def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """Prepare tables to draw from: `ratings.plain.alias_tables`."""
     made = kernels(chances.size).alias_tables(chances, bounds)
-    return cast("NDArray[np.float64]", made)
+    return cast("NDArray[np.int64]", made)
 
 
-def alias_draws(
-    uniform: NDArray[np.float64],
-    table: NDArray[np.int64],
-    bounds: NDArray[np.int64],
-    aliases: NDArray[np.float64],
-    lowest: NDArray[np.float64],
+def draw_pairs(
+    raw: NDArray[np.int64],
+    pairs: NDArray[np.int32],
+    tables: Tables,
+    met: NDArray[np.int32],
+    points: NDArray[np.float64],
 ) -> None:
-    """Replace uniform numbers by draws from tables: `ratings.plain.alias_draws`."""
-    kernels(uniform.size / 10).alias_draws(uniform, table, bounds, aliases, lowest)
+    """Draw the votes of pairs from tables, kind by kind: `ratings.plain.draw_pairs`."""
+    kernels(raw.size / 5).draw_pairs(raw, pairs, tables, met, points)
 
 
-def add_votes(
-    met: NDArray[np.float64],
-    won: NDArray[np.float64],
-    kinds: NDArray[np.float64],
+def add_votes(  # noqa: PLR0917
+    raw: NDArray[np.int64],
     missing: NDArray[np.int64],
+    pairs: NDArray[np.int32],
+    aliases: NDArray[np.int64],
+    met: NDArray[np.int32],
+    points: NDArray[np.float64],
 ) -> None:
-    """Add votes one by one to the counts of pairs, in place: `ratings.plain.add_votes`."""
-    kernels(kinds.size / 10).add_votes(met, won, kinds, missing)
+    """Draw votes one by one and add them to counts, in place: `ratings.plain.add_votes`."""
+    kernels(raw.size / 10).add_votes(raw, missing, pairs, aliases, met, points)

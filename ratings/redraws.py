@@ -4,25 +4,26 @@ Each kind of vote (a pair's wins, ties, losses) is first drawn on its own from a
 total mostly falls short; a round that has too many is drawn again, and what is missing is then
 drawn vote by vote. Whatever the total of the first draw, given it the counts are multinomial, so
 together they are an exact multinomial draw, in which nearly every number comes from one look into
-a table.
+a table. (Exact as far as the 32 random bits behind each number go.)
 
-This module does not know who met whom.
+This module does not know what the draws are for: `ratings.bootstrap` does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln
 
-from ratings.kernels import add_votes, alias_draws, alias_tables
+from ratings.kernels import add_votes, alias_tables, draw_pairs
+from ratings.plain.rounds import Tables
 
 _SHORT: Final = 2.0  # standard deviations the first, independent draw stays below the total
-_TAIL: Final = 9.0  # standard deviations of a Poisson table: what lies beyond never happens
-_AT_ONCE: Final = 12_000  # rounds of pairs drawn at once: they stay near the processor
+_TAIL: Final = 7.0  # standard deviations of a Poisson table: 1 in 10 ** 11 draws lies beyond
+_AT_ONCE: Final = 2_000  # words of random bits for each kind, drawn at once: they stay near
 
-_Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
+_Counts = tuple[NDArray[np.int32], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,108 +32,95 @@ class Redraws:
 
     Attributes
     ----------
+    pairs : ndarray of shape (n_pairs, 2)
+        Codes of the models of each pair.
+    n_models : int
+        Models, with those that met nobody.
     total : int
         Votes in each round.
-    alone : Tables
-        Draws of each kind for itself, on average a little too few: wins, ties, losses by pair.
-    rest : Tables
-        The kind of one more vote.
+    alone : tuple of ndarray
+        Draws of each kind for itself, on average a little too few: tables as
+        `ratings.plain.draw_pairs` takes them.
+    rest : ndarray of shape (3 * n_pairs,)
+        The kind of one more vote: a table as `ratings.plain.add_votes` takes it.
     """
 
+    pairs: NDArray[np.int32]
+    n_models: int
     total: int
-    alone: "Tables"
-    rest: "Tables"
+    alone: Tables
+    rest: NDArray[np.int64]
 
     @classmethod
-    def of(cls, kinds: NDArray[np.float64]) -> Self:
-        """Prepare draws from the wins, ties and losses of pairs, of shape (3, n_pairs).
+    def of(cls, pairs: NDArray[np.int32], kinds: NDArray[np.float64], n_models: int) -> Self:
+        """Prepare draws from the wins, ties and losses of pairs, of shape (n_pairs, 3).
 
         Their shares are the chances.
         """
         total = round(kinds.sum())
-        alone = Tables.poisson(kinds * max(0.0, 1.0 - _SHORT / np.sqrt(max(total, 1))))
+        alone = poisson_tables(kinds * max(0.0, 1.0 - _SHORT / np.sqrt(max(total, 1))))
         chances = kinds.reshape(-1) / max(kinds.sum(), 1.0)
-        return cls(total, alone, Tables.of(chances, np.array([chances.size])))
+        rest = alias_tables(chances, np.array([0, chances.size]))
+        return cls(pairs, n_models, total, alone, rest)
 
-    def draw(self, generator: np.random.Generator, rounds: int) -> _Counts:
+    def apart(self) -> Self:
+        """Return the same draws among models that each met one other only.
+
+        So their points tell what each pair drew: models 2 k and 2 k + 1 are those of pair k.
+        """
+        each = np.arange(self.pairs.size, dtype=np.int32)
+        return replace(self, pairs=each.reshape(-1, 2), n_models=len(each))
+
+    def draw(self, bits: np.random.BitGenerator, rounds: int) -> _Counts:
         """Draw all votes again.
 
         Returns
         -------
         met : ndarray of shape (n_pairs, n_rounds)
             Votes of each pair; each round has all votes.
-        won : ndarray of shape (n_pairs, n_rounds)
-            Points the pair's first model took: wins and half of the ties.
+        points : ndarray of shape (n_models, n_rounds)
+            What each model took of them: wins and half of the ties.
         """
-        met, won = self._draw_alone(generator, rounds)
-        missing = self.total - met.sum(axis=0).astype(np.int64)
-        more = self.rest.draw(generator, self.rest.table, int(missing.sum()))
-        add_votes(met, won, more[0], missing)
-        return met, won
+        met, points = self._draw_alone(bits, rounds)
+        while len(over := np.flatnonzero(points.sum(axis=0) > self.total)):
+            met[:, over], points[:, over] = self._draw_alone(bits, len(over))
+        missing = self.total - points.sum(axis=0).astype(np.int64)  # a vote is one point
+        raw = _words(bits, int(missing.sum()))
+        add_votes(raw, missing, self.pairs, self.rest, met, points)
+        return met, points
 
-    def _draw_alone(self, generator: np.random.Generator, rounds: int) -> _Counts:
-        n_pairs = self.alone.table.shape[1]
-        met, won = np.empty((n_pairs, rounds)), np.empty((n_pairs, rounds))
-        size = max(1, _AT_ONCE // max(rounds, 1))
-        for first in range(0, n_pairs, size):
+    def _draw_alone(self, bits: np.random.BitGenerator, rounds: int) -> _Counts:
+        met = np.empty((len(self.pairs), rounds), dtype=np.int32)
+        points = np.zeros((self.n_models, rounds))
+        table, bounds, aliases, lowest = self.alone
+        words = (rounds + 1) // 2
+        size = max(1, _AT_ONCE // max(words, 1))
+        for first in range(0, len(met), size):
             rows = slice(first, first + size)
-            table = self.alone.table[:, rows]
-            drawn = self.alone.draw(generator, table.reshape(-1), rounds)
-            wins, ties, losses = drawn.reshape(*table.shape, rounds)
-            np.add(wins, ties, out=met[rows])
-            met[rows] += losses
-            ties *= 0.5
-            np.add(wins, ties, out=won[rows])
-        over = np.flatnonzero(met.sum(axis=0) > self.total)
-        if len(over):
-            met[:, over], won[:, over] = self._draw_alone(generator, len(over))
-        return met, won
+            raw = _words(bits, table[rows].size * words).reshape(-1, 3, words)
+            tables = table[rows], bounds, aliases, lowest
+            draw_pairs(raw, self.pairs[rows], tables, met[rows], points)
+        return met, points
 
 
-@dataclass(frozen=True, eq=False)
-class Tables:
-    """Tables of chances, one after the other, and the one from which each kind is drawn."""
+def poisson_tables(means: NDArray[np.float64]) -> Tables:
+    """Prepare Poisson draws of each mean, of shape (n_pairs, 3); equal means share a table."""
+    distinct, table = np.unique(means, return_inverse=True)
+    reach = _TAIL * np.sqrt(distinct) + _TAIL**2 / 2.0
+    lowest = np.floor(np.maximum(0.0, distinct - reach)).astype(np.int64)
+    sizes = np.ceil(distinct + reach).astype(np.int64) - lowest
+    starts = np.cumsum(sizes) - sizes
+    values = np.arange(sizes.sum()) - np.repeat(starts - lowest, sizes)
+    factorials = gammaln(np.arange(values.max(initial=0) + 1) + 1.0)
+    logs = np.log(np.maximum(distinct, np.finfo(np.float64).tiny))
+    chances = values * np.repeat(logs, sizes) - np.repeat(distinct, sizes) - factorials[values]
+    chances = np.exp(chances)
+    chances /= np.repeat(np.add.reduceat(chances, starts), sizes)
+    bounds = np.append(starts, len(values))
+    return table.reshape(means.shape), bounds, alias_tables(chances, bounds), lowest
 
-    table: NDArray[np.int64]
-    bounds: NDArray[np.int64]
-    aliases: NDArray[np.float64]
-    lowest: NDArray[np.float64]
 
-    @classmethod
-    def of(
-        cls,
-        chances: NDArray[np.float64],
-        sizes: NDArray[np.int64],
-        lowest: NDArray[np.float64] | None = None,
-        table: NDArray[np.int64] | None = None,
-    ) -> Self:
-        """Prepare tables of some sizes; without more, each is one row and its first value is 0."""
-        bounds = np.append(0, np.cumsum(sizes))
-        return cls(
-            np.arange(len(sizes)) if table is None else table,
-            bounds,
-            alias_tables(chances, bounds),
-            np.zeros(len(sizes)) if lowest is None else lowest,
-        )
-
-    @classmethod
-    def poisson(cls, means: NDArray[np.float64]) -> Self:
-        """Prepare Poisson draws of each mean; equal means share a table."""
-        distinct, table = np.unique(means, return_inverse=True)
-        reach = _TAIL * np.sqrt(distinct) + _TAIL**2 / 2.0
-        lowest = np.floor(np.maximum(0.0, distinct - reach))
-        sizes = np.ceil(distinct + reach - lowest).astype(np.int64)
-        starts = np.cumsum(sizes) - sizes
-        mean = np.repeat(distinct, sizes)
-        values = np.arange(len(mean)) - np.repeat(starts - lowest, sizes)
-        chances = np.exp(xlogy(values, mean) - mean - gammaln(values + 1.0))
-        chances /= np.repeat(np.add.reduceat(chances, starts), sizes)
-        return cls.of(chances, sizes, lowest, table.reshape(means.shape))
-
-    def draw(
-        self, generator: np.random.Generator, table: NDArray[np.int64], rounds: int
-    ) -> NDArray[np.float64]:
-        """Return draws from some of the tables, of shape (n_rows, n_rounds)."""
-        drawn = generator.random((len(table), rounds))
-        alias_draws(drawn, table, self.bounds, self.aliases, self.lowest)
-        return drawn
+def _words(bits: np.random.BitGenerator, size: int) -> NDArray[np.int64]:
+    """Return words of 64 random bits."""
+    raw: NDArray[np.uint64] = bits.random_raw(size)
+    return raw.view(np.int64)

@@ -7,15 +7,15 @@ takes longer than most leaderboards. What each function does stands in `ratings.
 from ratings.compiled.codes import are_sound, encode
 from ratings.compiled.fits import count_cells, newton_fit, points_of
 from ratings.compiled.replays import elo_pass, elo_passes
-from ratings.compiled.rounds import add_votes, alias_draws, alias_tables, chord_fits
+from ratings.compiled.rounds import add_votes, alias_tables, chord_fits, draw_pairs
 
 __all__ = [
     "add_votes",
-    "alias_draws",
     "alias_tables",
     "are_sound",
     "chord_fits",
     "count_cells",
+    "draw_pairs",
     "elo_pass",
     "elo_passes",
     "encode",

@@ -38,9 +38,10 @@ def are_sound(
     pairs: NDArray[np.int32], outcome: NDArray[np.int8], n_models: int, n_outcomes: int
 ) -> bool:
     """Return whether each vote is between two different known models, with a known outcome."""
-    wrong = False
-    for vote in range(len(outcome)):
-        a, b, code = pairs[vote, 0], pairs[vote, 1], outcome[vote]
-        wrong |= (a < 0) | (b < 0) | (a >= n_models) | (b >= n_models) | (a == b)
-        wrong |= (code < 0) | (code >= n_outcomes)
-    return not wrong
+    wrong = np.int64(0)  # added up and unsigned, so that several votes go at once
+    for vote in range(len(pairs)):
+        a, b = np.uint32(pairs[vote, 0]), np.uint32(pairs[vote, 1])
+        wrong += (a >= np.uint32(n_models)) | (b >= np.uint32(n_models)) | (a == b)
+    for code in outcome:
+        wrong += np.uint8(code) >= np.uint8(n_outcomes)
+    return bool(wrong == 0)

@@ -7,15 +7,15 @@ The same functions with the same arguments, compiled, are in `ratings.compiled`;
 from ratings.plain.codes import are_sound, encode
 from ratings.plain.fits import count_cells, newton_fit, points_of
 from ratings.plain.replays import elo_pass, elo_passes
-from ratings.plain.rounds import add_votes, alias_draws, alias_tables, chord_fits
+from ratings.plain.rounds import add_votes, alias_tables, chord_fits, draw_pairs
 
 __all__ = [
     "add_votes",
-    "alias_draws",
     "alias_tables",
     "are_sound",
     "chord_fits",
     "count_cells",
+    "draw_pairs",
     "elo_pass",
     "elo_passes",
     "encode",

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 LAST_CHORD: Final = 1e-12  # logits: a chord step this short is the last
 AWAY: Final = 1e-11  # logits: and so is one from which the maximum is no further
 RUNAWAY: Final = 30.0  # logits: a step this long leads nowhere
+HALF: Final = 32  # bits of a random number that draw one value, and of an entry that are a chance
+LOW: Final = (1 << HALF) - 1
+
+Tables = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 def chord_fits(
-    met: NDArray[np.float64],
-    won: NDArray[np.float64],
+    met: NDArray[np.int32] | NDArray[np.float64],
+    points: NDArray[np.float64],
     pairs: NDArray[np.int32],
     logits: NDArray[np.float64],
     bread: NDArray[np.float64],
@@ -29,8 +33,10 @@ def chord_fits(
 
     Parameters
     ----------
-    met, won : ndarray of shape (n_pairs, n_rounds)
-        Votes of each pair, and the points its first model took of them.
+    met : ndarray of shape (n_pairs, n_rounds)
+        Votes of each pair.
+    points : ndarray of shape (n_models, n_rounds)
+        What each model took of them.
     pairs : ndarray of shape (n_pairs, 2)
         Codes of the models of each pair, every pair once.
     logits : ndarray of shape (n_models,)
@@ -45,13 +51,12 @@ def chord_fits(
     ndarray of shape (n_models, n_rounds)
         Logits; `nan` for a round that was given up.
     """
-    fitted = np.full((len(logits), met.shape[1]), np.nan)
-    votes, points = np.zeros((2, len(logits), len(logits)))
+    fitted = np.full(points.shape, np.nan)
+    votes = np.zeros((len(logits), len(logits)))
     first, second = pairs.T
-    for drawn, taken, own in zip(met.T, won.T, fitted.T, strict=True):
+    for drawn, taken, own in zip(met.T, points.T, fitted.T, strict=True):
         votes[first, second] = votes[second, first] = drawn
-        points[first, second], points[second, first] = taken, drawn - taken
-        _chord_fit(own, votes, points.sum(axis=1), logits, bread, most_steps)
+        _chord_fit(own, votes, taken, logits, bread, most_steps)
     return fitted
 
 
@@ -77,8 +82,8 @@ def _chord_fit(  # noqa: PLR0917
         before = longest
 
 
-def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Prepare tables from which one uniform number draws one value, however long the table [1]_.
+def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Prepare tables from which one random number draws one value, however long the table [1]_.
 
     Parameters
     ----------
@@ -90,15 +95,15 @@ def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDA
     Returns
     -------
     ndarray of shape (n_values,)
-        Before the point, the other value that a place of its table gives; behind it, the chance
-        that it gives its own.
+        In the upper half of the bits the other value that a place of its table gives, in the lower
+        half the chance that it gives its own, of 2 ** 32.
 
     References
     ----------
     .. [1] M. D. Vose, "A linear algorithm for generating random numbers with a given
        distribution", IEEE Transactions on Software Engineering, 17(9), 1991.
     """
-    aliases = np.empty(len(chances))
+    aliases = np.empty(len(chances), dtype=np.int64)
     stack = np.empty(len(chances), dtype=np.int64)
     for table in range(len(bounds) - 1):
         start, size = bounds[table], bounds[table + 1] - bounds[table]
@@ -106,7 +111,7 @@ def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDA
         # places with too little wait at the bottom of one stack, with too much at its top
         little, much = 0, size
         for place in range(size):
-            aliases[start + place] = place
+            aliases[start + place] = place << HALF
             if heights[place] < 1.0:
                 stack[little] = place
                 little += 1
@@ -116,9 +121,9 @@ def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDA
         while little > 0 and much < size:
             little -= 1
             short, tall = stack[little], stack[much]
-            alias = tall + max(heights[short], 0.0)
-            if alias < tall + 1:  # else rounding has made its own chance 1
-                aliases[start + short] = alias
+            own = round(max(heights[short], 0.0) * (LOW + 1))
+            if own <= LOW:  # else it gives its own value always
+                aliases[start + short] = (tall << HALF) | own
             heights[tall] -= 1.0 - heights[short]
             if heights[tall] < 1.0:
                 much += 1
@@ -127,53 +132,69 @@ def alias_tables(chances: NDArray[np.float64], bounds: NDArray[np.int64]) -> NDA
     return aliases
 
 
-def alias_draws(
-    uniform: NDArray[np.float64],
-    table: NDArray[np.int64],
-    bounds: NDArray[np.int64],
-    aliases: NDArray[np.float64],
-    lowest: NDArray[np.float64],
+def draw_pairs(
+    raw: NDArray[np.int64],
+    pairs: NDArray[np.int32],
+    tables: Tables,
+    met: NDArray[np.int32],
+    points: NDArray[np.float64],
 ) -> None:
-    """Replace uniform numbers by values drawn from tables.
+    """Draw the votes of pairs from tables, kind by kind.
 
     Parameters
     ----------
-    uniform : ndarray of shape (n_kinds, n_rounds)
-        Numbers in [0, 1); after the call, whole numbers.
-    table : ndarray of shape (n_kinds,)
-        Table of each row.
-    bounds, aliases
-        As in `alias_tables`.
-    lowest : ndarray of shape (n_tables,)
-        The value of a table's first place.
+    raw : ndarray of shape (n_pairs, 3, n_words)
+        Random bits, half a word for each value: first the lower halves of all words.
+    pairs : ndarray of shape (n_pairs, 2)
+        Codes of the models of each pair.
+    tables : tuple of ndarray
+        The tables of each pair's wins, ties and losses, of shape (n_pairs, 3); bounds and aliases
+        as in `alias_tables`; and the value of each table's first place.
+    met : ndarray of shape (n_pairs, n_rounds)
+        Filled with the votes of each pair.
+    points : ndarray of shape (n_models, n_rounds)
+        What each model took of them is added, a tie as a half.
     """
-    for row, number in zip(uniform, table, strict=True):
-        start = bounds[number]
-        at = row * (bounds[number + 1] - start)
-        place = np.floor(at)
-        alias = aliases[start + place.astype(np.int64)]
-        other = np.floor(alias)
-        row[:] = lowest[number] + np.where(at - place < alias - other, place, other)
+    table, bounds, aliases, lowest = tables
+    for bits, pair, kinds, drawn in zip(raw, pairs, table, met, strict=True):
+        uniform = np.concatenate([bits & LOW, (bits >> HALF) & LOW], axis=1)[:, : len(drawn)]
+        at = uniform * (bounds[kinds + 1] - bounds[kinds])[:, None]
+        entry = aliases[bounds[kinds][:, None] + (at >> HALF)]
+        own = (at & LOW) < (entry & LOW)
+        value = lowest[kinds][:, None] + np.where(own, at >> HALF, entry >> HALF)
+        drawn[:] = value.sum(axis=0)
+        points[pair] += value[[0, 2]] + 0.5 * value[1]
 
 
-def add_votes(
-    met: NDArray[np.float64],
-    won: NDArray[np.float64],
-    kinds: NDArray[np.float64],
+def add_votes(  # noqa: PLR0917
+    raw: NDArray[np.int64],
     missing: NDArray[np.int64],
+    pairs: NDArray[np.int32],
+    aliases: NDArray[np.int64],
+    met: NDArray[np.int32],
+    points: NDArray[np.float64],
 ) -> None:
-    """Add votes one by one to the counts of pairs, in place.
+    """Draw votes one by one and add them to the counts of pairs, in place.
 
     Parameters
     ----------
-    met, won : ndarray of shape (n_pairs, n_rounds)
-        Votes of each pair, and the points its first model took of them.
-    kinds : ndarray of shape (n_votes,)
-        Whole numbers: the pair of a win, n_pairs + that of a tie, 2 n_pairs + that of a loss.
+    raw : ndarray of shape (n_votes,)
+        Random bits, a word for each vote.
     missing : ndarray of shape (n_rounds,)
-        How many of them go to each round.
+        How many of the votes go to each round.
+    pairs : ndarray of shape (n_pairs, 2)
+        Codes of the models of each pair.
+    aliases : ndarray of shape (3 * n_pairs,)
+        One table as in `alias_tables`, of the wins, ties and losses of each pair in turn.
+    met : ndarray of shape (n_pairs, n_rounds)
+        Votes of each pair.
+    points : ndarray of shape (n_models, n_rounds)
+        What each model took of them.
     """
-    outcome, pair = np.divmod(kinds.astype(np.int64), len(met))
-    place = np.repeat(np.arange(len(missing)), missing)
-    np.add.at(met, (pair, place), 1.0)
-    np.add.at(won, (pair, place), 1.0 - 0.5 * outcome)
+    place = (((raw >> HALF) & LOW) * len(aliases)) >> HALF
+    entry = aliases[place]
+    pair, outcome = np.divmod(np.where((raw & LOW) < (entry & LOW), place, entry >> HALF), 3)
+    number = np.repeat(np.arange(len(missing)), missing)
+    np.add.at(met, (pair, number), 1)
+    np.add.at(points, (pairs[pair, 0], number), 1.0 - 0.5 * outcome)
+    np.add.at(points, (pairs[pair, 1], number), 0.5 * outcome)

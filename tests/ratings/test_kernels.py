@@ -156,13 +156,13 @@ def test_chords_are_the_same_compiled_and_reach_the_maximum() -> None:
     points = np.array([base * generator.uniform(0.9, 1.1, (6, 6)) for _ in range(9)])
     pairs = np.argwhere(np.triu(base) > 0).astype(np.int32)
     met = (points + points.transpose(0, 2, 1))[:, pairs[:, 0], pairs[:, 1]].T
-    won = points[:, pairs[:, 0], pairs[:, 1]].T
+    taken = points.sum(axis=2).T
     logits = plain.newton_fit(base, np.zeros(6), damped=False, most_steps=30)
     expected = expit(logits[:, None] - logits)
     weight = (base + base.T) * expected * expected.T
     bread = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight)
     ours, theirs = (
-        loops.chord_fits(met, won, pairs, logits, bread, most_steps=60)
+        loops.chord_fits(met, taken, pairs, logits, bread, most_steps=60)
         for loops in (compiled, plain)
     )
     exact = [plain.newton_fit(one, logits, damped=False, most_steps=30) for one in points]
@@ -172,49 +172,78 @@ def test_chords_are_the_same_compiled_and_reach_the_maximum() -> None:
 
 def test_a_round_that_runs_away_leaves_the_others_as_they_are() -> None:
     pairs, met = np.array([[0, 1]], dtype=np.int32), np.array([[9.0, 0.0, 0.0, 9.0]])
-    won = np.array([[5.0, 500.0, 500.0, 4.5]])
+    taken = np.array([[5.0, 500.0, 500.0, 4.5], [4.0, -500.0, -500.0, 4.5]])
     ours, theirs = (
-        loops.chord_fits(met, won, pairs, np.zeros(2), np.eye(2) / 4.5, most_steps=60)
+        loops.chord_fits(met, taken, pairs, np.zeros(2), np.eye(2) / 4.5, most_steps=60)
         for loops in (compiled, plain)
     )
     assert_array_equal(np.isnan(ours[0]), [False, True, True, False])
     assert_allclose(ours, theirs, rtol=0, atol=CLOSE)
 
 
-def test_draws_are_the_same_compiled_and_follow_the_chances() -> None:
+@pytest.mark.parametrize("n_rounds", [1, 7, 8])
+def test_draws_are_the_same_compiled(n_rounds: int) -> None:
+    generator = np.random.default_rng(3)
+    bounds = np.array([0, 3, 4, 104])
+    chances = np.concatenate([[0.2, 0.0, 0.8], [1.0], generator.dirichlet(np.full(100, 0.3))])
+    aliases = plain.alias_tables(chances, bounds)
+    assert_array_equal(compiled.alias_tables(chances, bounds), aliases)
+    table, lowest = generator.integers(3, size=(40, 3)), np.array([7, 0, 2])
+    pairs = np.array([generator.permutation(5)[:2] for _ in range(40)], dtype=np.int32)
+    raw = generator.integers(-(2**63), 2**63, size=(40, 3, (n_rounds + 1) // 2))
+    drawn = []
+    for loops in (compiled, plain):
+        met, points = np.empty((40, n_rounds), dtype=np.int32), np.zeros((5, n_rounds))
+        loops.draw_pairs(raw, pairs, (table, bounds, aliases, lowest), met, points)
+        drawn.append((met, points))
+        assert_array_equal(points.sum(axis=0), met.sum(axis=0))
+    for ours, theirs in zip(*drawn, strict=True):
+        assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
+def test_draws_follow_the_chances(loops: ModuleType) -> None:
     generator = np.random.default_rng(3)
     bounds = np.array([0, 3, 3, 103])
     chances = np.concatenate([[0.2, 0.0, 0.8], generator.dirichlet(np.full(100, 0.3))])
-    aliases = plain.alias_tables(chances, bounds)
-    assert_array_equal(compiled.alias_tables(chances, bounds), aliases)
-    uniform = generator.random((3, 200_000))
-    table, lowest = np.array([2, 0, 2]), np.array([7.0, 0.0, 0.0])
-    ours, theirs = uniform.copy(), uniform.copy()
-    compiled.alias_draws(ours, table, bounds, aliases, lowest)
-    plain.alias_draws(theirs, table, bounds, aliases, lowest)
-    assert_array_equal(ours, theirs)
-    assert_allclose(
-        np.bincount(ours[0].astype(int), minlength=100) / 200_000, chances[3:], atol=5e-3
+    tables = (
+        np.array([[2, 0, 0]]),
+        bounds,
+        plain.alias_tables(chances, bounds),
+        np.array([0, 0, 0]),
     )
-    assert_allclose((ours[1] == 7.0).mean(), 0.2, atol=5e-3)
-    assert_array_equal(np.unique(ours[1]), [7.0, 9.0])
+    raw = generator.integers(-(2**63), 2**63, size=(1, 3, 100_000))
+    met, points = np.empty((1, 200_000), dtype=np.int32), np.zeros((2, 200_000))
+    loops.draw_pairs(raw, np.array([[0, 1]], dtype=np.int32), tables, met, points)
+    loser = points[1]  # 0 or 2 ties, which are 0 or 1 point, and 0 or 2 losses
+    assert_array_equal(np.unique(loser), [0.0, 1.0, 2.0, 3.0])
+    ties = np.isin(loser, [1.0, 3.0])
+    assert_allclose(ties.mean(), 0.8, atol=5e-3)
+    wins = points[0] - ties
+    assert_allclose(np.bincount(wins.astype(int), minlength=100) / 200_000, chances[3:], atol=5e-3)
+    assert_array_equal(met[0], points.sum(axis=0))
 
 
 @pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
 def test_votes_are_added_to_their_pair_and_round(loops: ModuleType) -> None:
-    met, won = np.zeros((2, 3)), np.zeros((2, 3))
-    kinds, missing = np.array([0.0, 0.0, 3.0, 5.0, 2.0, 2.0]), np.array([3, 0, 3])
-    loops.add_votes(met, won, kinds, missing)
-    # two wins of the first pair and a tie of the second; then a loss, and two ties of the first
-    assert_array_equal(met, [[2.0, 0.0, 2.0], [1.0, 0.0, 1.0]])
-    assert_array_equal(won, [[2.0, 0.0, 1.0], [0.5, 0.0, 0.0]])
+    # every place but one always gives its own value, that one always another's
+    aliases = np.arange(6) << 32
+    aliases[5] = 4 << 32
+    kinds = np.array([0, 0, 4, 3, 1, 1, 5])  # of pair and outcome; the last one comes out as 4
+    raw = ((kinds << 32) // 6 + 1 << 32) + 5
+    met, points = np.zeros((2, 3), dtype=np.int32), np.zeros((3, 3))
+    pairs = np.array([[0, 1], [1, 2]], dtype=np.int32)
+    loops.add_votes(raw, np.array([3, 0, 4]), pairs, aliases, met, points)
+    # two wins of model 0 and a tie of 1 and 2; then a win of 1, two ties of 0 and 1, one of 1 and 2
+    assert_array_equal(met, [[2, 0, 2], [1, 0, 2]])
+    assert_array_equal(points, [[2.0, 0.0, 1.0], [0.5, 0.0, 2.5], [0.5, 0.0, 0.5]])
 
 
 @pytest.mark.parametrize("loops", [compiled, plain], ids=["compiled", "plain"])
 def test_chords_that_run_away_give_no_number(loops: ModuleType) -> None:
     pairs, met = np.array([[0, 1]], dtype=np.int32), np.zeros((1, 1))
-    won = np.full((1, 1), 5.0)
-    fitted = loops.chord_fits(met, won, pairs, np.zeros(2), np.eye(2), most_steps=50)
+    taken = np.array([[5.0], [-5.0]])
+    fitted = loops.chord_fits(met, taken, pairs, np.zeros(2), np.eye(2), most_steps=50)
     assert np.isnan(fitted).all()
 
 
