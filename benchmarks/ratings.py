@@ -246,7 +246,8 @@ def our_pipeline(path: Path) -> object:
 
     Elo is replayed beside the rest, which does not need it.
     """
-    votes = Votes.from_arrow(pq.read_table(path, columns=list(READ)))
+    columns = list(READ)
+    votes = Votes.from_arrow(pq.read_table(path, columns=columns, read_dictionary=columns))
     with ThreadPoolExecutor(1) as beside:
         elo = beside.submit(elo_ratings, votes)
         fit = bradley_terry(PairCounts.of(votes))
