@@ -29,8 +29,21 @@ def test_how_far_aspects_differ_is_found_again() -> None:
 
 def test_aspects_that_do_not_differ_are_not_told_to() -> None:
     found = aspect_ratings(by_aspect(0.0, 4_000))
-    assert found.tau < 20
-    assert np.abs(found.ratings - found.overall.ratings).max() < 25
+    assert found.tau == 0
+    assert_allclose(found.ratings, np.tile(found.overall.ratings, (9, 1)))
+
+
+def test_aspects_without_a_bound_on_how_far_they_differ_get_a_wide_one() -> None:
+    """Each of two aspects says the opposite of the other, without an exception."""
+    votes = Votes.from_arrays(
+        tuple("ABC"),
+        [[0, 1], [1, 2], [0, 2]] * 200,
+        [0] * 300 + [1] * 300,
+        aspect=Labels.of(["writing"] * 300 + ["physics"] * 300),
+    )
+    found = aspect_ratings(votes)
+    assert found.tau == pytest.approx(5 * 400 / np.log(10))
+    assert np.isfinite(found.ratings).all()
 
 
 def test_shrunk_ratings_are_closer_to_the_truth_than_the_aspects_own() -> None:
