@@ -11,6 +11,7 @@ import pandas as pd
 
 from arena.board.choice import OTHERS, Choice, counting
 from arena.board.rows import perhaps_missing, sure_only, unrated_by_elo
+from arena.board.shrinking import with_shrunk
 from arena.board.table import Behind, Board, RankBy
 from arena.board.tally import Tally, counted, present
 from arena.board.whole import Whole
@@ -96,6 +97,8 @@ def boards_by(
 ) -> dict[str, Board]:
     """Return one board for each aspect or language of a source, in alphabetical order.
 
+    Those of several aspects have shrunken ratings too (`arena.board.shrinking`).
+
     Raises
     ------
     ArenaError
@@ -108,7 +111,8 @@ def boards_by(
     found = sorted(present(choice.of(log.votes)[by]))
     if not found:
         raise ConfigError(f"--by {by}: {log.source} names no {by}; leave the option out.")
-    return dict(_split(log, by, found, choice, rank_by))
+    boards = dict(_split(log, by, found, choice, rank_by))
+    return with_shrunk(boards, counted(log, choice)[1]) if by == "aspect" else boards
 
 
 def _split(

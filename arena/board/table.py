@@ -37,6 +37,8 @@ ROW_COLUMNS: Final = (
     *("elo_low_all", "elo_high_all", "group", "p_best", "rank_low_all", "rank_high_all"),
 )
 
+SHRUNK: Final = ("shrunk", "shrunk_error")  # beside a board of one aspect of several
+
 
 @dataclass(frozen=True, eq=False)
 class Heat:
@@ -152,6 +154,7 @@ class Board:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the board as `arena leaderboard --format json` prints it."""
+        columns = [*ROW_COLUMNS, *(name for name in SHRUNK if name in self.rows)]
         return {
             "source": self.source,
             "votes": self.votes,
@@ -165,5 +168,5 @@ class Board:
             "doubtful": [pair._asdict() for pair in self.doubts.pairs],
             "calibration": plain(judged(self.calibration, self.held_out)),
             "swayed_by": [plain(vars(each)) for each in self.swayed],
-            "rows": [plain(row) for row in self.table[list(ROW_COLUMNS)].to_dict("records")],
+            "rows": [plain(row) for row in self.table[columns].to_dict("records")],
         }

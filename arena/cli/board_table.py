@@ -27,6 +27,7 @@ BAR: Final = 12  # cells of the bar of won, tied and lost votes
 NARROW: Final = 80  # columns of the smallest terminal that we lay out for
 SHORT: Final = 14  # cells that a model's name keeps at least
 TO: Final = "\N{EN DASH}"  # between two places
+SIDE: Final = 1.96  # standard deviations either side that hold 95 %
 NONE: Final = TO  # where there is no number
 SCORE: Final = "score: "  # begins the columns of `arena.scores`
 
@@ -102,6 +103,7 @@ def _columns(board: "Board") -> list[Column]:
         column(3, Text("Rating"), lambda row: _split(row["rating"])),
         column(5, Text("95 % interval"), lambda row: _range(row["lower"], row["upper"])),
         column(7, Text("Elo, K = 16"), _elo),
+        *([column(5, Text("Shrunk"), _shrunk)] if "shrunk" in rows else []),
         column(8, Text("Votes"), lambda row: Text(f"{row['votes']:,}")),
         column(11, Text("Win rate"), lambda row: Text(_number(100 * row["win_rate"], " %"))),
         *(_score(records, str(name)) for name in rows if str(name).startswith(SCORE)),
@@ -192,6 +194,13 @@ def _elo(row: dict[Any, Any]) -> Text:
         return _split(row["elo"])
     half = (row["elo_high"] - row["elo_low"]) / 2
     return Text.assemble(_split(row["elo"]), (f" ±{half:<3.0f}", "dim"))
+
+
+def _shrunk(row: dict[Any, Any]) -> Text:
+    if _unknown(row["shrunk"]):
+        return Text(NONE)
+    half = SIDE * row["shrunk_error"]
+    return Text.assemble(f"{row['shrunk']:.0f}", (f" ±{half:<3.0f}", "dim"))
 
 
 def _bar(row: dict[Any, Any]) -> Text:

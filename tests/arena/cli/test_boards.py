@@ -115,6 +115,13 @@ def test_json_by_aspect_is_one_object_with_a_board_each(arena: Arena) -> None:
     assert len(json.loads(run.stdout)["by"]) == 9
 
 
+def test_a_table_by_aspect_has_the_shrunken_rating(arena: Arena) -> None:
+    said = arena("leaderboard", SIMULATED, "--by", "aspect").stdout
+    assert said.count(" Shrunk ") == 9
+    assert " ".join(said.split()).count("drawn towards the model's overall one") == 9
+    assert "Shrunk" not in arena("leaderboard", SIMULATED).stdout
+
+
 def test_csv_has_the_rows_and_the_scores(arena: Arena, tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("model,mmlu\nbirch-7b,0.4\n", encoding="utf-8")
     run = arena("leaderboard", SIMULATED, "--with", tmp_path / "s.csv", "-f", "csv")
@@ -124,7 +131,9 @@ def test_csv_has_the_rows_and_the_scores(arena: Arena, tmp_path: Path) -> None:
 
 def test_csv_by_aspect_names_the_aspect_first(arena: Arena) -> None:
     run = arena("leaderboard", SIMULATED, "--by", "aspect", "-f", "csv")
-    assert run.stdout.startswith("aspect,rank,rank_low,rank_high,model,")
+    header = run.stdout.splitlines()[0]
+    assert header.startswith("aspect,rank,rank_low,rank_high,model,")
+    assert header.endswith(",shrunk,shrunk_error")
 
 
 def test_latex_escapes_names(arena: Arena, tmp_path: Path) -> None:
