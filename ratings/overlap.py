@@ -3,7 +3,9 @@
 This module does not know what is computed from them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,18 +14,8 @@ from numpy.typing import NDArray
 from ratings.columns import Labels
 from ratings.votes import BOTH_BAD, SCORES, Votes
 
-BAD_STANCE = 3  # column of both-bad votes in a tally
-
-
-@dataclass(frozen=True, eq=False)
-class VotePairs:
-    """Every pair of votes on one item, by their raters and stances; shape (n_pairs,) each."""
-
-    item: NDArray[np.intp]
-    rater_1: NDArray[np.int32]
-    rater_2: NDArray[np.int32]
-    stance_1: NDArray[np.int8]
-    stance_2: NDArray[np.int8]
+BAD_STANCE: Final = 3  # column of both-bad votes in a tally
+_ITEMS: Final = 100_000  # taken at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +40,20 @@ class Overlap:
     question: NDArray[np.intp]
     aspect: NDArray[np.intp]
 
-    def pairs(self) -> VotePairs:
-        """Return every pair of votes on one item."""
-        firsts, seconds = [], []
-        most = int(self.tallies.sum(axis=1).max(initial=0))
-        rows = np.arange(len(self.item))
-        for apart in range(1, most):  # votes of one item stand side by side
-            same = self.item[apart:] == self.item[:-apart]
-            firsts.append(rows[:-apart][same])
-            seconds.append(rows[apart:][same])
-        first = np.concatenate([*firsts, rows[:0]])
-        second = np.concatenate([*seconds, rows[:0]])
-        return VotePairs(
-            self.item[first],
-            self.rater[first],
-            self.rater[second],
-            self.stance[first],
-            self.stance[second],
-        )
+    def whole_items(self) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        """Yield the votes a good many items at a time, which bounds the memory.
+
+        Yields
+        ------
+        rows : slice
+            Votes of some items, all of each.
+        ends : ndarray of shape (n_items + 1,)
+            Where each item begins among these votes, and the end of the last.
+        """
+        ends = np.append(0, np.cumsum(self.tallies.sum(axis=1))).astype(np.int64)
+        for first in range(0, len(self.tallies), _ITEMS):
+            own = ends[first : first + _ITEMS + 1]
+            yield slice(own[0], own[-1]), own - own[0]
 
 
 def stances(votes: Votes) -> NDArray[np.int8]:

@@ -1,7 +1,7 @@
 """Agreement: worked figures, second routes, laws, and no data."""
 
 import math
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import evalica
 import numpy as np
@@ -9,11 +9,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from ratings.agreement import agreement, items_needed, question_interval
 from ratings.coefficients import CREDIT, credit_of_items
+from ratings.columns import Labels
 from ratings.overlap import shared_items, stances
 from ratings.votes import Votes
+
+SHARES = ["tie_discounted", "exact"]
 
 
 def judged(winners: dict[str, list[str]], aspect: list[str] | None = None) -> Votes:
@@ -146,6 +150,34 @@ def test_agreement_is_the_mean_over_items_of_the_mean_over_pairs(votes: Votes) -
     if each:
         assert found.tie_discounted == pytest.approx(np.mean(each))
         assert 0 <= found.exact_four <= found.exact <= found.tie_discounted <= 1
+
+
+@pytest.mark.parametrize("at_once", [1, 100_000])
+@given(votes=st.from_type(Votes))
+def test_raters_agree_as_their_pairs_of_votes_say_one_by_one(votes: Votes, at_once: int) -> None:
+    shared = shared_items(votes)
+    pairs = [
+        (item, shared.rater[own], shared.rater[other], credit, float(credit == 1))
+        for item in np.unique(shared.item)
+        for own, other in permutations(np.flatnonzero(shared.item == item).tolist(), 2)
+        for credit in [1 - abs(int(shared.stance[own]) - int(shared.stance[other])) / 2]
+    ]
+    said = pd.DataFrame(pairs, columns=["item", "rater", "other", *SHARES]).astype(float)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ratings.overlap._ITEMS", at_once)
+        found = agreement(votes, rounds=10)
+    names = Labels.of([]).names if votes.rater is None else votes.rater.names
+    alone = said.groupby(["rater", "item"])[SHARES].mean().groupby("rater")
+    two = said[said["rater"] < said["other"]].groupby(["rater", "other"])
+    for ours, theirs in ((found.by_rater, alone), (found.by_rater_pair, two)):
+        assert ours["items"].tolist() == theirs.size().tolist()
+        assert_allclose(ours[SHARES].astype(float), theirs[SHARES].mean(), rtol=1e-12)
+    assert found.by_rater["rater_pairs"].tolist() == said.groupby("rater").size().tolist()
+    alone_names = alone.size().reset_index()["rater"].astype(int)
+    assert found.by_rater["rater"].tolist() == [names[code] for code in alone_names]
+    for title, column in (("rater_1", "rater"), ("rater_2", "other")):
+        codes = two.size().reset_index()[column].astype(int)
+        assert found.by_rater_pair[title].tolist() == [names[code] for code in codes]
 
 
 @given(st.from_type(Votes))

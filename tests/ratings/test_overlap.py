@@ -1,6 +1,7 @@
 """Overlap: items two raters share, and each rater once on each."""
 
 import pandas as pd
+import pytest
 
 from ratings.overlap import shared_items, stances
 from ratings.votes import Votes
@@ -48,8 +49,15 @@ def test_a_vote_without_rater_is_left_out() -> None:
     assert len(shared_items(votes).tallies) == 0
 
 
-def test_three_raters_make_three_pairs() -> None:
-    votes = judged(*(("q", "G", "Q", winner, winner) for winner in ("model_a", "tie", "model_b")))
-    pairs = shared_items(votes).pairs()
-    stance_pairs = zip(pairs.stance_1, pairs.stance_2, strict=True)
-    assert sorted((max(pair), min(pair)) for pair in stance_pairs) == [(0, -1), (1, -1), (1, 0)]
+def test_items_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    votes = judged(
+        *((question, "G", "Q", "tie", rater) for question in "pqr" for rater in "ab"),
+        ("q", "G", "Q", "tie", "c"),
+    )
+    shared = shared_items(votes)
+    for at_once, pieces in ((1, [2, 3, 2]), (2, [5, 2]), (5, [7])):
+        monkeypatch.setattr("ratings.overlap._ITEMS", at_once)
+        taken = list(shared.whole_items())
+        assert [rows.stop - rows.start for rows, _ in taken] == pieces
+        firsts = [item for rows, ends in taken for item in shared.item[rows][ends[:-1]].tolist()]
+        assert firsts == [0, 1, 2]
