@@ -5,7 +5,6 @@ Each check looks at one thing and answers with one finding. Nothing here changes
 
 import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Final
 
 from arena.errors import ArenaError
 from arena.record.logquery import log_counts
+from arena.record.sqlite_file import VERSION, fault_of
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from serving.build import apart_of
@@ -61,7 +61,7 @@ def examine(db: Path) -> Iterator[Finding]:
     yield _python()
     yield from (_package(name) for name in NEEDED)
     yield _kernels()
-    yield _sqlite(sqlite3.sqlite_version_info)
+    yield _sqlite(VERSION)
     yield _disk(db)
     yield from _database(db)
 
@@ -125,15 +125,15 @@ def _database(db: Path) -> Iterator[Finding]:
     if not db.exists():
         yield Finding(Level.NOTE, "database", f"{db} is not there yet", "`arena demo` makes it.")
         return
-    try:
-        with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as connection:
-            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-        counts = log_counts(db)
-    except (sqlite3.Error, ArenaError) as error:
-        yield Finding(Level.BAD, "database", f"{db}: {error}", "Restore a backup.")
+    fault = fault_of(db)
+    if fault is not None:
+        found = f"{db} is damaged or cannot be read: {fault}"
+        yield Finding(Level.BAD, "database", found, "Restore a backup.")
         return
-    if verdict != "ok":
-        yield Finding(Level.BAD, "database", f"{db} is damaged: {verdict}", "Restore a backup.")
+    try:
+        counts = log_counts(db)
+    except ArenaError as error:
+        yield Finding(Level.BAD, "database", f"{db}: {error}", "Restore a backup.")
         return
     stored, counted = counts["stored"], counts["counted"]
     found = f"{db}: {stored} votes stored, {counted} counted"

@@ -1,4 +1,4 @@
-"""Tells whether a file is a SQLite database, without letting go of anybody's locks.
+"""Tells whether a file is a SQLite database, and a sound one, without losing anybody's locks.
 
 Only SQLite may open the file of a database that a server in this process uses. Closing any other
 handle on it drops every lock that the process holds on it; the next program that reads the
@@ -8,6 +8,9 @@ database then takes itself for the last one, and deletes the log that holds the 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
+
+VERSION: Final = sqlite3.sqlite_version_info
 
 
 def is_sqlite(path: Path) -> bool:
@@ -20,3 +23,14 @@ def is_sqlite(path: Path) -> bool:
     except sqlite3.Error:
         return False
     return path.stat().st_size > 0
+
+
+def fault_of(path: Path) -> str | None:
+    """Return the first thing that SQLite finds wrong with a database; None where it finds none."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    return None if verdict == "ok" else verdict

@@ -43,6 +43,15 @@ def test_a_damaged_database_is_found(tmp_path: Path) -> None:
     assert about("database", tmp_path / "arena.db").level is Level.BAD
 
 
+def test_a_database_is_looked_at_by_its_whole_name_and_nothing_is_made(tmp_path: Path) -> None:
+    Store(tmp_path / "lab #2.db").close()
+    (tmp_path / "lab #3.db").write_bytes(b"nonsense " * 1000)
+    assert about("database", tmp_path / "lab #2.db").level is Level.GOOD
+    found = about("database", tmp_path / "lab #3.db")
+    assert found.found.endswith("is damaged or cannot be read: file is not a database")
+    assert not (tmp_path / "lab ").exists()
+
+
 async def test_many_votes_left_out_are_told_with_the_reason(store: Store) -> None:
     await open_battle(store)
     await store.vote(NewVote("key-0001", "b1", "ada", Outcome.TIE))

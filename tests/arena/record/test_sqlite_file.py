@@ -1,0 +1,40 @@
+"""Files that are databases, files that are none, and databases that are not sound."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from arena.record.sqlite_file import fault_of, is_sqlite
+from arena.record.store import Store
+
+
+def test_the_database_of_a_server_is_one_and_sound(store: Store) -> None:
+    assert is_sqlite(store.path)
+    assert fault_of(store.path) is None
+
+
+@pytest.mark.parametrize("held", [b"", b"nonsense " * 1000])
+def test_a_file_of_something_else_is_none(tmp_path: Path, held: bytes) -> None:
+    (tmp_path / "a.db").write_bytes(held)
+    assert not is_sqlite(tmp_path / "a.db")
+
+
+def test_what_is_no_database_or_not_there_has_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"nonsense " * 1000)
+    assert fault_of(tmp_path / "a.db") == "file is not a database"
+    assert fault_of(tmp_path / "b.db") == "unable to open database file"
+    assert not (tmp_path / "b.db").exists()
+
+
+def test_a_torn_page_is_found(store: Store) -> None:
+    store.close()
+    with closing(sqlite3.connect(store.path)) as connection:
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'response'"
+        ).fetchone()
+    with store.path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 64)
+    assert "***" in str(fault_of(store.path))
