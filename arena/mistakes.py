@@ -4,8 +4,10 @@ Knows TOML and how pydantic finds fault, and no setting.
 """
 
 import json
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,34 +24,39 @@ MEANT: Final = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
+# What a line's end or a bracket may stand in, before the ends and brackets that count.
+PIECE: Final = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}'
+    r"|'''.*?'{3,5}"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|\#[^\n]*"
+    r"|[\[\]{}\n]",
+    re.DOTALL,
+)
 
 
-def sentences(path: Path, written: str, found: ValidationError) -> str:
+@dataclass(frozen=True)
+class Source:
+    """A TOML file and its text; lines are looked for only when they are asked for."""
+
+    path: Path
+    text: str
+
+    def place(self, *place: str | int) -> str:
+        """Return where something stands: file, line and field."""
+        return f"{self.path}, line {line_of(self.text, place)}, {field_of(place)}"
+
+
+def sentences(source: Source, found: ValidationError) -> str:
     """Return one line for each mistake that was found in what a file says."""
-    said = tomllib.loads(written)
-    return "\n".join(_sentence(path, written, said, mistake) for mistake in found.errors())
+    said, lines = tomllib.loads(source.text), _lines(source.text)
+    return "\n".join(_sentence(source.path, said, lines, mistake) for mistake in found.errors())
 
 
 def line_of(written: str, place: Sequence[str | int]) -> int:
-    """Return the line of a TOML text on which a key stands, or the nearest table above it.
-
-    TOML itself is asked: a key stands in the first piece of the file with which it is there.
-    """
-    said = tomllib.loads(written)
-    wanted = tuple(place)
-    while wanted and not _is_there(said, wanted):
-        wanted = wanted[:-1]
-    lines = written.split("\n")
-    start = 0
-    for end in range(1, len(lines) + 1):
-        try:
-            before = tomllib.loads("\n".join(lines[:end]))
-        except tomllib.TOMLDecodeError:
-            continue  # in the middle of a value
-        if wanted and _is_there(before, wanted):
-            return start + 1
-        start = end
-    return 1
+    """Return the line of a valid TOML text on which a key stands, or the nearest table above it."""
+    return _nearest(_lines(written), tuple(place))
 
 
 def field_of(place: Sequence[str | int]) -> str:
@@ -58,7 +65,70 @@ def field_of(place: Sequence[str | int]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _sentence(path: Path, written: str, said: Any, mistake: Any) -> str:  # noqa: ANN401 - pydantic's own dict
+def _nearest(lines: Mapping[Place, int], place: Place) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _lines(written: str) -> dict[Place, int]:
+    """Return the line of every table, key and element, each where its statement begins.
+
+    TOML itself is asked what a statement says, and each is parsed once, alone.
+    """
+    lines: dict[Place, int] = {}
+    sizes: dict[Place, int] = {}  # of arrays of tables, so far
+    table: Place = ()
+    for line, statement in _statements(written):
+        said = tomllib.loads(statement)
+        if statement.lstrip().startswith("["):
+            table = _entered(said, sizes)
+            for end in range(1, len(table) + 1):
+                lines.setdefault(table[:end], line)
+        else:
+            for place in _places(said):
+                lines.setdefault((*table, *place), line)
+    return lines
+
+
+def _statements(written: str) -> Iterator[tuple[int, str]]:
+    """Yield each header and each key with its value, with the line on which it begins."""
+    start, line, depth = 0, 1, 0
+    for piece in PIECE.finditer(written):
+        found = piece.group()
+        depth += (found in "[{") - (found in "]}")
+        if found == "\n" and not depth:
+            statement = written[start : piece.end()]
+            yield line, statement
+            line += statement.count("\n")
+            start = piece.end()
+    yield line, written[start:]
+
+
+def _entered(said: Any, sizes: dict[Place, int]) -> Place:  # noqa: ANN401 - whatever TOML holds
+    """Return the place of the table that a header opens, within the newest of every array."""
+    table: Place = ()
+    while said:
+        ((key, said),) = said.items()
+        table = (*table, key)
+        if isinstance(said, list):
+            said = {}
+            sizes[table] = sizes.get(table, 0) + 1
+        if table in sizes:
+            table = (*table, sizes[table] - 1)
+    return table
+
+
+def _places(said: Any) -> Iterator[Place]:  # noqa: ANN401 - whatever TOML holds
+    """Yield the place of everything in a value."""
+    inside = said.items() if isinstance(said, dict) else enumerate(said)
+    for part, value in inside:
+        yield (part,)
+        if isinstance(value, dict | list):
+            yield from ((part, *place) for place in _places(value))
+
+
+def _sentence(path: Path, said: Any, lines: Mapping[Place, int], mistake: Any) -> str:  # noqa: ANN401 - pydantic's own dict
     place = _written_place(said, mistake["loc"])
     what, way_out = mistake["msg"].removeprefix("Value error, "), ""
     match mistake["type"]:
@@ -71,8 +141,9 @@ def _sentence(path: Path, written: str, said: Any, mistake: Any) -> str:  # noqa
             pass
         case kind:
             what, way_out = _refused(kind, what, mistake["input"])
-    line = line_of(written, place)
-    return f"{path}, line {line}, {field_of(place)}: {what}.{way_out}".replace("..", ".")
+    return f"{path}, line {_nearest(lines, place)}, {field_of(place)}: {what}.{way_out}".replace(
+        "..", "."
+    )
 
 
 def _refused(kind: str, what: str, value: object) -> tuple[str, str]:

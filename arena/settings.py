@@ -7,7 +7,7 @@ meant from the folder of that file. What the values do is known by those who use
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from arena.errors import ConfigError
-from arena.mistakes import line_of, sentences
+from arena.mistakes import Source, field_of, sentences
 from serving.devices import cards, rooms
 from serving.engine import EngineError
 from serving.shelf import default_folder
@@ -86,17 +86,15 @@ class PoolSettings(Section):
     processes: Literal["auto", "none", "device", "model"] = "auto"
     """Where engines run: in this process (none), in one for each device or each model; auto is one
     for each device where there is a card."""
-    _place: str = PrivateAttr("[pool] memory_gib")
+    _source: Source | None = PrivateAttr(None)
 
     def cache_in(self, folder: Path) -> Path:
         """Return where quantized weights are kept; a path is meant from the file's folder."""
         return folder / self.cache if self.cache else default_folder()
 
-    def written_in(self, path: Path, written: str) -> Self:
-        """Keep in mind where a file says this, for what is found out only later."""
-        line = line_of(written, ("pool", "memory_gib"))
-        self._place = f"{path}, line {line}, pool.memory_gib"
-        return self
+    def written_in(self, source: Source) -> None:
+        """Keep in mind which file says this, for what is found out only later."""
+        self._source = source
 
     def rooms(self) -> dict[str, int]:
         """Return the bytes for models on each device; asks the cards, where there are any.
@@ -113,8 +111,10 @@ class PoolSettings(Section):
         try:
             return rooms(self.memory_gib, found)
         except EngineError as error:
+            place = ("pool", "memory_gib")
+            where = field_of(place) if self._source is None else self._source.place(*place)
             raise ConfigError(
-                f"{self._place}: {error.cause}. Name one that is there, or leave memory_gib out."
+                f"{where}: {error.cause}. Name one that is there, or leave memory_gib out."
             ) from error
 
 
@@ -137,14 +137,14 @@ def load_settings(path: Path) -> Settings:
         If it is missing, is no TOML, or says something that cannot be; the message has one line a
         mistake.
     """
-    settings, written = read_file(path, Settings)
-    check_models(settings.models, path, written)
-    settings.pool.written_in(path, written)
+    settings, source = read_file(path, Settings)
+    check_models(settings.models, source)
+    settings.pool.written_in(source)
     return _located(settings, path.parent)
 
 
-def read_file(path: Path, kind: type[File]) -> tuple[File, str]:
-    """Return what a TOML file says, and its text; every key must be one that `kind` has.
+def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
+    """Return what a TOML file says, and its source; every key must be one that `kind` has.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, str]:
         As `load_settings`.
     """
     try:
-        written = path.read_text(encoding="utf-8")
+        source = Source(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"There is no configuration {path}. Name another file, or try `arena demo` first."
@@ -160,13 +160,13 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from error
     try:
-        said = tomllib.loads(written)
+        said = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
     try:
-        return kind.model_validate(said), written
+        return kind.model_validate(said), source
     except ValidationError as error:
-        raise ConfigError(sentences(path, written, error)) from error
+        raise ConfigError(sentences(source, error)) from error
 
 
 def _located(settings: Settings, folder: Path) -> Settings:
@@ -189,7 +189,7 @@ def _kept(model: ModelSpec, cache: Path) -> ModelSpec:
     return model if model.cache else model.model_copy(update={"cache": str(cache)})
 
 
-def check_models(models: Sequence[ModelSpec], path: Path, written: str) -> None:
+def check_models(models: Sequence[ModelSpec], source: Source) -> None:
     """Refuse a roster that cannot be: too few models, a name twice, a folder that is not there.
 
     Raises
@@ -199,24 +199,22 @@ def check_models(models: Sequence[ModelSpec], path: Path, written: str) -> None:
     """
     if len(models) < TWO:
         raise ConfigError(
-            f"{path}: {len(models)} models are described, and a battle needs two. "
+            f"{source.path}: {len(models)} models are described, and a battle needs two. "
             "Add a [[models]] table for each model."
         )
     seen: set[str] = set()
     for number, model in enumerate(models):
-        line = line_of(written, ("models", number, "name"))
         if model.name in seen:
             raise ConfigError(
-                f"{path}, line {line}, models[{number}].name: {model.name!r} stands twice. "
+                f"{source.place('models', number, 'name')}: {model.name!r} stands twice. "
                 "Give every model a name of its own."
             )
         seen.add(model.name)
         for field in ("checkpoint", "adapter"):
-            place = getattr(model, field)
-            if place and place.startswith((".", "/")) and not (path.parent / place).is_dir():
-                line = line_of(written, ("models", number, field))
+            named = getattr(model, field)
+            if named and named.startswith((".", "/")) and not (source.path.parent / named).is_dir():
                 raise ConfigError(
-                    f"{path}, line {line}, models[{number}].{field}: there is no folder "
-                    f"{path.parent / place}. "
+                    f"{source.place('models', number, field)}: there is no folder "
+                    f"{source.path.parent / named}. "
                     "Correct the path, or name a model on the hub as OWNER/NAME."
                 )

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from arena.errors import ConfigError
-from arena.mistakes import field_of, line_of
+from arena.mistakes import Source
 from arena.questions import LANGUAGES, QuestionBank, load_bank
 from arena.settings import (
     PoolSettings,
@@ -72,17 +72,17 @@ def load_study(path: Path) -> Study:
     ConfigError, QuestionBankError
         If one of them is missing or says something that cannot be; one line a mistake.
     """
-    said, written = read_file(path, _File)
+    said, source = read_file(path, _File)
     study = said.study
     if said.pool is not None:
-        said.pool.written_in(path, written)
+        said.pool.written_in(source)
     languages = tuple(dict.fromkeys(study.languages))
-    bank = load_bank(_file(path, written, "questions", study.questions), languages=languages)
-    models, pool = _roster(said, path, written)
+    bank = load_bank(_file(source, "questions", study.questions), languages=languages)
+    models, pool = _roster(said, source)
     return Study(
         name=study.name,
         path=path,
-        written=written,
+        written=source.text,
         bank=bank,
         languages=languages,
         models=models,
@@ -93,23 +93,23 @@ def load_study(path: Path) -> Study:
     )
 
 
-def _roster(said: _File, path: Path, written: str) -> tuple[tuple[ModelSpec, ...], PoolSettings]:
+def _roster(said: _File, source: Source) -> tuple[tuple[ModelSpec, ...], PoolSettings]:
     """Return the models, described here or in the file that is named, with that file's pool."""
+    folder = source.path.parent
     if said.study.roster is None:
-        check_models(said.models, path, written)
+        check_models(said.models, source)
         pool = said.pool or PoolSettings()
-        return located(said.models, pool, path.parent), pool
+        return located(said.models, pool, folder), pool
     if said.models:
-        line = line_of(written, ("study", "roster"))
         raise ConfigError(
-            f"{path}, line {line}, study.roster: the models are described here and in "
+            f"{source.place('study', 'roster')}: the models are described here and in "
             f"{said.study.roster}. Remove this line, or the [[models]] tables."
         )
-    file = _file(path, written, "roster", said.study.roster)
+    file = _file(source, "roster", said.study.roster)
     roster = load_settings(file)
     if said.pool is None or said.pool.cache is None:
         return roster.models, roster.pool
-    theirs, ours = roster.pool.cache_in(file.parent), said.pool.cache_in(path.parent)
+    theirs, ours = roster.pool.cache_in(file.parent), said.pool.cache_in(folder)
     return tuple(_moved(model, str(theirs), str(ours)) for model in roster.models), roster.pool
 
 
@@ -118,13 +118,12 @@ def _moved(model: ModelSpec, theirs: str, ours: str) -> ModelSpec:
     return model.model_copy(update={"cache": ours}) if model.cache == theirs else model
 
 
-def _file(path: Path, written: str, field: str, named: Path) -> Path:
+def _file(source: Source, field: str, named: Path) -> Path:
     """Return the file that a field of a study names, if it is there."""
-    file = path.parent / named
+    file = source.path.parent / named
     if not file.is_file():
-        place = ("study", field)
         raise ConfigError(
-            f"{path}, line {line_of(written, place)}, {field_of(place)}: there is no file {file}. "
-            f"Correct the path; it is meant from {path.parent}."
+            f"{source.place('study', field)}: there is no file {file}. "
+            f"Correct the path; it is meant from {source.path.parent}."
         )
     return file

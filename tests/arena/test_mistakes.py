@@ -1,5 +1,7 @@
 """On which line of a TOML file a key stands, however it is written there."""
 
+import tomllib
+
 import pytest
 
 from arena.mistakes import field_of, line_of
@@ -54,6 +56,70 @@ name = "c"
 )
 def test_a_key_is_found_where_it_stands(place: tuple[str | int, ...], line: int) -> None:
     assert line_of(TOML, place) == line
+
+
+HARD = """
+"a.b]" = "x # no comment [ { \\" ["  # a comment with " and [ and {
+'c' = '''
+[no.table]
+d = "
+'''''
+e = \"\"\"
+f = 1 \\\"\"\" [
+\"\"\"\"\"
+g = { h = [1, { i = "}" }], "j k".l = 2 }
+m = [ # [
+  [1, 2], # ]
+  ["]"],
+]
+
+[n.o."p.q"] # header
+r.s.t = 1979-05-27T07:32:00Z
+
+[[u]]
+[[u.v]]
+w = 1
+[[u.v]]
+w = 2
+[u.v.x]
+y = 1
+[[u]]
+  [[u.v]]
+  z = ''
+[n]
+last = true"""
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (("a.b]",), 2),
+        (("c",), 3),
+        (("e",), 7),
+        (("g", "h", 1, "i"), 10),
+        (("g", "j k", "l"), 10),
+        (("m", 1, 0), 11),
+        (("n", "o"), 16),
+        (("n", "o", "p.q", "r", "s", "t"), 17),
+        (("u", 0), 19),
+        (("u", 0, "v", 0, "w"), 21),
+        (("u", 0, "v", 1), 22),
+        (("u", 0, "v", 1, "w"), 23),
+        (("u", 0, "v", 1, "x", "y"), 25),
+        (("u", 1), 26),
+        (("u", 1, "v", 0, "z"), 28),
+        (("n", "last"), 30),
+        (("n",), 16),
+        (("d",), 1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "dos"])
+def test_strings_comments_and_arrays_hide_nothing(
+    place: tuple[str | int, ...], line: int, end: str
+) -> None:
+    tomllib.loads(HARD)
+    assert line_of(HARD.replace("\n", end), place) == line
 
 
 def test_a_place_is_written_as_people_write_it() -> None:

@@ -1,5 +1,6 @@
 """Settings: a file is taken as a whole, or refused with file, line, field and way out."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,45 @@ def test_a_mistake_is_told_with_its_place(folder: Path, old: str, new: str, told
         load_settings(path)
     assert str(refusal.value).startswith(str(path))
     assert told in str(refusal.value)
+
+
+SAID = "Say it.\n" * 30
+LONG = "".join(
+    f'[[models]]\nname = "{number}"\nkind = "scripted"\nsystem_prompt = """\n{SAID}"""\n'
+    for number in range(10)
+)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many characters TOML was asked to read, one number a call."""
+    sizes: list[int] = []
+    loads = tomllib.loads
+
+    def counting(text: str) -> dict[str, object]:
+        sizes.append(len(text))
+        return loads(text)
+
+    monkeypatch.setattr(tomllib, "loads", counting)
+    return sizes
+
+
+def test_a_file_without_a_mistake_is_parsed_once(folder: Path, read: list[int]) -> None:
+    load_settings(written(folder, LONG + "[pool]\nmemory_gib = 1\n"))
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(LONG.replace("kind", "kin"), id="many"),
+        pytest.param(LONG.replace('"9"', '"8"'), id="twice"),
+    ],
+)
+def test_mistakes_are_found_in_few_readings(folder: Path, read: list[int], text: str) -> None:
+    with pytest.raises(ConfigError):
+        load_settings(written(folder, text))
+    assert sum(read) <= 3 * len(text)
 
 
 def test_one_model_is_no_arena(folder: Path) -> None:
