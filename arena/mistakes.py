@@ -141,9 +141,8 @@ def _sentence(path: Path, said: Any, lines: Mapping[Place, int], mistake: Any) -
             pass
         case kind:
             what, way_out = _refused(kind, what, mistake["input"])
-    return f"{path}, line {_nearest(lines, place)}, {field_of(place)}: {what}.{way_out}".replace(
-        "..", "."
-    )
+    stop = "" if what.endswith(".") else "."
+    return f"{path}, line {_nearest(lines, place)}, {field_of(place)}: {what}{stop}{way_out}"
 
 
 def _refused(kind: str, what: str, value: object) -> tuple[str, str]:

@@ -158,6 +158,19 @@ def test_every_mistake_is_told_at_once(folder: Path) -> None:
     assert len(str(refusal.value).splitlines()) == 2
 
 
+def test_dots_in_paths_and_values_are_told_as_they_stand(folder: Path) -> None:
+    text = GOOD.replace('["No."]', '"../x/../y"').replace('"nf4"', f'"{"." * 80}"')
+    written(folder, text)
+    path = folder / "pine" / ".." / "lab.toml"
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    quantization, responses = str(refusal.value).splitlines()
+    assert quantization.startswith(f"{path}, line 11, models[0].quantization: ")
+    assert responses == (
+        f'{path}, line 16, models[1].responses: "../x/../y" should be a list. Write ["../x/../y"].'
+    )
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no configuration .*gone\.toml"):
         load_settings(tmp_path / "gone.toml")
