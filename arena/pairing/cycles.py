@@ -2,17 +2,21 @@
 
 A cycle is over when each pair has been taken; then the next begins. A pair is taken when a battle
 gets it, and given back when that battle ends without a vote. So at any moment two pairs differ by
-one battle at most, but for battles given back after their cycle was over; those come first.
+one battle at most, but for those that are owed: a battle given back after its cycle was over, or
+pairs of a model that was away when the others were through. What is owed comes in the next cycle
+beside its own pairs, drawn as from an urn that holds each pair as often as it is still to come, so
+that nobody sees one model in every battle. More than three battles a pair are not made up for.
 
 Nothing has to be kept for a restart: the counts of votes say where a cycle stands. Pairs of a
-model that is new join at the next cycle, and those of a model that was away make up for one cycle
-at most: a model that sits in every battle is a model that a rater recognizes. What is loaded is
-not known here.
+model that is new join at the next cycle, for the same reason. What is loaded is not known here.
 """
 
 import itertools
 import statistics
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+MOST_OWED: Final = 3  # battles of a pair that are made up for, beside that of the cycle itself
 
 Pair = tuple[str, str]
 """Two models, by name in the order of the alphabet."""
@@ -45,13 +49,17 @@ class Cycles:
                 self._taken[pair] = self._cycle
 
     def open(self, models: Collection[str]) -> list[Pair]:
-        """Return the pairs of these models that are to come now; none without two models."""
+        """Return the pairs of these models that are to come now, each as often as it is owed.
+
+        None without two models.
+        """
         here = set(models)
         among = [pair for pair in self._taken if here.issuperset(pair)]
-        if among and all(self._taken[pair] >= self._cycle for pair in among):
+        owed = self._owed(among)
+        if among and (not owed or _makes_up_for_one(owed, here)):
             self._begin()
-        overdue = [pair for pair in among if self._taken[pair] < self._cycle - 1]
-        return overdue or [pair for pair in among if self._taken[pair] < self._cycle]
+            owed = self._owed(among)
+        return owed
 
     def take(self, pair: Pair) -> None:
         """Count a battle of this pair."""
@@ -62,7 +70,7 @@ class Cycles:
         self._add(pair, -1)
 
     def leave_out(self, pairs: Iterable[Pair]) -> None:
-        """Let these pairs wait for the next cycle."""
+        """Let these pairs wait for the next cycle, and owe them nothing from this one."""
         for pair in pairs:
             self._taken[pair] = max(self._taken[pair], self._cycle)
 
@@ -74,6 +82,17 @@ class Cycles:
         if pair in self._taken:  # a vote may come for a model that has left the roster
             self._taken[pair] += battles
 
+    def _owed(self, pairs: Iterable[Pair]) -> list[Pair]:
+        return [pair for pair in pairs for _ in range(self._cycle - self._taken[pair])]
+
     def _begin(self) -> None:
-        self.leave_out(self._taken)
+        for pair, taken in self._taken.items():
+            self._taken[pair] = max(taken, self._cycle - MOST_OWED)
         self._cycle += 1
+
+
+def _makes_up_for_one(owed: Collection[Pair], models: Collection[str]) -> bool:
+    """Tell whether only one model has anything left, and more than one round of it."""
+    if len(owed) < len(models) or len(models) <= len(next(iter(owed))):
+        return False
+    return bool(set.intersection(*map(set, owed)))

@@ -3,8 +3,9 @@
 Every pair comes exactly once a cycle (`arena.pairing.cycles`). Of the pairs still open, those come
 first whose models are in memory, and a set of models stays there until its open pairs are nearly
 used up (`arena.pairing.rotation`). Among the pairs that may come now the draw is random and each is
-equally likely; that chance is kept with the battle as its propensity, together with how many of the
-two models were loaded. Where all models fit into memory, all open pairs of the cycle may come at
+equally likely, or two to four times as likely where it is owed so many battles because a model was
+away; that chance is kept with the battle as its propensity, together with how many of the two
+models were loaded. Where all models fit into memory, all open pairs of the cycle may come at
 any draw: a cycle in random order, and not independent draws, because votes spread evenly tell more.
 
 **Is the result biased?** By construction no pair gets more votes than another for being loaded, so
@@ -97,10 +98,14 @@ class Pairings:
             )
         x, y = self._random.choice(choices)
         self._cycles.take((x, y))
-        return Pairing(x, y, 1 / len(choices), (x in loaded) + (y in loaded))
+        chance = choices.count((x, y)) / len(choices)
+        return Pairing(x, y, chance, (x in loaded) + (y in loaded))
 
     def choices(self, available: Collection[str], loaded: Collection[str]) -> list[Pair]:
-        """Return the pairs of which the next draw takes one: loaded ones, if there are any."""
+        """Return the pairs of which the next draw takes one: loaded ones, if there are any.
+
+        A pair is in there as often as it is owed.
+        """
         self.look_ahead(available, loaded)
         open_pairs = pairs_within(self._set, self._cycles.open(available))
         return pairs_within(loaded, open_pairs) or open_pairs
