@@ -4,6 +4,7 @@ Whatever goes wrong over there ends in one `Failed` here, with what the server s
 Knows nothing of how the server runs its model, and restarts nothing.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
@@ -13,10 +14,8 @@ from openai import (
     APIStatusError,
     APITimeoutError,
     AsyncOpenAI,
-    AuthenticationError,
-    OpenAI,
+    DefaultAsyncHttpxClient,
     OpenAIError,
-    PermissionDeniedError,
 )
 
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
@@ -25,7 +24,8 @@ from serving.text import Trimmer
 from serving.tokens import kind_of
 from serving.watch import Watch
 
-REACH_S = 3.0  # seconds to reach a server
+REACH_S = 3.0  # seconds to reach a server, in all
+REFUSALS = (401, 403)
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 MOST_CHARACTERS = 1 << 20  # of a response; more is cut as at the limit of tokens
 STRIKES = 3  # failures to reach a server before it is left alone
@@ -40,19 +40,40 @@ def reach(spec: ModelSpec) -> None:
     EngineError
         If nobody answers there, or the key is refused; every other answer will do.
     """
-    asked = OpenAI(base_url=spec.url, api_key=_key(spec), max_retries=0, timeout=REACH_S)
     try:
-        with asked:
-            asked.models.list()
-    except (APIConnectionError, AuthenticationError, PermissionDeniedError) as error:
-        _, cause = _read_error(error)
+        status = asyncio.run(_ask_for_models(spec))
+        cause = f"HTTP {status}" if status in REFUSALS else None
+    except TimeoutError:
+        cause = f"no answer within {REACH_S:.0f} s"
+    except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
+        cause = _root_of(error)
+    if cause is not None:
         raise EngineError(
             FailureKind.BACKEND,
             f"{spec.name}: {spec.url} does not serve us: {cause}; start the server, or correct "
             "url and api_key_env",
-        ) from error
-    except Exception:  # noqa: BLE001 -- the client stumbles over odd answers with errors of any kind
-        return  # it answers, and need not have a list
+        )
+
+
+async def _ask_for_models(spec: ModelSpec) -> int:
+    """Return the status of the answer; its body is not read, it may be of any length."""
+    key = {"Authorization": f"Bearer {_key(spec)}"}
+    async with (
+        asyncio.timeout(REACH_S),
+        DefaultAsyncHttpxClient(follow_redirects=False) as client,
+        client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=key) as answer,
+    ):
+        return answer.status_code
+
+
+def _root_of(error: BaseException) -> str:
+    """Return what the system said, where it is known, or else what the client said."""
+    root = error
+    while (deeper := root.__cause__ or root.__context__) is not None:
+        root = deeper
+    if isinstance(root, OSError) and root.errno is not None and root.errno > 0:
+        return os.strerror(root.errno)
+    return f"{type(error).__name__}: {error}"
 
 
 def _key(spec: ModelSpec) -> str:

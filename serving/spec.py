@@ -8,6 +8,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -157,6 +158,13 @@ class ModelSpec(Part):
                 f"{self.name}: url {self.url!r} begins with neither http:// nor https://; "
                 "write it as http://127.0.0.1:8000/v1"
             )
+        try:
+            _ = urlsplit(self.url or "").port  # only then the library looks at it
+        except ValueError as error:
+            raise ValueError(
+                f"{self.name}: url {self.url!r} is no address ({error}); "
+                "write it as http://127.0.0.1:8000/v1"
+            ) from error
 
     def _need(self, value: object, field: str) -> None:
         if not value:

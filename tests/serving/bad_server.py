@@ -71,6 +71,29 @@ async def resets(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+def drips(head: bytes) -> Behaviour:
+    """Return a behaviour that sends a head, and then one byte after the other for ever."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    return behave
+
+
+def answers(status: str) -> Behaviour:
+    """Return a behaviour that gives a status, and a body that is longer than it says."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n".encode() + b"x" * 99)
+        await writer.drain()
+
+    return behave
+
+
 async def talks_nonsense(writer: asyncio.StreamWriter) -> None:
     """Answer with something that is not HTTP."""
     writer.write(b"220 mail.example ESMTP\r\n")

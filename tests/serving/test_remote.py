@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from serving.engine import Delta, Done, Event, Failed, FailureKind, Message, Prompt
-from serving.remote import MOST_CHARACTERS, RemoteEngine
+from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Message, Prompt
+from serving.remote import MOST_CHARACTERS, RemoteEngine, reach
 from serving.spec import ModelSpec
 from tests.serving.bad_server import (
     CARELESS,
@@ -17,6 +17,8 @@ from tests.serving.bad_server import (
     END,
     Behaviour,
     Server,
+    answers,
+    drips,
     event,
     fails,
     hangs_before_headers,
@@ -33,10 +35,14 @@ ASK = Prompt.of("hello", seed=3)
 GOOD = says(event("The sky "), event("is blue."), event(finish="stop"), DONE)
 
 
-def engine_of(url: str, **fields: Any) -> RemoteEngine:  # noqa: ANN401 -- pydantic checks
-    return RemoteEngine(
-        ModelSpec(**{"name": "far", "url": url, "remote_name": "served", "kind": "remote"} | fields)
+def spec_of(url: str, **fields: Any) -> ModelSpec:  # noqa: ANN401 -- pydantic checks
+    return ModelSpec(
+        **{"name": "far", "url": url, "remote_name": "served", "kind": "remote"} | fields
     )
+
+
+def engine_of(url: str, **fields: Any) -> RemoteEngine:  # noqa: ANN401
+    return RemoteEngine(spec_of(url, **fields))
 
 
 @asynccontextmanager
@@ -238,3 +244,51 @@ async def test_the_key_comes_from_the_environment_and_stays_out_of_the_specifica
     assert engine._client.api_key == "s3cret-key"  # noqa: SLF001 -- nothing else shows it
     assert "s3cret-key" not in repr(engine._spec)  # noqa: SLF001
     await engine.close()
+
+
+async def reached(behave: Behaviour) -> None:
+    async with serving(behave) as server:
+        await asyncio.wait_for(asyncio.to_thread(reach, spec_of(server.url)), 10)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(answers("200 OK"), id="a list of nothing"),
+        pytest.param(answers("404 Not Found"), id="no list"),
+        pytest.param(answers("500 Internal Server Error"), id="an error"),
+        pytest.param(answers("307 Temporary Redirect"), id="sent elsewhere"),
+        pytest.param(
+            drips(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"), id="an endless list"
+        ),
+    ],
+)
+async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
+    await reached(behave)
+
+
+@pytest.mark.parametrize(
+    ("behave", "why"),
+    [
+        pytest.param(answers("401 Unauthorized"), "HTTP 401", id="refuses the key"),
+        pytest.param(
+            drips(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99999\r\n\r\n"),
+            "HTTP 403",
+            id="refuses the key at great length",
+        ),
+        pytest.param(drips(b"HTTP/1.1 200 OK\r\nX: "), "no answer within 0 s", id="drips"),
+        pytest.param(hangs_before_headers, "no answer within 0 s", id="hangs"),
+        pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
+    ],
+)
+async def test_whoever_does_not_serve_us_is_told_in_time(
+    behave: Behaviour, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+    with pytest.raises(EngineError, match=f"far: .* does not serve us: {why}.*; start the server"):
+        await reached(behave)
+
+
+def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:
+    with pytest.raises(EngineError, match=r"serve us: InvalidURL.*; start the server"):
+        reach(spec_of("http://h\x01/v1"))

@@ -87,3 +87,9 @@ def test_a_name_on_the_hub_stays_as_it_is(tmp_path: Path) -> None:
 def test_an_address_of_no_server_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="begins with neither http:// nor https://; write it as"):
         ModelSpec(name="m", url=url, remote_name="x")
+
+
+@pytest.mark.parametrize("url", ["http://h:99999/v1", "http://[::1/v1", "http://h:port/v1"])
+def test_an_address_that_cannot_be_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"m: url .* is no address \(.*\); write it as"):
+        ModelSpec(name="m", url=url, remote_name="x")
