@@ -23,6 +23,7 @@ MEANT: Final = {
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
+    "int_parsing_size": "a smaller whole number",
 }
 # What a line's end or a bracket may stand in, before the ends and brackets that count.
 PIECE: Final = re.compile(
@@ -147,7 +148,12 @@ def _sentence(path: Path, said: Any, lines: Mapping[Place, int], mistake: Any) -
 
 def _refused(kind: str, what: str, value: object) -> tuple[str, str]:
     """Return what is wrong with a value, and the way out."""
-    shown = json.dumps(value, ensure_ascii=False, default=str)
+    # As TOML writes it: JSON has other words for what is no finite number.
+    shown = (
+        str(value)
+        if isinstance(value, float)
+        else json.dumps(value, ensure_ascii=False, default=str)
+    )
     if len(shown) > SHOWN:
         shown = f"{shown[: SHOWN - 3]}..."
     if kind in MEANT:

@@ -28,7 +28,9 @@ from serving.spec import ModelSpec
 
 GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
-Gibibytes = Annotated[float, Field(gt=0)]
+# Upper bounds are far above what anybody needs, and below what clocks and counters bear.
+DAY_S: Final = 86_400.0
+Gibibytes = Annotated[float, Field(gt=0, le=1e6)]
 Memory = Annotated[
     Annotated[Gibibytes, Tag("number")] | Annotated[dict[str, Gibibytes], Tag("table")],
     Discriminator(lambda said: "table" if isinstance(said, dict) else "number"),
@@ -38,9 +40,9 @@ File = TypeVar("File", bound=BaseModel)
 
 
 class Section(BaseModel):
-    """A table of a file: fixed once read, and no key is overlooked."""
+    """A table of a file: fixed once read, no key is overlooked, and every number is finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ArenaSettings(Section):
@@ -59,9 +61,9 @@ class ArenaSettings(Section):
 class Limits(Section):
     """`[limits]`: how much one rater may ask for."""
 
-    prompt_characters: int = Field(default=8_000, ge=1)
-    turns: int = Field(default=8, ge=1)
-    battles_per_minute: int = Field(default=30, ge=1)
+    prompt_characters: int = Field(default=8_000, ge=1, le=10**8)
+    turns: int = Field(default=8, ge=1, le=10**6)
+    battles_per_minute: int = Field(default=30, ge=1, le=10**9)
 
 
 class PaceSettings(Section):
@@ -69,10 +71,10 @@ class PaceSettings(Section):
 
     mode: Literal["paced", "together"] = "paced"
     # What a reader bears; a roster with a slower model is shown as fast as that one writes.
-    characters_per_second: float = Field(default=60.0, gt=0)
+    characters_per_second: float = Field(default=60.0, ge=1, le=100_000)
     tick_s: float = Field(default=0.15, ge=0.02, le=1.0)
-    start_s: float = Field(default=0.3, ge=0)
-    deadline_s: float = Field(default=180.0, gt=0)
+    start_s: float = Field(default=0.3, ge=0, le=60)
+    deadline_s: float = Field(default=180.0, gt=0, le=DAY_S)
 
 
 class PoolSettings(Section):
@@ -161,7 +163,7 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
         raise ConfigError(f"{path} cannot be read: {error}.") from error
     try:
         said = tomllib.loads(source.text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOML's own, or Python's where an integer has 5000 digits
         raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
     try:
         return kind.model_validate(said), source

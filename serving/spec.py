@@ -10,15 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from serving.engine import FailureKind
 
@@ -26,6 +18,9 @@ from serving.engine import FailureKind
 BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache"})
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
+# Upper bounds are far above what anybody needs, and below what clocks and counters bear.
+Tokens = Annotated[int, Field(ge=1, le=10**8)]
+Delay = Annotated[float, Field(ge=0, le=86_400)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+(\+cuda:\d+)*)$")]
 
 
@@ -38,19 +33,21 @@ class Quantization(StrEnum):
 
 
 class Part(BaseModel):
-    """A piece of a specification: fixed once read, and no key is overlooked."""
+    """A piece of a specification: fixed once read, no key overlooked, every number finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
 
 
 class Sampling(Part):
     """How the next token is drawn."""
 
-    temperature: NonNegativeFloat = 0.7
+    temperature: float = Field(default=0.7, ge=0, le=100)
     """0 takes the likeliest token each time."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Share of probability that is kept."""
-    top_k: int = Field(default=0, ge=0)
+    top_k: int = Field(default=0, ge=0, le=10**7)
     """How many of the likeliest tokens are kept; 0 keeps all."""
 
 
@@ -58,8 +55,8 @@ class Behaviour(Part):
     """How a scripted engine behaves; every delay is in seconds."""
 
     chunk_characters: PositiveInt = 4
-    first_chunk_s: NonNegativeFloat = 0.0
-    chunk_s: NonNegativeFloat = 0.0
+    first_chunk_s: Delay = 0.0
+    chunk_s: Delay = 0.0
     fail_at: int | None = Field(default=None, ge=0)
     """Number of chunks said before failing; unset never fails."""
     fail_kind: FailureKind = FailureKind.BACKEND
@@ -92,20 +89,20 @@ class ModelSpec(Part):
     """What the server calls the model."""
     api_key_env: str | None = None
     """Environment variable that holds the server's key."""
-    first_token_s: PositiveFloat = 30.0
+    first_token_s: float = Field(default=30.0, gt=0, le=3600)
     """Seconds that a server may take to its first token."""
     chat_template: str | None = None
     """Jinja text, or a path that ends with .jinja; overrides the tokenizer's own."""
     system_prompt: str | None = None
     sampling: Sampling = Sampling()
-    context_tokens: PositiveInt | None = None
+    context_tokens: Tokens | None = None
     """Most tokens of prompt and response together; unset takes the checkpoint's own."""
-    output_tokens: PositiveInt = 512
+    output_tokens: Tokens = 512
     """Most tokens of a response."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     device: Device = "auto"
     """auto, cpu, cuda or cuda:N; cuda:0+cuda:1 spreads one model over both evenly."""
-    batch: PositiveInt = 8
+    batch: int = Field(default=8, ge=1, le=10**6)
     """Responses of full length that the key-value cache holds at once."""
     cache: str | None = None
     """Folder that keeps quantized weights between runs; a roster's `[pool]` names it for all."""

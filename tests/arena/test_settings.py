@@ -64,6 +64,7 @@ def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
         pytest.param("[limits]", "[pool]\nprocesses = 3\n[limits]", "6, pool.processes: ", id="3"),
         pytest.param("[limits]", "[limitz]", "line 5, limitz: unknown key", id="unknown table"),
         pytest.param("[arena]", "[arena", "not valid TOML: ", id="broken TOML"),
+        pytest.param("= 400", f"= {'4' * 5000}", "not valid TOML: Exceeds", id="digits"),
         pytest.param(
             "= 400",
             '= "many"',
@@ -135,6 +136,45 @@ def test_mistakes_are_found_in_few_readings(folder: Path, read: list[int], text:
     with pytest.raises(ConfigError):
         load_settings(written(folder, text))
     assert sum(read) <= 3 * len(text)
+
+
+MANY = 10**400  # TOML has no largest integer
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "1e+300", str(MANY)])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "limits.prompt_characters",
+        "limits.turns",
+        "limits.battles_per_minute",
+        "pace.characters_per_second",
+        "pace.tick_s",
+        "pace.start_s",
+        "pace.deadline_s",
+        "pool.memory_gib",
+        "pool.memory_gib.cpu",
+        "models[1].first_token_s",
+        "models[1].context_tokens",
+        "models[1].output_tokens",
+        "models[1].batch",
+        "models[1].sampling.temperature",
+        "models[1].sampling.top_p",
+        "models[1].sampling.top_k",
+        "models[1].behaviour.first_chunk_s",
+        "models[1].behaviour.chunk_s",
+    ],
+)
+def test_a_number_without_measure_is_refused(folder: Path, place: str, number: str) -> None:
+    key = place.removeprefix("models[1].")
+    text = GOOD.replace("[limits]\nprompt_characters = 400\n", "")
+    text = f"{text}{key} = {number}\n" if key != place else f"{key} = {number}\n{text}"
+    path = written(folder, text)
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    line = 1 + text.splitlines().index(f"{key} = {number}")
+    assert str(refusal.value).startswith(f"{path}, line {line}, {place}: {number[:4]}")
+    assert str(refusal.value).endswith(" Correct it.")
 
 
 def test_one_model_is_no_arena(folder: Path) -> None:
