@@ -16,19 +16,18 @@ from typing import Final
 from arena.errors import ArenaError
 from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, fault_of
-from arena.roster import Roster, loaded_on, look_at
+from arena.roster import Roster, loaded_on, look_at, no_room
 from arena.settings import Settings
 from serving.build import apart_of
 from serving.engine import EngineError
 from serving.remote import reach
-from serving.room import bytes_of, room_of
+from serving.room import room_of
 from serving.shelf import keeps, size_of
 
 GIB: Final = 1024**3
 NEEDED: Final = ("gradio", "torch", "transformers", "bitsandbytes", "sqlmodel", "numpy", "pandas")
 LOW_DISK_BYTES: Final = GIB
 LEFT_OUT_SHARE: Final = 0.05  # of the stored votes; above that somebody should know why
-SHORTEST: Final = bytes_of(["Why?"])  # bytes that a prompt takes at least
 APART: Final = {
     "none": "run in the server's process",
     "device": "run in a process for each device",
@@ -209,7 +208,11 @@ def _lack(name: str, lack: str) -> Finding:
     what, _, way_out = lack.rpartition("; ")
     if not what:
         what, way_out = way_out, "correct its table in the roster"
-    return Finding(Level.BAD, name, what, f"{way_out[0].upper()}{way_out[1:]}.")
+    return Finding(Level.BAD, name, what, _sentence(way_out))
+
+
+def _sentence(said: str) -> str:
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _turns(roster: Roster) -> Iterator[Finding]:
@@ -239,15 +242,12 @@ def _kept(settings: Settings) -> Iterator[Finding]:
 
 def _alike(settings: Settings) -> Iterator[Finding]:
     """Note what lets a rater tell models apart by how much they can hear or say."""
-    room = room_of(settings.models)
-    if room < SHORTEST:
-        yield Finding(
-            Level.BAD,
-            "room",
-            f"the smallest model has room for {max(room, 0):.0f} bytes of conversation: no prompt "
-            "can be sent",
-            "Raise its context_tokens, or lower output_tokens.",
-        )
+    for number, spec in enumerate(settings.models):
+        if (lack := no_room(spec)) is not None:
+            field, what, way_out = lack
+            found = f"{settings.place('models', number, field)}: {what}"
+            yield Finding(Level.BAD, "room", found, _sentence(way_out))
+    room = max(room_of(settings.models), 0)
     contexts = {spec.context_tokens for spec in settings.models if spec.kind == "local"}
     if len(contexts) > 1:
         yield Finding(

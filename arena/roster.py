@@ -20,11 +20,13 @@ from serving.engine import EngineError, FailureKind
 from serving.estimate import Estimate, estimate, folder_of
 from serving.placement import Placement
 from serving.prompt import template_fault, template_of
+from serving.room import bytes_of, room_of, tokens_of
 from serving.shelf import Shelf, keeps
 from serving.spec import ModelSpec, Quantization
 
 NOTHING: Final = Estimate(0, 0)
 PAIRS_TOLD: Final = 3  # of those that never fit together
+SHORTEST: Final = bytes_of(["Why?"])  # bytes that a prompt takes at least
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,35 @@ def look_at(specs: Sequence[ModelSpec], rooms: Mapping[str, int], *, own: bool =
         rooms,
         budget.used(Seat(name, place) for name, place in places.items()),
         tuple(_apart(placement, whole)),
+    )
+
+
+def no_room(spec: ModelSpec) -> tuple[str, str, str] | None:
+    """Return the field, what is wrong and the way out where a model has no room for a prompt.
+
+    It bounds every conversation, whichever pair meets: with it nobody can send anything.
+    """
+    room = room_of([spec])
+    if room >= SHORTEST:
+        return None
+    rest, system = f"{spec.output_tokens} of them are kept for a response", 0
+    if spec.system_prompt is not None:
+        system = bytes_of([spec.system_prompt])
+        rest = f"{rest} and its system_prompt takes {system} bytes"
+    what = (
+        f"{spec.name} takes {tokens_of(spec)} tokens, and {rest}: room for {max(room, 0):.0f} "
+        f"bytes of conversation, and a prompt takes at least {SHORTEST}"
+    )
+    if room + system >= SHORTEST:
+        return (
+            "system_prompt",
+            what,
+            "shorten system_prompt, lower output_tokens, raise context_tokens, or leave the model out",
+        )
+    return (
+        "output_tokens",
+        what,
+        "lower output_tokens, raise context_tokens, or leave the model out",
     )
 
 

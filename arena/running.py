@@ -15,6 +15,7 @@ from arena.errors import ConfigError
 from arena.pools import pool_of
 from arena.questions import QuestionBank, load_bank
 from arena.record.store import Store
+from arena.roster import no_room
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from serving.duet import Pace
@@ -73,6 +74,20 @@ def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
     return Arena(settings, bank, store, signer, pool, responders, battles)
 
 
+def _check_room(settings: Settings) -> None:
+    """Refuse to open an arena in which no prompt can be sent.
+
+    A model that fails to load counts too: it is tried again, and may come back at any time.
+    """
+    for number, spec in enumerate(settings.models):
+        if (lack := no_room(spec)) is not None:
+            field, what, way_out = lack
+            raise ConfigError(
+                f"{settings.place('models', number, field)}: no prompt can be sent to any model: "
+                f"{what}. To open the arena, {way_out}."
+            )
+
+
 def _check_models(arena: Arena) -> None:
     """Refuse to open an arena in which no battle can be, or in which two models can never meet."""
     out = arena.pool.unavailable()
@@ -95,6 +110,7 @@ def _check_models(arena: Arena) -> None:
 async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
     """Load what fits, serve, and on the way out stop streams before the store is closed."""
     try:
+        _check_room(arena.settings)
         await arena.battles.start()
         if warm:
             await arena.pool.warm(model.name for model in arena.settings.models)

@@ -36,13 +36,25 @@ Memory = Annotated[
     Discriminator(lambda said: "table" if isinstance(said, dict) else "number"),
 ]
 
-File = TypeVar("File", bound=BaseModel)
+File = TypeVar("File", bound="Section")
 
 
 class Section(BaseModel):
     """A table of a file: fixed once read, no key is overlooked, and every number is finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _source: Source | None = PrivateAttr(None)
+
+    def written_in(self, source: Source) -> None:
+        """Keep in mind which file says this, for what is found out only later."""
+        self._source = source
+        for value in self.__dict__.values():
+            if isinstance(value, Section):
+                value.written_in(source)
+
+    def place(self, *place: str | int) -> str:
+        """Return where something stands: file, line and field, or the field alone."""
+        return field_of(place) if self._source is None else self._source.place(*place)
 
 
 class ArenaSettings(Section):
@@ -88,15 +100,10 @@ class PoolSettings(Section):
     processes: Literal["auto", "none", "device", "model"] = "auto"
     """Where engines run: in this process (none), in one for each device or each model; auto is one
     for each device where there is a card."""
-    _source: Source | None = PrivateAttr(None)
 
     def cache_in(self, folder: Path) -> Path:
         """Return where quantized weights are kept; a path is meant from the file's folder."""
         return folder / self.cache if self.cache else default_folder()
-
-    def written_in(self, source: Source) -> None:
-        """Keep in mind which file says this, for what is found out only later."""
-        self._source = source
 
     def rooms(self) -> dict[str, int]:
         """Return the bytes for models on each device; asks the cards, where there are any.
@@ -113,20 +120,19 @@ class PoolSettings(Section):
         try:
             return rooms(self.memory_gib, found)
         except EngineError as error:
-            place = ("pool", "memory_gib")
-            where = field_of(place) if self._source is None else self._source.place(*place)
             raise ConfigError(
-                f"{where}: {error.cause}. Name one that is there, or leave memory_gib out."
+                f"{self.place('pool', 'memory_gib')}: {error.cause}. "
+                "Name one that is there, or leave memory_gib out."
             ) from error
 
 
 class Settings(Section):
     """One configuration file."""
 
-    arena: ArenaSettings = ArenaSettings()
-    limits: Limits = Limits()
-    pace: PaceSettings = PaceSettings()
-    pool: PoolSettings = PoolSettings()
+    arena: ArenaSettings = Field(default_factory=ArenaSettings)
+    limits: Limits = Field(default_factory=Limits)
+    pace: PaceSettings = Field(default_factory=PaceSettings)
+    pool: PoolSettings = Field(default_factory=PoolSettings)
     models: tuple[ModelSpec, ...] = ()
 
 
@@ -141,7 +147,6 @@ def load_settings(path: Path) -> Settings:
     """
     settings, source = read_file(path, Settings)
     check_models(settings.models, source)
-    settings.pool.written_in(source)
     return _located(settings, path.parent)
 
 
@@ -166,9 +171,11 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
     except ValueError as error:  # TOML's own, or Python's where an integer has 5000 digits
         raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
     try:
-        return kind.model_validate(said), source
+        found = kind.model_validate(said)
     except ValidationError as error:
         raise ConfigError(sentences(source, error)) from error
+    found.written_in(source)
+    return found, source
 
 
 def _located(settings: Settings, folder: Path) -> Settings:

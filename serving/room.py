@@ -31,14 +31,14 @@ def bytes_of(texts: Iterable[str]) -> int:
 
 
 def _room(spec: ModelSpec) -> float:
-    context = _context(spec)
+    context = tokens_of(spec)
     if context is None:
         return math.inf
     system = 0 if spec.system_prompt is None else bytes_of([spec.system_prompt])
     return (context - spec.output_tokens) * TOKEN_BYTES - system
 
 
-def _context(spec: ModelSpec) -> int | None:
+def tokens_of(spec: ModelSpec) -> int | None:
     """Return the most tokens of a model; None where only its server knows, or nothing loads."""
     if spec.context_tokens is not None or spec.kind != "local":
         return spec.context_tokens

@@ -75,8 +75,6 @@ def load_study(path: Path) -> Study:
     """
     said, source = read_file(path, _File)
     study = said.study
-    if said.pool is not None:
-        said.pool.written_in(source)
     languages = tuple(dict.fromkeys(study.languages))
     bank = load_bank(_file(source, "questions", study.questions), languages=languages)
     models, pool = _roster(said, source)

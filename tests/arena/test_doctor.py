@@ -150,7 +150,21 @@ def test_models_of_unequal_lengths_are_noted() -> None:
 def test_a_roster_without_room_for_a_prompt_is_told() -> None:
     models = (*SCRIPTED, tiny(context_tokens=96, output_tokens=90))
     finding = about_roster(Settings(models=models))["room"]
-    assert (finding.level, "lower output_tokens" in finding.way_out) == (Level.BAD, True)
+    assert finding == Finding(
+        Level.BAD,
+        "room",
+        "models[2].output_tokens: elm takes 96 tokens, and 90 of them are kept for a response: "
+        "room for 18 bytes of conversation, and a prompt takes at least 52",
+        "Lower output_tokens, raise context_tokens, or leave the model out.",
+    )
+
+
+def test_a_system_prompt_that_leaves_no_room_is_told() -> None:
+    models = (*SCRIPTED, tiny(context_tokens=96, output_tokens=48, system_prompt="Be." * 30))
+    finding = about_roster(Settings(models=models))["room"]
+    assert finding.found.startswith("models[2].system_prompt: elm takes 96 tokens, and 48 of them")
+    assert "its system_prompt takes 138 bytes: room for 6 bytes" in finding.found
+    assert finding.way_out.startswith("Shorten system_prompt, lower output_tokens")
 
 
 def test_a_server_that_does_not_answer_is_told() -> None:
