@@ -41,6 +41,11 @@ class AwayEngine:
                 raise EngineError(error.kind, f"{spec.name}: not loaded: {error}") from error
             raise
 
+    @property
+    def lost(self) -> bool:
+        """Whether its process has ended, and all its memory is free."""
+        return self._process.gone
+
     def health(self) -> str | None:
         """Return None while the engine can serve, else why it cannot."""
         if self._closed:

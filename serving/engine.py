@@ -108,6 +108,10 @@ class Engine(Protocol):
     def footprint(self) -> int:
         """Bytes of memory held on the engine's device."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether it will never serve again and holds no memory: its process has ended."""
+
     def health(self) -> str | None:
         """Return None while the engine can serve, else why it cannot."""
 

@@ -7,28 +7,30 @@ is let in and when is decided by `serving.pool`.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from serving.engine import EngineError
 
 PATIENCE_S: Final = 5.0  # seconds that requests for loaded models may pass one that waits
 
+Place = TypeVar("Place")  # what who is let in is given
+
 
 @dataclass(slots=True, eq=False)
-class Waiter:
+class Waiter(Generic[Place]):
     """Someone who waits for memory."""
 
     names: tuple[str, ...]
-    turn: "asyncio.Future[None]"
+    turn: "asyncio.Future[Place]"
     since: float
 
 
-class Line:
+class Line(Generic[Place]):
     """Those who wait, the longest first."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._waiting: list[Waiter] = []
+        self._waiting: list[Waiter[Place]] = []
 
     def may_pass(self, *, for_free: bool) -> bool:
         """Tell whether a request may go before those that wait."""
@@ -37,34 +39,35 @@ class Line:
         now = asyncio.get_running_loop().time()
         return for_free and now - self._waiting[0].since < self._patience_s
 
-    def join(self, names: tuple[str, ...]) -> Waiter:
+    def join(self, names: tuple[str, ...]) -> Waiter[Place]:
         """Return a place at the end of the line."""
         loop = asyncio.get_running_loop()
-        waiter = Waiter(names, loop.create_future(), loop.time())
+        waiter = Waiter[Place](names, loop.create_future(), loop.time())
         self._waiting.append(waiter)
         return waiter
 
-    def leave(self, waiter: Waiter) -> bool:
+    def leave(self, waiter: Waiter[Place]) -> bool:
         """Give up waiting; return whether the waiter had been let in already."""
         if waiter in self._waiting:
             self._waiting.remove(waiter)
             return False
         return not waiter.turn.cancelled() and waiter.turn.exception() is None
 
-    def wake(self, admit: Callable[[tuple[str, ...]], bool]) -> None:
-        """Let in who can go, the longest waiting first; who is refused leaves with the error."""
+    def wake(self, admit: Callable[[tuple[str, ...]], Place | None]) -> None:
+        """Let in who can go, the longest waiting first; who is refused leaves with the error.
+
+        What ``admit`` returns is given to who is let in; None lets nobody in.
+        """
         while self._waiting:
             waiter = self._waiting[0]
-            try:
-                if not waiter.turn.done() and not admit(waiter.names):
-                    return
-            except EngineError as error:
-                self._waiting.pop(0)
-                waiter.turn.set_exception(error)
-                continue
-            self._waiting.pop(0)
             if not waiter.turn.done():
-                waiter.turn.set_result(None)
+                try:
+                    if (place := admit(waiter.names)) is None:
+                        return
+                    waiter.turn.set_result(place)
+                except EngineError as error:
+                    waiter.turn.set_exception(error)
+            self._waiting.pop(0)
 
     def refuse(self, error: EngineError) -> None:
         """Send everybody away."""

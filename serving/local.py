@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class LocalEngine:
     """One model on weights that others may share."""
 
+    lost = False  # it lives in this process, and is brought back there
+
     def __init__(
         self, spec: ModelSpec, weights: Weights, leave: Callable[[], bool] | None = None
     ) -> None:

@@ -9,6 +9,7 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from serving.budget import Budget, Parts, Seat, parts_of
 from serving.build import Builder
@@ -20,7 +21,11 @@ from serving.resident import Loader, Resident
 from serving.rests import REST_S, Rests
 from serving.spec import ModelSpec
 
+LOOK_S: Final = 1.0  # seconds between two looks of who waits: engines die without a word
+
 log = logging.getLogger(__name__)
+
+Held = tuple[Resident, ...]
 
 
 class Pool:
@@ -53,7 +58,7 @@ class Pool:
         self._placement = Placement(self._budget, self._specs.values())
         self._loader = Loader(build or Builder())
         self._rests = Rests(rest_s)
-        self._line = Line(patience_s)
+        self._line = Line[Held](patience_s)
         self._residents: OrderedDict[str, Resident] = OrderedDict()  # least recently used first
         self._closing: set[asyncio.Task[None]] = set()
         self._leaving: Counter[str] = Counter()  # bytes of engines that are being closed
@@ -72,8 +77,8 @@ class Pool:
         """Return the models that cannot serve now, with the reason for each."""
         out = self._rests.reasons()
         for name, resident in self._residents.items():
-            if resident.users and (reason := resident.illness):
-                out[name] = reason  # an idle one is loaded again when it is wanted
+            if resident.users and not resident.lost and (reason := resident.illness):
+                out[name] = reason  # one that is idle or lost is loaded again when it is wanted
         return out
 
     def forgive(self, name: str) -> None:
@@ -84,7 +89,7 @@ class Pool:
         """Note that held engines died before they said anything: nothing rests for that."""
         for name in names:
             if (resident := self._residents.get(name)) is not None and resident.illness:
-                resident.excused = True
+                resident.excused = self._specs[name].kind != "remote"  # there nothing starts afresh
 
     @asynccontextmanager
     async def engine(self, name: str) -> AsyncIterator[Engine]:
@@ -101,15 +106,12 @@ class Pool:
         EngineError
             If one cannot be loaded or all together never fit.
         """
-        await self._admit(names)
+        held = await self._admit(names)
         try:
-            loads = [self._residents[name].loading for name in names]
             # Shielded: another battle may wait for the same load.
-            yield tuple([await asyncio.shield(load) for load in loads])
+            yield tuple([await asyncio.shield(resident.loading) for resident in held])
         finally:
-            for name in names:
-                self._release(name)
-            self._wake()
+            self._release(names, held)
 
     async def warm(self, names: Iterable[str]) -> None:
         """Load models ahead of their first use, as many as fit; the rest wait for their turn.
@@ -142,6 +144,7 @@ class Pool:
         Those that are loaded already are kept as if they had just been used.
         """
         wanted = tuple(dict.fromkeys(names))
+        self._clear()
         for name in wanted:
             if name in self._residents:
                 self._residents.move_to_end(name)
@@ -168,24 +171,28 @@ class Pool:
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self._loader.close()
 
-    async def _admit(self, names: tuple[str, ...]) -> None:
+    async def _admit(self, names: tuple[str, ...]) -> Held:
         """Wait until all of ``names`` have memory, then pin them."""
         if self._closed:
             raise _closed_error()
         self._check(names)
+        self._clear()
         here = all(name in self._residents for name in names)
-        if not self._line.may_pass(for_free=here) or not self._make_room(names):
-            waiter = self._line.join(names)
-            try:
-                await waiter.turn
-            except asyncio.CancelledError:
-                self._leave(waiter)
-                raise
+        if self._line.may_pass(for_free=here) and (held := self._make_room(names)) is not None:
+            return held
+        waiter = self._line.join(names)
+        try:
+            while not waiter.turn.done():
+                await asyncio.wait({waiter.turn}, timeout=LOOK_S)
+                self._wake()
+            return await waiter.turn
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
 
-    def _leave(self, waiter: Waiter) -> None:
+    def _leave(self, waiter: Waiter[Held]) -> None:
         if self._line.leave(waiter):  # admitted and cancelled in the same moment
-            for name in waiter.names:
-                self._release(name)
+            self._release(waiter.names, waiter.turn.result())
         self._wake()
 
     def _wake(self) -> None:
@@ -204,32 +211,33 @@ class Pool:
                 raise
         self._placement.check(names)
 
-    def _make_room(self, names: tuple[str, ...]) -> bool:
-        """Pin ``names``, start loading what is missing; False, and nothing pinned, without room."""
+    def _make_room(self, names: tuple[str, ...]) -> Held | None:
+        """Pin ``names``, start loading what is missing; None, and nothing pinned, without room."""
         self._check(names)
-        self._clear_dead()
-        if any(name in self._residents and self._residents[name].excused for name in names):
-            return False  # dead, and others are about to let it go
+        self._clear()
         idle = [name for name, here in self._residents.items() if here.idle]
         plan = self._placement.plan(names, self.places(), idle)
         if plan is None:
-            return False
+            return None
         for victim in plan.victims:
             self._evict(victim.name)
         if plan.seats and self._budget.over([*self._seats(), *plan.seats], self._leaving):
             # Memory is free only when its last owner is closed; closing wakes the waiters.
-            return False
+            return None
         for seat in plan.seats:
             self._residents[seat.name] = Resident(seat.place, self._load(seat))
         for name in names:
             self._residents[name].users += 1
             self._residents.move_to_end(name)
-        return True
+        return tuple(self._residents[name] for name in names)
 
-    def _clear_dead(self) -> None:
+    def _clear(self) -> None:
+        """Take out what can serve nobody: it died beside others, and nobody says it is to blame."""
         for name, resident in list(self._residents.items()):
-            if resident.idle and resident.illness:
-                self._evict(name)  # it died beside others, and nobody says that it is to blame
+            if resident.idle and (resident.lost or resident.illness):
+                self._evict(name)
+            elif resident.lost:
+                del self._residents[name]  # who holds it lets it go, and nobody waits for that
 
     def _seats(self) -> list[Seat]:
         return [Seat(name, resident.place) for name, resident in self._residents.items()]
@@ -257,32 +265,41 @@ class Pool:
         for victim in self._budget.victims(stay, idle) or ():
             self._evict(victim.name)
 
-    def _release(self, name: str) -> None:
-        resident = self._residents.get(name)
-        if resident is None:  # the pool was closed meanwhile
-            return
-        resident.users -= 1
-        if resident.users:
-            return
-        if (reason := resident.illness) is not None:
+    def _release(self, names: tuple[str, ...], held: Held) -> None:
+        for name, resident in zip(names, held, strict=True):
+            resident.users -= 1
+            if resident.illness is None:
+                resident.excused = False  # it rested, and is well again
+            if not resident.users:
+                self._let_go(name, resident)
+        self._wake()
+
+    def _let_go(self, name: str, resident: Resident) -> None:
+        """Look after a model that its last user has left."""
+        if self._residents.get(name) is not resident:
+            if not self._closed:
+                self._dismiss(name, resident, Counter())  # it was lost, and another has its place
+        elif (reason := resident.illness) is not None:
             if not resident.excused:  # loaded again at once it would die again at once
                 far = self._specs[name].kind == "remote"  # loading it starts nothing afresh there
                 kind = FailureKind.BACKEND if far else FailureKind.ENGINE_DEAD
                 self._rests.add(name, EngineError(kind, reason))
             self._evict(name)
-        elif resident.loading.done() and not resident.loaded:
+        elif resident.lost:
             self._evict(name)
 
     def _evict(self, name: str) -> None:
         before = self._budget.used(self._seats())
         resident = self._residents.pop(name)
-        freed = before - self._budget.used(self._seats())
+        self._dismiss(name, resident, before - self._budget.used(self._seats()))
+
+    def _dismiss(self, name: str, resident: Resident, freed: Counter[str]) -> None:
         self._leaving += freed
-        task = asyncio.create_task(self._dismiss(name, resident, freed), name=f"close {name}")
+        task = asyncio.create_task(self._close(name, resident, freed), name=f"close {name}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _dismiss(self, name: str, resident: Resident, freed: Counter[str]) -> None:
+    async def _close(self, name: str, resident: Resident, freed: Counter[str]) -> None:
         try:
             engine = await resident.loading
             await engine.close()

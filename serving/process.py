@@ -82,6 +82,7 @@ class EngineProcess:
         self._owed: dict[int, float] = {}  # number of an order, and when it must be answered
         self._ill: dict[int, str] = {}
         self._death: str | None = None
+        self._buried = False  # its end is certain, and everyone who waited has been told
         self._reason: str | None = None  # for which it was killed
         self._ending = False
         self._outbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
@@ -108,6 +109,11 @@ class EngineProcess:
             return self._line(_verdict(status))
         return self._death
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended for certain, and the system has its memory back."""
+        return self._buried or self._process.poll() is not None
+
     def illness(self, engine: int) -> str | None:
         """Return None while an engine can serve, else why it cannot, without asking it."""
         return self.death or self._ill.get(engine)
@@ -116,8 +122,8 @@ class EngineProcess:
         """Write an order; the answer, or an `EngineError`, comes into the future."""
         future: Future[int] = Future()
         with self._lock:
-            if self._death is not None:
-                future.set_exception(EngineError(self._kind, self._death))
+            if self._buried:
+                future.set_exception(EngineError(self._kind, self._death or ""))
                 return future
             order = make(next(self._numbers))
             self._futures[order.number] = future
@@ -134,10 +140,10 @@ class EngineProcess:
         inbox = Inbox()
         with self._lock:
             ask = make(next(self._numbers))
-            if (death := self.death) is None:
+            if self.gone:
+                inbox.put("", Failed(self._kind, self.death or ""))
+            else:  # who comes while it ends is told with all others, when its memory is free
                 self._inboxes[ask.number] = inbox
-            else:
-                inbox.put("", Failed(self._kind, death))
         self._outbox.put(ask)
         try:
             yield inbox
@@ -255,6 +261,7 @@ class EngineProcess:
             log.error("%s", cause)
         with self._lock:
             self._death = cause
+            self._buried = True
             futures, self._futures = self._futures, {}
             inboxes, self._inboxes = self._inboxes, {}
         for future in futures.values():

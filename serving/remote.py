@@ -81,10 +81,15 @@ def _key(spec: ModelSpec) -> str:
     return os.environ.get(spec.api_key_env or "", "") or "none"
 
 
+class _NotAskedError(EngineError):
+    """The server is left alone for a while."""
+
+
 class RemoteEngine:
     """One model of one server."""
 
     footprint = 0
+    lost = False  # nothing of it is here
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
@@ -99,8 +104,11 @@ class RemoteEngine:
 
     def health(self) -> str | None:
         """Return None, or why the server is left alone for a while."""
+        return None if (rest := self._rest()) is None else f"{self._spec.name}: {rest}"
+
+    def _rest(self) -> str | None:
         if (left := self._rests_until - Watch().now) > 0:
-            return f"{self._spec.name}: not reached {self._strikes} times, rests for {left:.0f} s"
+            return f"not reached {self._strikes} times, rests for {left:.0f} s"
         return None
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
@@ -121,7 +129,7 @@ class RemoteEngine:
             self._note(reached=reply.tokens > 0)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
-            self._note(reached=not isinstance(error, APIConnectionError))
+            self._note(reached=not isinstance(error, APIConnectionError | _NotAskedError))
             kind, cause = _read_error(error)
             yield watch.failed(kind, f"{self._spec.name}: {cause}", reply.tokens)
         else:
@@ -131,8 +139,8 @@ class RemoteEngine:
             await chunks.aclose()
 
     async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Any]:
-        if (reason := self.health()) is not None:
-            raise EngineError(FailureKind.BACKEND, reason)
+        if (rest := self._rest()) is not None:
+            raise _NotAskedError(FailureKind.BACKEND, rest)
         async with await self._client.chat.completions.create(**self._ask(prompt)) as answer:
             async for chunk in answer:
                 yield chunk
@@ -159,9 +167,12 @@ class RemoteEngine:
         return ask
 
     def _note(self, *, reached: bool) -> None:
-        self._strikes = 0 if reached else self._strikes + 1
-        if self._strikes >= STRIKES:
-            self._rests_until = Watch().now + REST_S
+        if reached:
+            self._strikes, self._rests_until = 0, 0.0  # also where a response comes late
+        elif self._rest() is None:  # who was asked before the rest began does not lengthen it
+            self._strikes += 1
+            if self._strikes >= STRIKES:
+                self._rests_until = Watch().now + REST_S
 
     async def close(self) -> None:
         """Close the connections; streams still open fail."""

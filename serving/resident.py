@@ -23,7 +23,7 @@ class Resident:
     place: str
     loading: "asyncio.Task[Engine]"
     users: int = 0
-    excused: bool = False  # it died before it was at work: loaded again, it may well live
+    excused: bool = False  # who held it says that its illness is no reason to rest
 
     @property
     def loaded(self) -> bool:
@@ -35,6 +35,11 @@ class Resident:
     def idle(self) -> bool:
         """Whether it may leave: nobody uses it, and it is not on its way."""
         return self.users == 0 and self.loading.done()
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody can use it any more, and its memory is free: it may be loaded anew."""
+        return self.loading.done() and (not self.loaded or self.loading.result().lost)
 
     @property
     def illness(self) -> str | None:

@@ -20,6 +20,7 @@ class ScriptedEngine:
     """One scripted model."""
 
     footprint = 0
+    lost = False
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec

@@ -57,6 +57,7 @@ class BadEngine:
     """Says ``a`` six times, unless it is told otherwise."""
 
     footprint = 5
+    lost = False
 
     def __init__(self, spec: ModelSpec) -> None:
         if "unloadable" in spec.responses:

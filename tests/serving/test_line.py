@@ -11,9 +11,9 @@ from tests.serving.virtual_time import virtual_time
 
 @virtual_time
 async def test_the_first_to_come_is_the_first_let_in_and_holds_up_the_rest() -> None:
-    line = Line()
+    line = Line[bool]()
     first, second = line.join(("a",)), line.join(("b",))
-    line.wake(lambda names: names != ("a",))
+    line.wake(lambda names: names != ("a",) or None)
     assert not second.turn.done()
     line.wake(lambda _: True)
     assert (first.turn.done(), second.turn.done()) == (True, True)
@@ -21,7 +21,7 @@ async def test_the_first_to_come_is_the_first_let_in_and_holds_up_the_rest() -> 
 
 @virtual_time
 async def test_only_who_needs_nothing_may_pass_and_only_for_a_while() -> None:
-    line = Line(patience_s=5)
+    line = Line[bool](patience_s=5)
     assert line.may_pass(for_free=False)
     line.join(("a",))
     assert not line.may_pass(for_free=False)
@@ -32,7 +32,7 @@ async def test_only_who_needs_nothing_may_pass_and_only_for_a_while() -> None:
 
 @virtual_time
 async def test_who_is_refused_makes_room_for_the_next() -> None:
-    line = Line()
+    line = Line[bool]()
     first, second = line.join(("a",)), line.join(("b",))
 
     def admit(names: tuple[str, ...]) -> bool:
@@ -48,7 +48,7 @@ async def test_who_is_refused_makes_room_for_the_next() -> None:
 
 @virtual_time
 async def test_leaving_tells_whether_one_was_let_in() -> None:
-    line = Line()
+    line = Line[bool]()
     waits, enters = line.join(("a",)), line.join(("b",))
     assert not line.leave(waits)
     line.wake(lambda _: True)

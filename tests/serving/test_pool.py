@@ -21,6 +21,11 @@ class Sized(ScriptedEngine):
         super().__init__(spec)
         self.footprint = footprint
         self.illness: str | None = None
+        self.lost = False
+
+    def die(self) -> None:
+        """End like an engine whose process was killed."""
+        self.illness, self.lost = "its process was killed", True
 
     def health(self) -> str | None:
         return self.illness or super().health()
@@ -298,6 +303,74 @@ async def test_an_idle_engine_that_died_is_loaded_again_when_it_is_wanted() -> N
     await use(pool, "a")
     assert shop.built == ["a", "b", "a"]
     assert pool.resident() == ("b", "a")
+
+
+@virtual_time
+async def test_a_dead_engine_is_replaced_at_once_whoever_still_holds_it() -> None:
+    shop = Workshop()
+    pool = shop.pool(2)
+    async with pool.engines("a", "d"):
+        dead = shop.engines["a"]
+        dead.die()
+        assert pool.unavailable() == {}
+        start = asyncio.get_running_loop().time()
+        async with pool.engine("a") as engine:
+            assert engine.health() is None
+            assert engine is not dead
+        assert asyncio.get_running_loop().time() == start
+        assert not dead._closed.is_set()  # noqa: SLF001 -- who holds it may still ask it
+    await until(dead._closed.is_set)  # noqa: SLF001 -- nothing else tells
+    assert pool.resident() == ("d", "a")
+    assert pool.unavailable() == {}
+
+
+async def test_the_memory_of_a_dead_engine_is_free_for_who_waits_though_nobody_tells() -> None:
+    shop = Workshop()
+    pool = shop.pool(1)
+    async with pool.engine("a"):
+        waiting = asyncio.create_task(use(pool, "b"))
+        await asyncio.sleep(0.02)
+        shop.engines["a"].die()
+        await asyncio.wait_for(waiting, 5)
+    assert pool.resident() == ("b",)
+
+
+@virtual_time
+async def test_who_died_before_anything_was_said_does_not_rest() -> None:
+    shop = Workshop()
+    pool = shop.pool(1)
+    async with pool.engine("a"):
+        shop.engines["a"].die()
+        pool.excuse("a")
+    assert pool.unavailable() == {}
+    await use(pool, "a")
+    assert shop.built == ["a", "a"]
+
+
+@virtual_time
+async def test_an_excuse_holds_up_nobody_and_ends_when_the_engine_is_well() -> None:
+    """An engine that only rests goes on serving who holds it, and whoever comes."""
+    shop = Workshop()
+    pool = shop.pool(1)
+    async with pool.engine("a"):
+        async with pool.engine("a"):
+            shop.engines["a"].illness = "a: rests for 30 s"
+            pool.excuse("a")
+        await asyncio.wait_for(use(pool, "a"), 1)
+        shop.engines["a"].illness = None
+        await asyncio.wait_for(use(pool, "a"), 1)
+        shop.engines["a"].illness = "a: rests for 60 s"
+    assert pool.unavailable() == {"a": "a: rests for 60 s"}
+
+
+@virtual_time
+async def test_a_server_that_is_left_alone_is_not_excused() -> None:
+    shop = Workshop()
+    pool = shop.pool(1, kind="remote")
+    async with pool.engine("a"):
+        shop.engines["a"].illness = "a: not reached 3 times"
+        pool.excuse("a")
+    assert list(pool.unavailable()) == ["a"]
 
 
 async def test_a_model_that_responded_in_full_starts_over_with_its_rests() -> None:

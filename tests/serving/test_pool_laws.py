@@ -2,6 +2,7 @@
 
 A machine of made-up engines keeps its own books of what is alive where, and is asked after every
 step: no device holds more than it has, nobody in use was closed, everybody is served in the end.
+Engines die and what they held is free, or they fall ill and get well; nobody waits for them.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from serving.budget import Budget, Seat
 from serving.devices import devices_of
 from serving.engine import EngineError
+from serving.placement import Placement
 from serving.pool import Pool
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
@@ -32,9 +34,23 @@ class Alive(ScriptedEngine):
         super().__init__(spec)
         self.footprint = size
         self._books = books
+        self.name = spec.name
+        self.lost = False
+        self.closes = 0
+        self.illness: str | None = None
         books[id(self)] = Seat(spec.name, spec.device)
 
+    def die(self) -> None:
+        """End, and give all memory back."""
+        self.lost, self.illness = True, "its process was killed"
+        self._books.pop(id(self), None)
+
+    def health(self) -> str | None:
+        return self.illness or super().health()
+
     async def close(self) -> None:
+        assert self.closes == 0
+        self.closes += 1
         await super().close()
         for _ in range(3):  # memory is free some time after it was asked for
             await asyncio.sleep(0)
@@ -93,6 +109,7 @@ class Laws(RuleBasedStateMachine):
             build=lambda spec: self.make(spec, sum(measure(spec).values())),
             measure=measure,
             patience_s=0.0,
+            rest_s=0.0,  # rests are no matter of the order of things
         )
 
     def make(self, spec: ModelSpec, size: int) -> Alive:
@@ -148,6 +165,38 @@ class Laws(RuleBasedStateMachine):
         battle.task.cancel()
         self.settle()
 
+    def in_use(self) -> list[Alive]:
+        """Return the engines that battles hold."""
+        return [engine for battle in self.battles for engine in battle.engines]
+
+    @precondition(lambda self: self.in_use())
+    @rule(data=st.data(), excused=st.booleans())
+    def an_engine_in_use_dies(self, data: st.DataObject, *, excused: bool) -> None:
+        engine = data.draw(st.sampled_from(self.in_use()))
+        engine.die()
+        self.trouble(engine, excused=excused)
+
+    @precondition(lambda self: self.in_use())
+    @rule(data=st.data(), excused=st.booleans())
+    def an_engine_in_use_rests(self, data: st.DataObject, *, excused: bool) -> None:
+        engine = data.draw(st.sampled_from(self.in_use()))
+        engine.illness = engine.illness or "rests"
+        self.trouble(engine, excused=excused)
+
+    @precondition(lambda self: self.in_use())
+    @rule(data=st.data())
+    def an_engine_in_use_gets_well(self, data: st.DataObject) -> None:
+        engine = data.draw(st.sampled_from(self.in_use()))
+        engine.illness = engine.illness if engine.lost else None
+        self.settle()
+
+    def trouble(self, engine: Alive, *, excused: bool) -> None:
+        """Let the pool hear of an engine that fell ill; those that wait look once."""
+        if excused:
+            self.pool.excuse(engine.name)
+        self.loop.call_soon(self.pool._wake)  # noqa: SLF001 -- who waits does it each second
+        self.settle()
+
     @rule(data=st.data())
     def the_next_battle_is_prepared(self, data: st.DataObject) -> None:
         names = data.draw(st.lists(st.sampled_from(self.names), min_size=1, max_size=3))
@@ -164,10 +213,21 @@ class Laws(RuleBasedStateMachine):
         assert self.too_full | self.full() == set()
 
     @invariant()
+    def nobody_waits_where_there_is_room(self) -> None:
+        """Who waits waits for memory that somebody holds, and never for what is dead or ill."""
+        if not hasattr(self, "pool"):
+            return
+        for first in self.pool._line._waiting[:1]:  # noqa: SLF001 -- whose turn it is
+            held = {e.name: self.books[id(e)].place for e in self.in_use() if not e.lost}
+            assert Placement(self.count, self.spec_of.values()).plan(first.names, held, ()) is None
+
+    @invariant()
     def nobody_in_use_was_closed_or_moved_from_its_device(self) -> None:
         for battle in getattr(self, "battles", []):
             for engine in battle.engines:
-                assert engine.health() is None
+                assert engine.closes == 0
+                if engine.lost:
+                    continue
                 asked = self.spec_of[self.books[id(engine)].name].device
                 place = self.books[id(engine)].place
                 assert asked in ("auto", "cuda", place)

@@ -90,6 +90,23 @@ async def test_battles_that_a_death_meets_before_their_first_text_go_on(
     assert responders.available() == [*NAMES, *BESIDE]
 
 
+async def test_a_turn_is_made_again_though_others_still_hold_the_dead_engine() -> None:
+    processes = Processes(by_model=True, module="tests.serving.bad_child")
+    specs = [ModelSpec(name=name, kind="scripted", batch=i + 1) for i, name in enumerate(NAMES)]
+    pool = Pool(specs, 10, build=processes.load, measure=lambda spec: {spec.name: 5})
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.02, 0.0), 20.0)
+    try:
+        await pool.warm(NAMES)
+        async with pool.engine("oak"):
+            os.kill(await process_of(pool), signal.SIGKILL)
+            ended = await asyncio.wait_for(finished(made), 20)
+        assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+        assert made.available() == [*NAMES]
+    finally:
+        await pool.close()
+        processes.close()
+
+
 async def test_a_prompt_that_kills_is_tried_twice_and_then_counts(
     responders: PoolResponders,
 ) -> None:
