@@ -1,9 +1,10 @@
 """One model's turn in a study: it responds to everything that is missing, in one large batch.
 
 A response is stored in the moment it is whole. A response that fails is told and left for the next
-run. An engine that dies is loaded again, and what died with it comes last, fewer at a time and then
-each by itself: neither a crash nor a prompt that kills must cost a night. Which models there are,
-and in what memory, is not known here.
+run; where a server failed, only after a second try. A server that is left alone for a while is
+waited for. An engine that dies is loaded again, and what died with it comes last, fewer at a time
+and then each by itself: neither a crash nor a prompt that kills must cost a night. Which models
+there are, and in what memory, is not known here.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ from serving.engine import DEATHS, Delta, Done, Engine, EngineError, Failed, Fai
 from serving.pool import Pool
 
 LIVES: Final = 9  # deaths of one model's engine after which it is given up
+RESTS: Final = 8  # of a server, one after the other, after which its model is given up
+LOOK_S: Final = 0.5  # seconds between two looks at whether a rest is over
+LOOKS: Final = 120  # in one rest
 NARROWER: Final = 8  # times fewer at once among which a prompt is looked for that kills
 
 
@@ -85,7 +89,10 @@ class Turn:
         self._watcher = watcher
         self._left = deque(missing)
         self._lost: list[Wanted] = []  # with the engine, be it by their fault or another's
-        self._death = ""
+        self._again: set[Wanted] = set()  # what a server failed at once
+        self._rests = 0  # of a server, since the last response
+        self._away: Failed | None = None  # how the first of them began
+        self._why: EngineError | Failed | None = None  # what its engine died of last
 
     async def take(self, pool: Pool, at_once: int) -> None:
         """Respond to everything that is missing, so many at a time.
@@ -103,8 +110,8 @@ class Turn:
                 while self._left and lives:
                     lives -= await self._live(pool, width)
         except EngineError as error:
-            self._death = f"{error.kind}: {error.cause}"
-        self.give_up(self._death)
+            self._why = error
+        self.give_up("" if self._why is None else _words(self._why))
 
     def give_up(self, cause: str) -> None:
         """Tell of everything that is left that it was not made."""
@@ -116,30 +123,60 @@ class Turn:
     async def _live(self, pool: Pool, at_once: int) -> bool:
         """Respond until nothing is left, or the engine has died; return whether it has."""
         before = len(self._lost)
-        try:
-            async with pool.engine(self.tally.model) as engine:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(len(self._left), at_once)):
-                        group.create_task(self._work(engine))
-                pool.excuse(self.tally.model)  # if it died: it is loaded again without a rest
-        except ExceptionGroup as faults:
-            raise faults.exceptions[0] from None
+        async with pool.engine(self.tally.model) as engine:
+            await self._together(engine, at_once)
+            while self._left and len(self._lost) == before:
+                await self._outlast(engine)
+                await self._together(engine, at_once)
+            pool.excuse(self.tally.model)  # if it died: it is loaded again without a rest
         return len(self._lost) > before
 
+    async def _together(self, engine: Engine, at_once: int) -> None:
+        """Respond until nothing is left, or the engine serves no more."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(len(self._left), at_once)):
+                    group.create_task(self._work(engine))
+        except ExceptionGroup as faults:
+            raise faults.exceptions[0] from None
+
+    async def _outlast(self, engine: Engine) -> None:
+        """Wait until a server that is left alone may be asked again.
+
+        Raises
+        ------
+        EngineError
+            If it was left alone too often with no response between.
+        """
+        self._rests += 1
+        if self._rests > RESTS and self._away is not None:
+            raise EngineError(self._away.kind, self._away.cause)
+        for _ in range(LOOKS):
+            if engine.health() is None:
+                return
+            await asyncio.sleep(LOOK_S)
+
     async def _work(self, engine: Engine) -> None:
-        """Make one response after the other until none is left."""
+        """Make one response after the other until none is left, or the engine serves no more."""
         while self._left:
             wanted = self._left.popleft()
             text, end = await respond(engine, wanted.prompt)
             if isinstance(end, Done):
+                self._rests, self._away = 0, None
                 await self._keep(wanted, text, end)
-                continue
-            cause = f"{end.kind}: {end.cause}"
-            if end.kind in DEATHS:
+            elif end.kind in DEATHS:
                 self._lost.append(wanted)
-                self._death = cause
+                self._why = end
                 return
-            self._fail(wanted, cause)
+            elif engine.health() is not None:
+                self._left.append(wanted)
+                self._away = self._away or end
+                return
+            elif end.kind is FailureKind.BACKEND and wanted not in self._again:
+                self._again.add(wanted)
+                self._left.append(wanted)
+            else:
+                self._fail(wanted, _words(end))
 
     async def _keep(self, wanted: Wanted, text: str, end: Done) -> None:
         made = MadeResponse(
@@ -160,6 +197,10 @@ class Turn:
     def _fail(self, wanted: Wanted, cause: str) -> None:
         self.tally.failures.append(Failure(wanted.question, wanted.key.language, cause))
         self._watcher.failed()
+
+
+def _words(why: EngineError | Failed) -> str:
+    return f"{why.kind}: {why.cause}"
 
 
 async def respond(engine: Engine, prompt: Prompt) -> tuple[str, Done | Failed]:

@@ -208,7 +208,29 @@ async def test_a_server_that_cannot_be_reached_is_left_alone_for_a_while() -> No
     (end,) = await events(engine)
     await engine.close()
     assert isinstance(end, Failed)
-    assert "rests" in end.cause
+    assert end.cause.startswith("far: not reached 3 times, rests for ")
+
+
+async def test_a_response_that_comes_late_ends_the_rest() -> None:
+    asked, late = asyncio.Event(), asyncio.Event()
+
+    async def first_one_late(writer: asyncio.StreamWriter) -> None:
+        if len(server.asked) > 1:
+            writer.transport.abort()
+            return
+        asked.set()
+        await late.wait()
+        await GOOD(writer)
+
+    async with far(first_one_late) as (engine, server):
+        slow = asyncio.create_task(events(engine))
+        await asyncio.wait_for(asked.wait(), 10)
+        for _ in range(3):
+            await events(engine)
+        assert "rests" in (engine.health() or "")
+        late.set()
+        assert text(await slow) == "The sky is blue."
+        assert engine.health() is None
 
 
 async def test_a_huge_response_is_cut_at_the_cap() -> None:
@@ -284,7 +306,8 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
 async def test_whoever_does_not_serve_us_is_told_in_time(
     behave: Behaviour, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+    if why.startswith("no answer"):
+        monkeypatch.setattr("serving.remote.REACH_S", 0.4)
     with pytest.raises(EngineError, match=f"far: .* does not serve us: {why}.*; start the server"):
         await reached(behave)
 
