@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Final
 from arena.errors import ArenaError
 from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, fault_of
-from arena.roster import Roster, loaded_on, look_at, no_room
+from arena.roster import Lack, Roster, lack_of, loaded_on, look_at, no_room
 from arena.settings import Settings
 from serving.build import apart_of
 from serving.engine import EngineError
 from serving.remote import reach
 from serving.room import room_of
 from serving.shelf import keeps, size_of
+from serving.spec import ModelSpec
 
 GIB: Final = 1024**3
 NEEDED: Final = ("gradio", "torch", "transformers", "bitsandbytes", "sqlmodel", "numpy", "pandas")
@@ -124,6 +125,10 @@ def _database(db: Path) -> Iterator[Finding]:
     if not db.exists():
         yield Finding(Level.NOTE, "database", f"{db} is not there yet", "`arena demo` makes it.")
         return
+    if db.is_dir():
+        found = f"{db} is a folder"
+        yield Finding(Level.BAD, "database", found, "Name a file, such as arena.db.")
+        return
     fault = fault_of(db)
     if fault is not None:
         found = f"{db} is damaged or cannot be read: {fault}"
@@ -174,7 +179,7 @@ def roster_findings(settings: Settings, roster: Roster) -> Iterator[Finding]:
     yield Finding(Level.GOOD, "engines", APART[apart_of(settings.pool.processes, settings.models)])
     for need in roster.needs:
         for lack in need.missing:
-            yield _lack(need.spec.name, lack)
+            yield _lack(settings, need.spec, lack)
     yield from _servers(settings)
     for sentence in roster.apart:
         yield Finding(
@@ -199,20 +204,16 @@ def _servers(settings: Settings) -> Iterator[Finding]:
         try:
             reach(spec)
         except EngineError as error:
-            yield _lack(spec.name, error.cause.removeprefix(f"{spec.name}: "))
+            yield _lack(settings, spec, lack_of(spec, error.cause))
         else:
             yield Finding(Level.GOOD, spec.name, f"{spec.url} answers")
 
 
-def _lack(name: str, lack: str) -> Finding:
-    what, _, way_out = lack.rpartition("; ")
-    if not what:
-        what, way_out = way_out, "correct its table in the roster"
-    return Finding(Level.BAD, name, what, _sentence(way_out))
-
-
-def _sentence(said: str) -> str:
-    return f"{said[0].upper()}{said[1:]}."
+def _lack(settings: Settings, spec: ModelSpec, lack: Lack) -> Finding:
+    number = settings.models.index(spec)
+    place = settings.place("models", number, *filter(None, [lack.field]))
+    way_out = f"{lack.way_out[0].upper()}{lack.way_out[1:]}."
+    return Finding(Level.BAD, spec.name, f"{place}: {lack.what}", way_out)
 
 
 def _turns(roster: Roster) -> Iterator[Finding]:
@@ -242,11 +243,9 @@ def _kept(settings: Settings) -> Iterator[Finding]:
 
 def _alike(settings: Settings) -> Iterator[Finding]:
     """Note what lets a rater tell models apart by how much they can hear or say."""
-    for number, spec in enumerate(settings.models):
+    for spec in settings.models:
         if (lack := no_room(spec)) is not None:
-            field, what, way_out = lack
-            found = f"{settings.place('models', number, field)}: {what}"
-            yield Finding(Level.BAD, "room", found, _sentence(way_out))
+            yield replace(_lack(settings, spec, lack), what="room")
     room = max(room_of(settings.models), 0)
     contexts = {spec.context_tokens for spec in settings.models if spec.kind == "local"}
     if len(contexts) > 1:

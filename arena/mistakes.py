@@ -139,7 +139,8 @@ def _sentence(path: Path, said: Any, lines: Mapping[Place, int], mistake: Any) -
             place = (*place, mistake["loc"][-1])
             what, way_out = "this key is missing", " Add it."
         case "value_error":
-            pass
+            fault = mistake["ctx"]["error"]
+            place = (*place, *([fault.field] if hasattr(fault, "field") else []))
         case kind:
             what, way_out = _refused(kind, what, mistake["input"])
     stop = "" if what.endswith(".") else "."

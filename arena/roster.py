@@ -26,7 +26,17 @@ from serving.spec import ModelSpec, Quantization
 
 NOTHING: Final = Estimate(0, 0)
 PAIRS_TOLD: Final = 3  # of those that never fit together
+NAMED: Final = ("device", "adapter", "chat_template")  # as they are told with their values
 SHORTEST: Final = bytes_of(["Why?"])  # bytes that a prompt takes at least
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What a model lacks: the field to look at (none where it is the whole table), a way out."""
+
+    field: str
+    what: str
+    way_out: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Need:
     """The model whose weights it shares."""
     kept: str
     """Whether its quantized weights are on disk already."""
-    missing: tuple[str, ...]
+    missing: tuple[Lack, ...]
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,8 @@ def look_at(specs: Sequence[ModelSpec], rooms: Mapping[str, int], *, own: bool =
     )
 
 
-def no_room(spec: ModelSpec) -> tuple[str, str, str] | None:
-    """Return the field, what is wrong and the way out where a model has no room for a prompt.
+def no_room(spec: ModelSpec) -> Lack | None:
+    """Return what is wrong where a model has no room for a prompt.
 
     It bounds every conversation, whichever pair meets: with it nobody can send anything.
     """
@@ -103,31 +113,32 @@ def no_room(spec: ModelSpec) -> tuple[str, str, str] | None:
         f"{spec.name} takes {tokens_of(spec)} tokens, and {rest}: room for {max(room, 0):.0f} "
         f"bytes of conversation, and a prompt takes at least {SHORTEST}"
     )
+    way_out = "lower output_tokens, raise context_tokens, or leave the model out"
     if room + system >= SHORTEST:
-        return (
-            "system_prompt",
-            what,
-            "shorten system_prompt, lower output_tokens, raise context_tokens, or leave the model out",
-        )
-    return (
-        "output_tokens",
-        what,
-        "lower output_tokens, raise context_tokens, or leave the model out",
-    )
+        return Lack("system_prompt", what, f"shorten system_prompt, {way_out}")
+    return Lack("output_tokens", what, way_out)
 
 
-def _refused(spec: ModelSpec, error: EngineError) -> str:
-    cause = error.cause.removeprefix(f"{spec.name}: ")
+def lack_of(spec: ModelSpec, cause: str) -> Lack:
+    """Return what a model lacks by what was said when it was refused."""
+    what, _, way_out = cause.removeprefix(f"{spec.name}: ").rpartition("; ")
+    if not what:
+        what, way_out = way_out, "correct its table in the roster"
+    named = (field for field in NAMED if f"{field} {getattr(spec, field)}" in what)
+    return Lack(next(named, "url" if spec.kind == "remote" else "checkpoint"), what, way_out)
+
+
+def _refused(spec: ModelSpec, error: EngineError) -> Lack:
     if error.kind is FailureKind.OUT_OF_MEMORY:
-        return f"{cause}; raise [pool] memory_gib, or quantize it"
-    return cause
+        return Lack("", error.cause, "raise [pool] memory_gib, or quantize it")
+    return lack_of(spec, error.cause)
 
 
 def _need(
     spec: ModelSpec,
     rooms: Mapping[str, int],
     places: Mapping[str, str],
-    missing: Iterable[str],
+    missing: Iterable[Lack],
     specs: Sequence[ModelSpec],
 ) -> Need:
     place = places.get(spec.name) or roomiest(spec.device, rooms)[0]
@@ -171,22 +182,17 @@ def _apart(placement: Placement, specs: Sequence[ModelSpec]) -> Iterator[str]:
             yield error.cause
 
 
-def _missing(spec: ModelSpec) -> Iterator[str]:
+def _missing(spec: ModelSpec) -> Iterator[Lack]:
     """Say what else a model lacks, apart from memory and readable weights."""
     if spec.kind == "remote" and spec.api_key_env and not os.environ.get(spec.api_key_env):
-        yield f"the environment variable {spec.api_key_env} is not set"
+        what = f"the environment variable {spec.api_key_env} is not set"
+        yield Lack("api_key_env", what, "set it, or correct api_key_env")
     if spec.kind != "local":
         return
     if spec.quantization is not Quantization.NONE and find_spec("bitsandbytes") is None:
-        yield "bitsandbytes is not installed; run `make install`"
-    try:
-        template = template_of(spec)
-        has_template = template is not None
-        fault = None if template is None else template_fault(template)
-        yield from () if fault is None else (f"chat_template cannot be read ({fault}); correct it",)
-    except EngineError as error:
-        has_template = True
-        yield f"{_refused(spec, error)}; correct chat_template"
+        yield Lack("quantization", "bitsandbytes is not installed", "run `make install`")
+    if spec.chat_template is not None:
+        yield from _of_own_template(spec)
     if spec.adapter is not None:
         yield from _of_adapter(Path(spec.adapter))
     try:
@@ -194,40 +200,53 @@ def _missing(spec: ModelSpec) -> Iterator[str]:
     except EngineError:
         return  # said by the estimate, as is what a folder of weights lacks
     if (folder / "config.json").is_file():
-        yield from _of_checkpoint(spec, folder, has_template=has_template)
+        yield from _of_checkpoint(spec, folder)
 
 
-def _of_checkpoint(spec: ModelSpec, folder: Path, *, has_template: bool) -> Iterator[str]:
+def _of_own_template(spec: ModelSpec) -> Iterator[Lack]:
+    """Say what is wrong with the template that a roster sets."""
+    try:
+        fault = template_fault(template_of(spec) or "")
+    except EngineError as error:
+        yield lack_of(spec, f"{error.cause}; correct chat_template")
+        return
+    if fault is not None:
+        yield Lack("chat_template", f"chat_template cannot be read ({fault})", "correct it")
+
+
+def _of_checkpoint(spec: ModelSpec, folder: Path) -> Iterator[Lack]:
     config = _read(folder / "config.json")
     if "auto_map" in config and not spec.trust_remote_code:
-        yield (
-            "the checkpoint brings code of its own; set trust_remote_code and pin revision, "
-            "if you trust it"
+        yield Lack(
+            "checkpoint",
+            "the checkpoint brings code of its own",
+            "set trust_remote_code and pin revision, if you trust it",
         )
     if quantized := config.get("quantization_config"):
-        yield (
-            f"the checkpoint is quantized already ({quantized.get('quant_method')}); "
-            "take the one in full width"
-        )
+        what = f"the checkpoint is quantized already ({quantized.get('quant_method')})"
+        yield Lack("checkpoint", what, "take the one in full width")
     tokenizer = folder / "tokenizer.json"
     if not tokenizer.is_file():
-        yield "the checkpoint has no tokenizer.json; save its tokenizer with transformers"
+        what = "the checkpoint has no tokenizer.json"
+        yield Lack("checkpoint", what, "save its tokenizer with transformers")
     elif not _read(tokenizer):
-        yield f"{tokenizer} is no JSON; copy it again"
-    if not has_template:
+        yield Lack("checkpoint", f"{tokenizer} is no JSON", "copy it again")
+    if spec.chat_template is None:
         yield from _of_template(folder)
     trained = config.get("max_position_embeddings") or config.get("n_positions")
     if trained is not None and (spec.context_tokens or 0) > trained:
-        yield f"context_tokens {spec.context_tokens} is more than the {trained} it was made for"
+        what = f"context_tokens {spec.context_tokens} is more than the {trained} it was made for"
+        yield Lack("context_tokens", what, "lower it")
 
 
-def _of_template(folder: Path) -> Iterator[str]:
+def _of_template(folder: Path) -> Iterator[Lack]:
     """Say what is wrong with the template that a checkpoint brings."""
     template = _template(folder)
     if not template:
-        yield "there is no chat template; set chat_template"
+        yield Lack("checkpoint", "there is no chat template", "set chat_template")
     elif isinstance(template, str) and (fault := template_fault(template)) is not None:
-        yield f"the checkpoint's chat template cannot be read ({fault}); set chat_template"
+        what = f"the checkpoint's chat template cannot be read ({fault})"
+        yield Lack("checkpoint", what, "set chat_template")
 
 
 def _template(folder: Path) -> object:
@@ -240,11 +259,12 @@ def _template(folder: Path) -> object:
         return next((template for template in found if template), None)
 
 
-def _of_adapter(folder: Path) -> Iterator[str]:
+def _of_adapter(folder: Path) -> Iterator[Lack]:
     if not (folder / "adapter_config.json").is_file():
-        yield f"the adapter {folder} has no adapter_config.json; name the folder that PEFT saved"
+        what = f"the adapter {folder} has no adapter_config.json"
+        yield Lack("adapter", what, "name the folder that PEFT saved")
     elif _read(folder / "adapter_config.json").get("peft_type") != "LORA":
-        yield f"the adapter {folder} is not LoRA"
+        yield Lack("adapter", f"the adapter {folder} is not LoRA", "take one that is")
 
 
 def _read(file: Path) -> dict[str, Any]:

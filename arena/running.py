@@ -4,7 +4,7 @@ What stands here is construction and nothing else; pages and commands decide whe
 """
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from arena.errors import ConfigError
 from arena.pools import pool_of
 from arena.questions import QuestionBank, load_bank
 from arena.record.store import Store
-from arena.roster import no_room
+from arena.roster import lack_of, no_room
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from serving.duet import Pace
@@ -81,18 +81,24 @@ def _check_room(settings: Settings) -> None:
     """
     for number, spec in enumerate(settings.models):
         if (lack := no_room(spec)) is not None:
-            field, what, way_out = lack
             raise ConfigError(
-                f"{settings.place('models', number, field)}: no prompt can be sent to any model: "
-                f"{what}. To open the arena, {way_out}."
+                f"{settings.place('models', number, lack.field)}: no prompt can be sent to any "
+                f"model: {lack.what}. To open the arena, {lack.way_out}."
             )
+
+
+def _reasons(settings: Settings, out: Mapping[str, str]) -> Iterator[str]:
+    for number, spec in enumerate(settings.models):
+        if spec.name in out:
+            lack = lack_of(spec, out[spec.name])
+            yield f"  {settings.place('models', number, lack.field)}: {spec.name}: {out[spec.name]}"
 
 
 def _check_models(arena: Arena) -> None:
     """Refuse to open an arena in which no battle can be, or in which two models can never meet."""
     out = arena.pool.unavailable()
     if len(arena.settings.models) - len(out) < TWO:
-        reasons = "\n".join(f"  {name}: {reason}" for name, reason in out.items())
+        reasons = "\n".join(_reasons(arena.settings, out))
         raise ConfigError(
             f"Fewer than two models of the roster can respond:\n{reasons}\n"
             "Correct the roster; `arena doctor CONFIG` says more."

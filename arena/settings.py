@@ -7,9 +7,10 @@ meant from the folder of that file. What the values do is known by those who use
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -17,6 +18,7 @@ from pydantic import (
     PrivateAttr,
     Tag,
     ValidationError,
+    model_validator,
 )
 
 from arena.errors import ConfigError
@@ -24,7 +26,7 @@ from arena.mistakes import Source, field_of, sentences
 from serving.devices import cards, rooms
 from serving.engine import EngineError
 from serving.shelf import default_folder
-from serving.spec import ModelSpec
+from serving.spec import Contradiction, ModelSpec
 
 GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
@@ -57,13 +59,22 @@ class Section(BaseModel):
         return field_of(place) if self._source is None else self._source.place(*place)
 
 
+def _named(path: Path) -> Path:
+    if not path.name:
+        raise ValueError('this names no file; write "arena.db"')
+    return path
+
+
+Database = Annotated[Path, AfterValidator(_named)]
+
+
 class ArenaSettings(Section):
     """`[arena]`: the server and what it shows."""
 
     title: str = "Evenhand"
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
-    db: Path = Path("arena.db")
+    db: Database = Path("arena.db")
     questions: Path | None = None
     demo: bool = False
     public_url: str | None = None
@@ -87,6 +98,16 @@ class PaceSettings(Section):
     tick_s: float = Field(default=0.15, ge=0.02, le=1.0)
     start_s: float = Field(default=0.3, ge=0, le=60)
     deadline_s: float = Field(default=180.0, gt=0, le=DAY_S)
+
+    @model_validator(mode="after")
+    def _starts(self) -> Self:
+        if self.start_s >= self.deadline_s:
+            raise Contradiction(
+                "start_s",
+                f"{self.start_s:g} is not before deadline_s {self.deadline_s:g}, so no response "
+                "would ever be shown; lower it, or raise deadline_s",
+            )
+        return self
 
 
 class PoolSettings(Section):
@@ -227,3 +248,9 @@ def check_models(models: Sequence[ModelSpec], source: Source) -> None:
                     f"{source.path.parent / named}. "
                     "Correct the path, or name a model on the hub as OWNER/NAME."
                 )
+        template = model.chat_template or ""
+        if template.endswith(".jinja") and not (source.path.parent / template).is_file():
+            raise ConfigError(
+                f"{source.place('models', number, 'chat_template')}: there is no file "
+                f"{source.path.parent / template}. Correct the path, or write the template itself."
+            )

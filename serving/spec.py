@@ -32,6 +32,14 @@ class Quantization(StrEnum):
     NF4 = "nf4"
 
 
+class Contradiction(ValueError):
+    """Fields that do not go together; `field` is the one to look at first."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class Part(BaseModel):
     """A piece of a specification: fixed once read, no key overlooked, every number finite."""
 
@@ -130,16 +138,21 @@ class ModelSpec(Part):
             case "scripted":
                 pass  # saying nothing is a script too
         if self.kind != "local" and (self.checkpoint or self.adapter):
-            raise ValueError(f"{self.name}: a {self.kind} model has no checkpoint and no adapter")
+            raise Contradiction(
+                "checkpoint" if self.checkpoint else "adapter",
+                f"{self.name}: a {self.kind} model has no checkpoint and no adapter; remove it",
+            )
         if self.trust_remote_code and not self.revision:
-            raise ValueError(
+            raise Contradiction(
+                "trust_remote_code",
                 f"{self.name}: trust_remote_code runs code from the checkpoint; "
-                "pin it with revision, or leave trust_remote_code off"
+                "pin it with revision, or leave trust_remote_code off",
             )
         if self.context_tokens is not None and self.output_tokens >= self.context_tokens:
-            raise ValueError(
+            raise Contradiction(
+                "output_tokens",
                 f"{self.name}: output_tokens {self.output_tokens} leave no room for a prompt "
-                f"in context_tokens {self.context_tokens}"
+                f"in context_tokens {self.context_tokens}; lower them, or raise context_tokens",
             )
         return self
 
@@ -151,21 +164,23 @@ class ModelSpec(Part):
 
     def _check_url(self) -> None:
         if not re.match(r"https?://[^\s/]", self.url or ""):
-            raise ValueError(
+            raise Contradiction(
+                "url",
                 f"{self.name}: url {self.url!r} begins with neither http:// nor https://; "
-                "write it as http://127.0.0.1:8000/v1"
+                "write it as http://127.0.0.1:8000/v1",
             )
         try:
             _ = urlsplit(self.url or "").port  # only then the library looks at it
         except ValueError as error:
-            raise ValueError(
+            raise Contradiction(
+                "url",
                 f"{self.name}: url {self.url!r} is no address ({error}); "
-                "write it as http://127.0.0.1:8000/v1"
+                "write it as http://127.0.0.1:8000/v1",
             ) from error
 
     def _need(self, value: object, field: str) -> None:
         if not value:
-            raise ValueError(f"{self.name}: a {self.kind} model needs {field}")
+            raise Contradiction(field, f"{self.name}: a {self.kind} model needs {field}; add it")
 
     def located(self, base: Path) -> "ModelSpec":
         """Return a copy whose paths, where they exist below ``base``, are absolute."""

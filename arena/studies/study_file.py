@@ -15,6 +15,7 @@ from arena.mistakes import Source
 from arena.questions import LANGUAGES, QuestionBank, load_bank
 from arena.settings import (
     DAY_S,
+    Database,
     PoolSettings,
     Section,
     check_models,
@@ -34,7 +35,7 @@ class StudySettings(Section):
     """A file with the models, where they are not described here."""
     languages: tuple[Literal["en", "zh"], ...] = Field(default=LANGUAGES, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
-    db: Path | None = None
+    db: Database | None = None
     deadline_s: float = Field(default=600.0, gt=0, le=DAY_S)
     """Seconds until a response that is being made is given up."""
 

@@ -9,7 +9,7 @@ from arena.doctor import Finding, Level, _sqlite, examine, roster_findings, rost
 from arena.record.casting import NewVote
 from arena.record.store import Store
 from arena.record.tables import FlagKind
-from arena.settings import PoolSettings, Settings
+from arena.settings import PoolSettings, Settings, load_settings
 from arena.shipped import shipped
 from ratings.votes import Outcome
 from serving.spec import ModelSpec
@@ -41,6 +41,12 @@ def test_a_database_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
 def test_a_damaged_database_is_found(tmp_path: Path) -> None:
     (tmp_path / "arena.db").write_bytes(b"nonsense " * 1000)
     assert about("database", tmp_path / "arena.db").level is Level.BAD
+
+
+def test_a_folder_is_no_database_and_needs_no_backup(tmp_path: Path) -> None:
+    assert about("database", tmp_path) == Finding(
+        Level.BAD, "database", f"{tmp_path} is a folder", "Name a file, such as arena.db."
+    )
 
 
 def test_a_database_is_looked_at_by_its_whole_name_and_nothing_is_made(tmp_path: Path) -> None:
@@ -96,6 +102,23 @@ def test_a_model_whose_checkpoint_is_gone_is_named(tmp_path: Path) -> None:
     gone = ModelSpec(name="elm", checkpoint=str(tmp_path / "gone"))
     finding = about_roster(Settings(models=(*SCRIPTED, gone)))["elm"]
     assert (finding.level, "there is no checkpoint folder" in finding.found) == (Level.BAD, True)
+
+
+def test_what_a_model_lacks_is_told_with_file_line_and_field(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    path = tmp_path / "lab.toml"
+    table = f'[[models]]\nname = "{{}}"\ncheckpoint = "{tiny().checkpoint}"\n{{}}\n'
+    fields = {"elm": 'device = "cuda:99"', "fir": 'adapter = "./empty"', "ash": 'adapter = "gone"'}
+    path.write_text("".join(table.format(*field) for field in fields.items()), encoding="utf-8")
+    settings = load_settings(path)
+    found = list(roster_findings(settings, roster_of(settings)))
+    for what, told in (
+        ("elm", "line 4, models[0].device: device cuda:99 is not there"),
+        ("fir", f"line 8, models[1].adapter: the adapter {tmp_path / 'empty'} has no adapter_con"),
+        ("ash", "line 12, models[2].adapter: the adapter gone has no adapter_config.json"),
+    ):
+        lacks = [finding.found for finding in found if finding.what == what]
+        assert any(lack.startswith(f"{path}, {told}") for lack in lacks)
 
 
 def tiny(**fields: object) -> ModelSpec:

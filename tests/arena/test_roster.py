@@ -83,7 +83,7 @@ def test_what_a_checkpoint_lacks_is_told(
     else:
         (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | changes))
     (lack,) = need(spec(folder)).missing
-    assert told in lack
+    assert told in lack.what
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ def test_a_file_that_cannot_be_read_is_told(
 ) -> None:
     (folder / file).write_text(content)
     (lack,) = need(spec(folder)).missing
-    assert told in lack
+    assert told in lack.what
 
 
 def test_weights_that_are_cut_short_are_told(folder: Path) -> None:
     with (folder / "model.safetensors").open("r+b") as stream:
         stream.truncate(100_000)
     (lack,) = need(spec(folder)).missing
-    assert "model.safetensors is cut short: 100,000 of " in lack
+    assert "model.safetensors is cut short: 100,000 of " in lack.what
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,17 @@ def test_weights_that_are_cut_short_are_told(folder: Path) -> None:
 def test_what_a_roster_asks_for_in_vain_is_told(
     folder: Path, fields: dict[str, object], told: str
 ) -> None:
-    assert any(told in lack for lack in need(spec(folder, "elm", **fields)).missing)
+    assert any(told in lack.what for lack in need(spec(folder, "elm", **fields)).missing)
 
 
 def test_a_key_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OUR_KEY", raising=False)
     remote = ModelSpec(name="r", url="http://h/v1", remote_name="x", api_key_env="OUR_KEY")
-    assert need(remote).missing == ("the environment variable OUR_KEY is not set",)
+    (lack,) = need(remote).missing
+    assert (lack.field, lack.what) == (
+        "api_key_env",
+        "the environment variable OUR_KEY is not set",
+    )
     monkeypatch.setenv("OUR_KEY", "x")
     assert need(remote).missing == ()
 

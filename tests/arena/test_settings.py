@@ -89,6 +89,51 @@ def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
             'line 17, models[1].stop: "x" should be a list. Write ["x"].',
             id="no list",
         ),
+        pytest.param(
+            'responses = ["No."]',
+            "context_tokens = 400\noutput_tokens = 512",
+            "line 17, models[1].output_tokens: oak: output_tokens 512 leave no room for a prompt "
+            "in context_tokens 400; lower them, or raise context_tokens.",
+            id="no room",
+        ),
+        pytest.param(
+            'kind = "scripted"',
+            'kind = "remote"\nurl = "ftp://x"',
+            "line 16, models[1].url: oak: url 'ftp://x' begins with neither",
+            id="no address",
+        ),
+        pytest.param(
+            'kind = "scripted"',
+            'kind = "local"',
+            "line 13, models[1].checkpoint: oak: a local model needs checkpoint; add it.",
+            id="no checkpoint",
+        ),
+        pytest.param(
+            'kind = "scripted"',
+            'kind = "scripted"\nadapter = "x"',
+            "line 16, models[1].adapter: oak: a scripted model has no checkpoint and no adapter; "
+            "remove it.",
+            id="an adapter on nothing",
+        ),
+        pytest.param(
+            '"nf4"',
+            '"nf4"\nchat_template = "gone.jinja"',
+            "line 12, models[0].chat_template: there is no file ",
+            id="no template",
+        ),
+        pytest.param(
+            "[limits]",
+            "[pace]\nstart_s = 9\ndeadline_s = 5\n[limits]",
+            "line 6, pace.start_s: 9 is not before deadline_s 5, so no response would ever be "
+            "shown; lower it, or raise deadline_s.",
+            id="a start after the end",
+        ),
+        pytest.param(
+            'title = "Tiny"',
+            'db = ""',
+            'line 2, arena.db: this names no file; write "arena.db".',
+            id="no database",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(folder: Path, old: str, new: str, told: str) -> None:

@@ -163,4 +163,4 @@ def test_a_roster_without_two_usable_models_is_refused(roster: Path) -> None:
     status, said = refused("serve", roster, "--port", "0", "--db", roster.with_name("a.db"))
     assert status == 2
     assert "Fewer than two models of the roster can respond" in said
-    assert "oak: " in said
+    assert f"{roster}, line 6, models[0].checkpoint: oak: " in said

@@ -50,6 +50,7 @@ def test_a_pool_of_the_study_comes_before_that_of_the_roster(folder: Folder) -> 
         pytest.param('["en"]', "[]", "line 4, study.languages", id="no language"),
         pytest.param('["en"]', '["fr"]', "line 4, study.languages[0]", id="unknown language"),
         pytest.param("= 5", "= -1", "line 5, study.seed", id="no seed"),
+        pytest.param("seed = 5", "db = ''", "line 5, study.db: this names no file", id="no db"),
         pytest.param("seed = 5", "deadline_s = inf", "study.deadline_s: inf should", id="for ever"),
         pytest.param('"pine"', '"oak"', "models[1].name: 'oak' stands twice", id="a name twice"),
         pytest.param(
