@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Final, Protocol
 
 from arena.record.ahead import Key, MadeResponse
@@ -89,6 +90,7 @@ class Turn:
         self._watcher = watcher
         self._left = deque(missing)
         self._lost: list[Wanted] = []  # with the engine, be it by their fault or another's
+        self._deadly: set[Wanted] = set()  # alone with an engine when it died
         self._again: set[Wanted] = set()  # what a server failed at once
         self._rests = 0  # of a server, since the last response
         self._away: Failed | None = None  # how the first of them began
@@ -103,12 +105,14 @@ class Turn:
             If a response could not be stored.
         """
         lives = LIVES
+        widths = chain((at_once, max(1, at_once // NARROWER)), repeat(1))
         try:
-            for width in (at_once, max(1, at_once // NARROWER), 1):
-                self._left.extend(self._lost)
-                self._lost.clear()
+            while self._left and lives:
+                width = next(widths)
                 while self._left and lives:
                     lives -= await self._live(pool, width)
+                self._left.extend(self._lost)
+                self._lost.clear()
         except EngineError as error:
             self._why = error
         self.give_up("" if self._why is None else _words(self._why))
@@ -122,14 +126,38 @@ class Turn:
 
     async def _live(self, pool: Pool, at_once: int) -> bool:
         """Respond until nothing is left, or the engine has died; return whether it has."""
-        before = len(self._lost)
-        async with pool.engine(self.tally.model) as engine:
-            await self._together(engine, at_once)
-            while self._left and len(self._lost) == before:
-                await self._outlast(engine)
+        before, made = len(self._lost), self.tally.made
+        try:
+            async with pool.engine(self.tally.model) as engine:
                 await self._together(engine, at_once)
-            pool.excuse(self.tally.model)  # if it died: it is loaded again without a rest
+                while self._left and len(self._lost) == before:
+                    await self._outlast(engine)
+                    await self._together(engine, at_once)
+                pool.excuse(self.tally.model)  # if it died: it is loaded again without a rest
+        except EngineError as error:
+            if error.kind not in DEATHS:
+                raise
+            self._why = error  # it died while it was loaded
+            await self._settle(pool)
+            return True
+        if self.tally.made > made:
+            pool.forgive(self.tally.model)
+        if at_once == 1 and len(self._lost) > before:
+            self._died_alone()
+            return True
         return len(self._lost) > before
+
+    def _died_alone(self) -> None:
+        """Give a prompt up that was alone with a dying engine twice; once may be a coincidence."""
+        wanted = self._lost[-1]
+        if wanted in self._deadly:
+            self._fail(self._lost.pop(), "" if self._why is None else _words(self._why))
+        self._deadly.add(wanted)
+
+    async def _settle(self, pool: Pool) -> None:
+        """Wait until a model that died while it was loaded may be loaded again."""
+        while self.tally.model in pool.unavailable():  # noqa: ASYNC110 -- the pool tells nobody
+            await asyncio.sleep(LOOK_S)
 
     async def _together(self, engine: Engine, at_once: int) -> None:
         """Respond until nothing is left, or the engine serves no more."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from arena.studies.answering import LIVES, RESTS, Tally, respond
 from arena.studies.generating import generate_into
 from arena.studies.study_file import load_study
-from serving.engine import Delta, Done, Event, Failed, FailureKind, Prompt
+from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Prompt
 from serving.pool import Pool
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
@@ -84,6 +84,17 @@ class Far(ScriptedEngine):
             yield event
 
 
+def build_with(
+    monkeypatch: pytest.MonkeyPatch, build: Callable[[ModelSpec], ScriptedEngine]
+) -> None:
+    """Let the study build its engines so; nothing rests for long."""
+    monkeypatch.setattr(
+        "arena.studies.generating.pool_of",
+        lambda specs, _: Pool(specs, 1, build=build, rest_s=0.001),
+    )
+    monkeypatch.setattr("arena.studies.answering.LOOK_S", 0.01)
+
+
 def ask_much(folder: Folder) -> None:
     line = '{{"id": "q{0}", "aspect": "daily", "text": {{"en": "What is {0}?"}}}}\n'
     bank = "".join(line.format(number) for number in range(QUESTIONS))
@@ -130,6 +141,59 @@ async def test_a_prompt_that_kills_its_engine_fails_alone(folder: Folder, deadly
     assert {failure.cause for failure in oak.failures} == {cause}
     deadly.clear()
     assert (await run(folder)).made == 2
+
+
+async def test_an_engine_that_is_killed_while_it_loads_is_loaded_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = iter([FailureKind.PROCESS_DEAD, FailureKind.ENGINE_DEAD])
+
+    def build(spec: ModelSpec) -> ScriptedEngine:
+        if (kind := next(kills, None)) is not None:
+            raise EngineError(kind, "killed while it loaded")
+        return ScriptedEngine(spec)
+
+    build_with(monkeypatch, build)
+    oak = await run(folder)
+    assert (oak.made, oak.failures) == (3, [])
+
+
+async def test_an_engine_that_never_comes_through_loading_is_given_up(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+
+    def build(spec: ModelSpec) -> ScriptedEngine:
+        loads.append(spec.name)
+        raise EngineError(FailureKind.PROCESS_DEAD, "killed while it loaded")
+
+    build_with(monkeypatch, build)
+    oak = await run(folder)
+    assert [failure.cause for failure in oak.failures] == 3 * [
+        "process_dead: killed while it loaded"
+    ]
+    assert loads.count("oak") >= LIVES
+
+
+async def test_kills_that_have_nothing_to_do_with_prompts_cost_none(
+    folder: Folder, deadly: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+
+    class Unlucky(Mortal):
+        """Is killed three times in the same prompt's hands: among many, few, and alone."""
+
+        async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+            text = prompt.messages[-1].content
+            asked[text] += 1
+            killed = text == "What is 7?" and asked[text] <= 3
+            self._deadly = frozenset({text} if killed else ())
+            async for event in super().stream(prompt):
+                yield event
+
+    build_with(monkeypatch, lambda spec: Unlucky(spec, frozenset(deadly)))
+    oak = await run(folder)
+    assert (oak.made, oak.failures) == (QUESTIONS, [])
 
 
 async def test_an_engine_that_always_dies_is_given_up(folder: Folder, deadly: set[str]) -> None:
