@@ -69,6 +69,11 @@ class Builder:
         if self._processes is not None:
             self._processes.close()
 
+    def kill(self) -> None:
+        """End the processes of engines at once, whatever they do."""
+        if self._processes is not None:
+            self._processes.kill()
+
     def _local(self, spec: ModelSpec) -> "LocalEngine":
         from serving.local import LocalEngine  # noqa: PLC0415 -- heavy
         from serving.weights import Weights  # noqa: PLC0415 -- heavy

@@ -168,8 +168,8 @@ class Pool:
         self._line.refuse(_closed_error())
         for name in list(self._residents):
             self._evict(name)
+        await self._loader.close()  # first: who closes an engine that still loads waits for it
         await asyncio.gather(*self._closing, return_exceptions=True)
-        await self._loader.close()
 
     async def _admit(self, names: tuple[str, ...]) -> Held:
         """Wait until all of ``names`` have memory, then pin them."""

@@ -164,6 +164,11 @@ class EngineProcess:
             self._kill("it did not end when told to")
             self._threads["read"].join()
 
+    def kill(self) -> None:
+        """End it at once, without a word; does not block."""
+        self._ending = True
+        self._process.kill()
+
     def _write(self) -> None:
         while self._death is None:
             order = self._outbox.get()
@@ -201,8 +206,8 @@ class EngineProcess:
 
     def _take(self, word: Word) -> None:
         match word:
-            case Logged(logger, level, text):
-                logging.getLogger(logger).log(level, "%s", text)
+            case Logged(logger, level, text, trace):
+                logging.getLogger(logger).log(level, "%s", text, extra={"trace": trace})
             case Answer(number, value):
                 with self._lock:
                     future = self._futures.pop(number)

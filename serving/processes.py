@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from serving.away import AwayEngine
+from serving.engine import EngineError, FailureKind
 from serving.process import EngineProcess
 from serving.spec import ModelSpec
 
@@ -26,6 +27,7 @@ class Processes:
         self._module = module
         self._houses: dict[str, _House] = {}
         self._lock = threading.Lock()
+        self._closed = False
 
     def load(self, spec: ModelSpec) -> AwayEngine:
         """Return an engine in the process where it belongs; blocks while the model loads.
@@ -44,15 +46,26 @@ class Processes:
             raise
 
     def close(self) -> None:
-        """End all processes; blocks until they are gone."""
+        """End all processes at one time, and start no more; blocks until they are gone."""
         with self._lock:
+            self._closed = True
             houses = list(self._houses.values())
-            self._houses.clear()
-        for house in houses:
-            house.process.end()
+        threads = [threading.Thread(target=house.process.end, daemon=True) for house in houses]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def kill(self) -> None:
+        """End all processes at once; does not block, so that it can be called while they end."""
+        self._closed = True
+        for house in list(self._houses.values()):
+            house.process.kill()
 
     def _enter(self, place: str, spec: ModelSpec) -> _House:
         with self._lock:
+            if self._closed:
+                raise EngineError(FailureKind.CANCELLED, f"{spec.name}: not loaded: all is closed")
             house = self._houses.get(place)
             if house is None or house.process.death is not None:
                 label, shared = (spec.name, False) if self._by_model else (place, True)

@@ -5,13 +5,18 @@ Knows how an engine is made and how it is; who is loaded and when is decided by 
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from serving.build import Builder
-from serving.engine import Engine, EngineError, FailureKind
+from serving.engine import DEATHS, Engine, EngineError, FailureKind
 from serving.spec import ModelSpec
+
+LEAVE_S: Final = 3.0  # seconds that closing waits for a load that nothing can stop
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +53,18 @@ class Resident:
 
 
 class Loader:
-    """Builds engines in a thread of its own."""
+    """Builds engines, each in a thread that the end of the program does not wait for."""
 
     def __init__(self, build: Callable[[ModelSpec], Engine]) -> None:
         self._build = build
-        # One at a time: the library's loader keeps process-wide state.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
+        self._one = asyncio.Lock()  # at a time: the library's loader keeps process-wide state
+        self._made: Future[Engine] = Future()
+        self._closed = False
 
     async def load(self, spec: ModelSpec) -> Engine:
         """Return an engine.
+
+        A process that dies meanwhile may have died of what others asked it: then it is tried again.
 
         Raises
         ------
@@ -66,20 +74,71 @@ class Loader:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            engine = await loop.run_in_executor(self._thread, self._build, spec)
-        except Exception as error:
-            refused = error if isinstance(error, EngineError) else _unknown(spec.name, error)
-            log.error("%s: not loaded (%s): %s", spec.name, refused.kind, refused.cause)  # noqa: TRY400 -- raised again
-            raise refused from error
+            engine = await self._make(spec)
+        except EngineError as died:
+            if died.kind not in DEATHS:
+                raise
+            engine = await self._make(spec)
         taken, size = loop.time() - start, engine.footprint
         log.info("%s: loaded on %s in %.1f s, %d bytes", spec.name, spec.device, taken, size)
         return engine
 
+    async def _make(self, spec: ModelSpec) -> Engine:
+        async with self._one:
+            if self._closed:
+                raise _stopped(spec.name)
+            made = self._made = Future()
+            work = threading.Thread(
+                target=_make_into, args=(made, self._build, spec), name="load", daemon=True
+            )
+            work.start()
+            try:
+                return await asyncio.wrap_future(made)
+            except Exception as error:
+                refused = error if isinstance(error, EngineError) else _unknown(spec.name, error)
+                _tell(spec.name, refused)
+                raise refused from error
+
     async def close(self) -> None:
-        """Load no more, and end the processes that may be kept for the next model."""
-        self._thread.shutdown(wait=False)
+        """Load no more, and end the processes of engines, also one in which a model loads.
+
+        Cancelled meanwhile it kills them: somebody asked twice.
+        """
+        self._closed = True
         if isinstance(self._build, Builder):
-            await asyncio.to_thread(self._build.close)
+            try:
+                await asyncio.to_thread(self._build.close)
+            except asyncio.CancelledError:
+                self._build.kill()
+                raise
+        if self._one.locked():
+            loading = asyncio.wrap_future(self._made)
+            loading.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait({loading}, timeout=LEAVE_S)
+            with suppress(InvalidStateError):
+                self._made.set_exception(_stopped("a model"))
+
+
+def _make_into(
+    made: "Future[Engine]", build: Callable[[ModelSpec], Engine], spec: ModelSpec
+) -> None:
+    with suppress(InvalidStateError):  # nobody waits for it any more
+        try:
+            made.set_result(build(spec))
+        except InvalidStateError:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- told to who waits
+            made.set_exception(error)
+
+
+def _tell(name: str, refused: EngineError) -> None:
+    cause = refused.cause.removeprefix(f"{name}: ").removeprefix("not loaded: ")
+    level = logging.INFO if refused.kind is FailureKind.CANCELLED else logging.ERROR
+    log.log(level, "%s: not loaded (%s): %s", name, refused.kind, cause)
+
+
+def _stopped(name: str) -> EngineError:
+    return EngineError(FailureKind.CANCELLED, f"{name}: not loaded: the pool is closed")
 
 
 def _unknown(name: str, error: Exception) -> EngineError:

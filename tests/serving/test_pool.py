@@ -1,6 +1,8 @@
 """A pool in a budget: who is loaded, who must go, who waits, who is refused."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -249,6 +251,32 @@ async def test_a_model_that_could_not_be_loaded_is_tried_again_later() -> None:
     assert pool.unavailable() == {}
 
 
+@pytest.mark.parametrize(
+    ("deaths", "rests"),
+    [
+        pytest.param(1, [], id="the first may have been another's fault"),
+        pytest.param(2, ["a"], id="the second is its own"),
+    ],
+)
+async def test_a_process_that_dies_while_a_model_loads_is_tried_once_more(
+    deaths: int, rests: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    left = [EngineError(FailureKind.PROCESS_DEAD, "a: not loaded: it was killed")] * deaths
+
+    def build(spec: ModelSpec) -> Sized:
+        if left:
+            raise left.pop()
+        return Sized(spec, 1)
+
+    pool = Pool(
+        [ModelSpec(name="a", kind="scripted")], 1, build=build, measure=lambda spec: {spec.name: 1}
+    )
+    (refusal,) = await asyncio.gather(use(pool, "a"), return_exceptions=True)
+    assert isinstance(refusal, EngineError) is bool(rests)
+    assert list(pool.unavailable()) == rests
+    assert caplog.messages == ["a: not loaded (process_dead): it was killed"] * deaths
+
+
 async def test_a_model_larger_than_the_budget_is_left_out_of_pairing() -> None:
     specs = [ModelSpec(name=name, kind="scripted") for name in "ab"]
     sizes = {"a": 5, "b": 1}
@@ -436,6 +464,35 @@ async def test_closing_closes_all_and_refuses_who_waits() -> None:
             await waiting
     with pytest.raises(EngineError, match="closed"):
         await use(pool, "a")
+
+
+NEVER_LOADED = """
+import asyncio, time
+from serving.pool import Pool
+from serving.spec import ModelSpec
+
+async def use(pool):
+    async with pool.engine("a"):
+        pass
+
+async def main():
+    pool = Pool([ModelSpec(name="a", kind="scripted")], 1, build=lambda spec: time.sleep(600))
+    loading = asyncio.create_task(use(pool))
+    await asyncio.sleep(0.1)
+    await pool.close()
+    (refusal,) = await asyncio.gather(loading, return_exceptions=True)
+    print(refusal)
+
+asyncio.run(main())
+"""
+
+
+def test_neither_closing_nor_the_end_of_the_program_waits_for_a_load_that_hangs() -> None:
+    ended = subprocess.run(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-c", NEVER_LOADED], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert "the pool is closed" in ended.stdout
+    assert ended.stderr == ""
 
 
 async def test_a_footprint_larger_than_its_estimate_counts() -> None:

@@ -1,7 +1,10 @@
 """Which process a model lives in, and when a process ends."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -138,6 +141,49 @@ async def test_a_closed_pool_leaves_no_process(apart: str) -> None:
         end = await reading
     assert isinstance(end, Done) or (isinstance(end, Failed) and end.kind is FailureKind.CANCELLED)
     assert not any(is_there(one) for one in pids)
+
+
+async def _stopped_while_it_loads(builder: Builder, pool: Pool) -> "tuple[int, asyncio.Task[None]]":
+    """Return a process that was stopped before its first model was there, and who waits for it."""
+
+    async def use() -> None:
+        async with pool.engine("a"):
+            pass
+
+    waiting = asyncio.create_task(use())
+    processes = builder._processes  # noqa: SLF001 -- who else would know
+    assert processes is not None
+    while not processes._houses:  # noqa: SLF001, ASYNC110 -- who else would know
+        await asyncio.sleep(0.001)
+    (house,) = processes._houses.values()  # noqa: SLF001 -- who else would know
+    os.kill(house.process.pid, signal.SIGSTOP)
+    return house.process.pid, waiting
+
+
+async def test_closing_ends_a_process_in_which_a_model_loads_for_ever() -> None:
+    builder = Builder("device")
+    pool = Pool([model("a")], 2, build=builder)
+    pid, waiting = await _stopped_while_it_loads(builder, pool)
+    await asyncio.wait_for(pool.close(), 30)
+    assert not is_there(pid)
+    with pytest.raises(EngineError) as refused:
+        await waiting
+    assert refused.value.kind is FailureKind.CANCELLED
+
+
+async def test_who_does_not_wait_for_the_closing_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.process.END_S", 600.0)
+    builder = Builder("device")
+    pool = Pool([model("a")], 2, build=builder)
+    pid, waiting = await _stopped_while_it_loads(builder, pool)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0.1)
+    closing.cancel()
+    with suppress(asyncio.CancelledError):
+        await closing
+    with pytest.raises(EngineError):
+        await asyncio.wait_for(waiting, 30)
+    assert not is_there(pid)
 
 
 async def _all(engine: object) -> object:

@@ -107,6 +107,24 @@ async def test_a_turn_is_made_again_though_others_still_hold_the_dead_engine() -
         processes.close()
 
 
+async def test_a_death_while_the_models_load_costs_no_battle() -> None:
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    specs = [ModelSpec(name=name, kind="scripted") for name in NAMES]
+    pool = Pool(specs, 10, build=processes.load, measure=lambda spec: {spec.name: 5})
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.02, 0.0), 20.0)
+    try:
+        battle = asyncio.create_task(finished(made))
+        await until(lambda: bool(processes._houses))  # noqa: SLF001 -- nothing else tells
+        (house,) = processes._houses.values()  # noqa: SLF001 -- who else would know
+        os.kill(house.process.pid, signal.SIGKILL)
+        ended = await asyncio.wait_for(battle, 30)
+        assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+        assert made.available() == [*NAMES]
+    finally:
+        await pool.close()
+        processes.close()
+
+
 async def test_a_prompt_that_kills_is_tried_twice_and_then_counts(
     responders: PoolResponders,
 ) -> None:
