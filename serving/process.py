@@ -56,7 +56,7 @@ class EngineProcess:
     label : str
         What the log calls it.
     shared : bool
-        Whether it is for several models: then its death is no single one's.
+        Whether it is for several models from the start: then its death is no single one's.
     silence_s, answer_s : float
         How long it may be silent and owe an answer; tests are less patient.
     """
@@ -72,6 +72,7 @@ class EngineProcess:
     ) -> None:
         self.label = label
         self._shared = shared
+        self._whose = f"all models on {label}" if shared else label
         self._silence_s = silence_s
         self._answer_s = answer_s
         self._lock = threading.Lock()
@@ -163,6 +164,11 @@ class EngineProcess:
         if self._threads["read"].is_alive():
             self._kill("it did not end when told to")
             self._threads["read"].join()
+
+    def share(self, name: str) -> None:
+        """Hear that one more model lives in it: from now on its death is no single one's."""
+        self._shared = True
+        self._whose += f" and {name}"
 
     def kill(self) -> None:
         """End it at once, without a word; does not block."""
@@ -283,8 +289,7 @@ class EngineProcess:
         return FailureKind.PROCESS_DEAD if self._shared else FailureKind.ENGINE_DEAD
 
     def _line(self, verdict: str) -> str:
-        whose = f"all models on {self.label}" if self._shared else self.label
-        line = f"the process of {whose} {verdict}"
+        line = f"the process of {self._whose} {verdict}"
         return line if self._reason is None else f"{line}, because {self._reason}"
 
     def _cause(self, status: int) -> str:

@@ -16,6 +16,7 @@ from serving.spec import ModelSpec
 @dataclass(slots=True, eq=False)
 class _House:
     process: EngineProcess
+    names: set[str]  # of all that ever lived there: who has left may have spoilt it
     models: int = 0
 
 
@@ -70,7 +71,10 @@ class Processes:
             if house is None or house.process.death is not None:
                 label, shared = (spec.name, False) if self._by_model else (place, True)
                 process = EngineProcess(label, module=self._module, shared=shared)
-                house = self._houses[place] = _House(process)
+                house = self._houses[place] = _House(process, {spec.name})
+            elif self._by_model and spec.name not in house.names:
+                house.names.add(spec.name)
+                house.process.share(spec.name)
             house.models += 1
             return house
 

@@ -147,7 +147,10 @@ class Turns:
 
 
 def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:
-    """Return why a turn failed, for the log, and the model whose engine it was if one is known."""
+    """Return why a turn failed, for the log, and the model whose engine it was if one is known.
+
+    Where both failed it was something that they share, or nobody can tell: then no model is blamed.
+    """
     failures = [
         (end, name)
         for end, name in ((a, sides.a.model), (b, sides.b.model))
@@ -156,10 +159,7 @@ def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str |
     if not failures:
         return "cancelled", None
     failed, name = failures[0]
-    if a is b:  # neither engine could be had, so neither is to blame
-        return f"{failed.kind}: {failed.cause}", None
     if failed.kind is FailureKind.CONTEXT:
         return TOO_LONG + failed.cause, None
-    if failed.kind is FailureKind.PROCESS_DEAD:
-        return f"{failed.kind}: {failed.cause}", None
-    return f"{failed.kind}: {failed.cause}", name
+    several = len(failures) > 1 or failed.kind is FailureKind.PROCESS_DEAD
+    return f"{failed.kind}: {failed.cause}", None if several else name

@@ -84,6 +84,27 @@ async def test_a_death_is_that_of_the_model_where_it_had_the_process_to_itself(
     assert own.cause.startswith("the process of a was ended by SIGKILL")
 
 
+async def test_a_death_is_no_single_models_where_several_live_on_the_same_weights(
+    by_model: Processes,
+) -> None:
+    base = model("a")
+    one, _ = by_model.load(base), by_model.load(base.model_copy(update={"name": "b"}))
+    end = await last(one, "kill 1")
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.PROCESS_DEAD
+    assert end.cause.startswith("the process of a and b was ended by SIGKILL")
+
+
+async def test_a_model_that_comes_back_to_its_process_still_has_it_to_itself(
+    by_model: Processes,
+) -> None:
+    first, again = by_model.load(model("a")), by_model.load(model("a"))
+    await first.close()
+    end = await last(again, "kill 1")
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.ENGINE_DEAD
+
+
 async def test_a_dead_process_is_replaced_for_the_next_model(by_device: Processes) -> None:
     dead = by_device.load(model("a"))
     assert isinstance(await last(dead, "kill 1"), Failed)

@@ -234,6 +234,15 @@ async def test_the_death_of_a_process_is_stored_as_one_line_that_blames_no_model
     assert row == (view.battle_id, died, None)
 
 
+async def test_no_model_is_blamed_where_both_sides_failed(make: Make, store: Store) -> None:
+    dies = {"fail_at": 0, "fail_kind": FailureKind.ENGINE_DEAD}
+    battles = await make(scripted("oak", "It is.", **dies), scripted("pine", "No.", **dies))
+    view = await ready(battles)
+    assert view.state is State.VOID
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("SELECT blames FROM ending").fetchall() == [(None,)]
+
+
 @pytest.mark.parametrize("said", ["", "bad bad bad bad bad bad bad"])
 async def test_what_a_model_does_badly_is_shown_and_voted_on(make: Make, said: str) -> None:
     battles = await make(scripted("oak", said), scripted("pine", said))
