@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Final
 
 from serving.build import Builder
 from serving.engine import Delta, Engine, EngineError, Failed, FailureKind, Terminal
@@ -197,6 +198,9 @@ class Child:
             os._exit(0)
 
 
+_TRACES: Final = logging.Formatter()
+
+
 class _ToParent(logging.Handler):
     """Carries log records out, with the name of the model that they are about."""
 
@@ -205,10 +209,11 @@ class _ToParent(logging.Handler):
         self._child = child
 
     def emit(self, record: logging.LogRecord) -> None:
-        text, model = self.format(record), _model.get()
+        text, model = record.getMessage(), _model.get()
         if model and model not in text:
             text = f"{model}: {text}"
-        self._child.log(Logged(record.name, record.levelno, text))
+        trace = _TRACES.formatException(record.exc_info) if record.exc_info else ""
+        self._child.log(Logged(record.name, record.levelno, text, trace))
 
 
 def main(fd: int, level: int, build: Callable[[ModelSpec], Engine] | None = None) -> None:

@@ -68,11 +68,12 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A line for the log."""
+    """A line for the log, and the traceback that belongs to it."""
 
     logger: str
     level: int
     text: str
+    trace: str = ""
 
 
 Word = Answer | News | Logged

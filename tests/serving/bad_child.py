@@ -38,7 +38,7 @@ def _hold_the_interpreter() -> None:
 
 def _complain() -> None:
     sys.stderr.write("Assertion `index < size` failed.\n")
-    log.warning("the weights look odd")
+    log.warning("the weights look odd", exc_info=ValueError("they are no numbers"))
 
 
 WAYS: dict[str, Callable[[], object]] = {
