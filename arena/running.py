@@ -4,6 +4,7 @@ What stands here is construction and nothing else; pages and commands decide whe
 """
 
 import itertools
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from serving.duet import Pace
 from serving.pool import Pool
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,18 +94,22 @@ def _reasons(settings: Settings, out: Mapping[str, str]) -> Iterator[str]:
     for number, spec in enumerate(settings.models):
         if spec.name in out:
             lack = lack_of(spec, out[spec.name])
-            yield f"  {settings.place('models', number, lack.field)}: {spec.name}: {out[spec.name]}"
+            cause = out[spec.name].removeprefix(f"{spec.name}: ")
+            yield f"{settings.place('models', number, lack.field)}: {spec.name}: {cause}"
 
 
 def _check_models(arena: Arena) -> None:
     """Refuse to open an arena in which no battle can be, or in which two models can never meet."""
     out = arena.pool.unavailable()
+    reasons = list(_reasons(arena.settings, out))
     if len(arena.settings.models) - len(out) < TWO:
-        reasons = "\n".join(_reasons(arena.settings, out))
+        told = "\n".join(f"  {reason}" for reason in reasons)
         raise ConfigError(
-            f"Fewer than two models of the roster can respond:\n{reasons}\n"
+            f"Fewer than two models of the roster can respond:\n{told}\n"
             "Correct the roster; `arena doctor CONFIG` says more."
         )
+    for reason in reasons:
+        log.warning("%s. The arena opens without it.", reason)
     there = [model.name for model in arena.settings.models if model.name not in out]
     for pair in itertools.combinations(there, TWO):
         if (refusal := arena.pool.refusal(*pair)) is not None:

@@ -39,6 +39,26 @@ async def test_models_that_can_never_meet_are_told_before_the_first_battle(tmp_p
     assert "Give [pool] more memory" in str(refusal.value)
 
 
+async def test_a_model_that_is_left_out_is_told_with_its_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "lab.toml"
+    scripted = '[[models]]\nname = "{}"\nkind = "scripted"\n'
+    elm = f"""[[models]]
+name = "elm"
+checkpoint = "{shipped("models/pebble-1m")}"
+output_tokens = 48
+device = "cuda:99"
+"""
+    path.write_text(scripted.format("oak") + scripted.format("pine") + elm, encoding="utf-8")
+    chosen = load_settings(path)
+    at_home = chosen.arena.model_copy(update={"db": tmp_path / "arena.db"})
+    chosen = chosen.model_copy(update={"arena": at_home})
+    async with running(put_together(chosen, *open_store(chosen))):
+        pass
+    assert f"{path}, line 11, models[2].device: elm: device cuda:99 is not there" in caplog.text
+
+
 @pytest.mark.parametrize(
     "broken",
     [
