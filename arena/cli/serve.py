@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -104,6 +105,7 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
             _announce(arena, listener)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            logging.getLogger("uvicorn.error").addFilter(is_no_cancelled_stream)
             await super().shutdown(sockets)
             # It would raise them again as soon as it has stopped, and nothing would be closed.
             self._captured_signals.clear()
@@ -119,6 +121,14 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
             server_header=False,
         )
         await Announcing(config).serve(sockets=[listener])
+
+
+def is_no_cancelled_stream(record: logging.LogRecord) -> bool:
+    """Leave out of the log that a stream still open at the end was cancelled, which is normal.
+
+    The server writes a traceback of its own code for each, after one line that says how many.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _announce(arena: "Arena", listener: socket.socket) -> None:

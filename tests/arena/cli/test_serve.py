@@ -1,5 +1,8 @@
 """A server as its people start it: a process of its own, reached through HTTP."""
 
+import asyncio
+import json
+import logging
 import re
 import signal
 import socket
@@ -13,6 +16,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from arena.cli.serve import is_no_cancelled_stream
 
 ROSTER = """\
 [arena]
@@ -93,6 +98,36 @@ def test_a_server_that_is_asked_to_stop_stops_in_order(roster: Path) -> None:
         assert process.wait(20) in (0, 130, -signal.SIGINT)
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+
+
+def test_a_stream_that_is_open_at_the_end_leaves_no_traceback(roster: Path) -> None:
+    endless = "behaviour = { endless = true, chunk_s = 0.1 }\nresponses ="
+    roster.write_text(ROSTER.replace("responses =", endless), encoding="utf-8")
+    with served(roster) as (process, address), httpx.Client(base_url=address) as client:
+        client.get("/")
+        battle = client.post("/api/battles", json={"prompt": "Is a bat a mammal?"}).json()
+        order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 1})
+        join = {"data": [order], "fn_index": 0, "session_hash": "tab"}
+        client.post("/gradio_api/queue/join", json=join).raise_for_status()
+        with client.stream("GET", "/gradio_api/queue/data?session_hash=tab") as stream:
+            pieces = stream.iter_raw()  # held: without it the stream is closed from here
+            next(pieces)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) in (0, 130, -signal.SIGINT)
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 3  # loading, where the votes are, and that a stream was ended
+
+
+def test_only_the_end_of_a_stream_is_left_out_of_the_log() -> None:
+    def record(error: BaseException | None) -> logging.LogRecord:
+        exc_info = None if error is None else (type(error), error, None)
+        return logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "m", None, exc_info)
+
+    assert not is_no_cancelled_stream(record(asyncio.CancelledError()))
+    assert is_no_cancelled_stream(record(ValueError("Cancelled")))
+    assert is_no_cancelled_stream(record(None))
 
 
 def test_a_server_whose_log_nobody_can_write_stores_why_a_battle_is_void(roster: Path) -> None:
