@@ -128,16 +128,14 @@ class Laws(RuleBasedStateMachine):
         """Let everything happen that needs nobody's help."""
 
         async def still() -> None:
-            for _ in range(1000):
-                await asyncio.sleep(0)
+            quiet = 0  # turns in which nothing was under way, one after the other
+            for _ in range(3000):
                 residents = self.pool._residents.values()  # noqa: SLF001 -- what else is going on
-                if self.pool._closing or any(not r.loading.done() for r in residents):  # noqa: SLF001
-                    await asyncio.sleep(0.0005)
-                    continue
-                for _ in range(10):
-                    await asyncio.sleep(0)
-                if not self.pool._closing:  # noqa: SLF001 -- nothing began meanwhile
+                busy = self.pool._closing or any(not r.loading.done() for r in residents)  # noqa: SLF001
+                quiet = 0 if busy else quiet + 1
+                if quiet > 10:
                     return
+                await asyncio.sleep(0.0005 if busy else 0)
             raise AssertionError("it never came to rest")
 
         self.loop.run_until_complete(still())
