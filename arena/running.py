@@ -131,6 +131,8 @@ async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
             await arena.responders.measure()
         yield
     finally:
-        await arena.battles.close()
-        await arena.pool.close()
-        arena.store.close()
+        try:
+            await arena.battles.close()
+            await arena.pool.close()
+        finally:
+            arena.store.close()  # also where a second Ctrl+C cuts the rest short
