@@ -3,9 +3,10 @@
 A cycle is over when each pair has been taken; then the next begins. A pair is taken when a battle
 gets it, and given back when that battle ends without a vote. So at any moment two pairs differ by
 one battle at most, but for those that are owed: a battle given back after its cycle was over, or
-pairs of a model that was away when the others were through. What is owed comes in the next cycle
-beside its own pairs, drawn as from an urn that holds each pair as often as it is still to come, so
-that nobody sees one model in every battle. More than three battles a pair are not made up for.
+pairs of a model that was away when the others were through. A few such battles come first. More
+than a model's round of them come in the next cycle beside its own pairs, drawn as from an urn that
+holds each pair as often as it is still to come, so that nobody sees one model in every battle. More
+than three battles a pair are not made up for.
 
 Nothing has to be kept for a restart: the counts of votes say where a cycle stands. Pairs of a
 model that is new join at the next cycle, for the same reason. What is loaded is not known here.
@@ -59,7 +60,8 @@ class Cycles:
         if among and (not owed or _makes_up_for_one(owed, here)):
             self._begin()
             owed = self._owed(among)
-        return owed
+        overdue = self._owed(among, self._cycle - 1)
+        return overdue if 0 < len(overdue) < len(here) else owed
 
     def take(self, pair: Pair) -> None:
         """Count a battle of this pair."""
@@ -82,8 +84,9 @@ class Cycles:
         if pair in self._taken:  # a vote may come for a model that has left the roster
             self._taken[pair] += battles
 
-    def _owed(self, pairs: Iterable[Pair]) -> list[Pair]:
-        return [pair for pair in pairs for _ in range(self._cycle - self._taken[pair])]
+    def _owed(self, pairs: Iterable[Pair], cycle: int | None = None) -> list[Pair]:
+        cycle = self._cycle if cycle is None else cycle
+        return [pair for pair in pairs for _ in range(cycle - self._taken[pair])]
 
     def _begin(self) -> None:
         for pair, taken in self._taken.items():
