@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from serving.budget import Budget, Parts, Seat, parts_of
@@ -21,7 +21,7 @@ from serving.resident import Loader, Resident
 from serving.rests import REST_S, Rests
 from serving.spec import ModelSpec
 
-LOOK_S: Final = 1.0  # seconds between two looks of who waits: engines die without a word
+LOOK_S: Final = 1.0  # seconds between two looks of who waits: nobody tells of a death or a return
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ class Pool:
         self._line = Line[Held](patience_s)
         self._residents: OrderedDict[str, Resident] = OrderedDict()  # least recently used first
         self._closing: set[asyncio.Task[None]] = set()
+        self._searches: dict[str, asyncio.Task[None]] = {}  # for servers that were not found
         self._leaving: Counter[str] = Counter()  # bytes of engines that are being closed
         self._closed = False
 
@@ -166,6 +167,8 @@ class Pool:
         """Close all engines; who waits is refused, streams still open end as cancelled."""
         self._closed = True
         self._line.refuse(_closed_error())
+        for search in self._searches.values():
+            search.cancel()
         for name in list(self._residents):
             self._evict(name)
         await self._loader.close()  # first: who closes an engine that still loads waits for it
@@ -207,7 +210,7 @@ class Pool:
                 self._placement.options(name)
             except EngineError as error:
                 if name in self._specs:
-                    self._rests.add(name, error)
+                    self._rest(name, error)
                 raise
         self._placement.check(names)
 
@@ -251,12 +254,29 @@ class Pool:
         try:
             engine = await self._loader.load(self._specs[seat.name].on(seat.place))
         except EngineError as refused:
-            self._rests.add(seat.name, refused)
+            self._rest(seat.name, refused)
             raise
         self._rests.end(seat.name)
         self._budget.learn(seat, engine.footprint)
         self._shrink()
         return engine
+
+    def _rest(self, name: str, error: EngineError) -> None:
+        """Let a model rest; one behind a server is out until it was found there again."""
+        far = self._specs[name].kind == "remote"
+        self._rests.add(name, error, until_found=far)
+        if far and name not in self._searches and not self._closed:
+            search = asyncio.create_task(self._search(name), name=f"search {name}")
+            self._searches[name] = search
+            search.add_done_callback(lambda _: self._searches.pop(name))
+
+    async def _search(self, name: str) -> None:
+        """Load a model after each of its rests until it is there: no battle is to find that out."""
+        while name in self._rests.reasons():
+            await asyncio.sleep(max(self._rests.left(name), LOOK_S))
+            with suppress(EngineError):
+                async with self.engine(name):
+                    pass
 
     def _shrink(self) -> None:
         """Close idle models where one turned out larger than its estimate."""
@@ -283,7 +303,7 @@ class Pool:
             if not resident.excused:  # loaded again at once it would die again at once
                 far = self._specs[name].kind == "remote"  # loading it starts nothing afresh there
                 kind = FailureKind.BACKEND if far else FailureKind.ENGINE_DEAD
-                self._rests.add(name, EngineError(kind, reason))
+                self._rest(name, EngineError(kind, reason))
             self._evict(name)
         elif resident.lost:
             self._evict(name)

@@ -4,20 +4,23 @@ Whatever goes wrong over there ends in one `Failed` here, with what the server s
 Knows nothing of how the server runs its model, and restarts nothing.
 """
 
-import asyncio
 import os
+import socket
 from collections.abc import AsyncGenerator
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 from openai import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
     AsyncOpenAI,
-    DefaultAsyncHttpxClient,
+    DefaultHttpxClient,
     OpenAIError,
+    Timeout,
 )
 
+from serving.aside import aside
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
 from serving.spec import ModelSpec
 from serving.text import Trimmer
@@ -26,10 +29,13 @@ from serving.watch import Watch
 
 REACH_S = 3.0  # seconds to reach a server, in all
 REFUSALS = (401, 403)
+CONNECT_S = 10.0  # seconds to connect for a response
+# What the client's transport raises where nobody is there; its transport depends on its version.
+NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 MOST_CHARACTERS = 1 << 20  # of a response; more is cut as at the limit of tokens
-STRIKES = 3  # failures to reach a server before it is left alone
-REST_S = 15.0  # seconds that it is left alone
+STRIKES = 3  # connections that came to nothing before a server is left alone
+REST_S = 15.0  # seconds before it is asked again by who still holds it
 
 
 def reach(spec: ModelSpec) -> None:
@@ -40,13 +46,17 @@ def reach(spec: ModelSpec) -> None:
     EngineError
         If nobody answers there, or the key is refused; every other answer will do.
     """
-    try:
-        status = asyncio.run(_ask_for_models(spec))
-        cause = f"HTTP {status}" if status in REFUSALS else None
-    except TimeoutError:
-        cause = f"no answer within {REACH_S:.0f} s"
-    except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
-        cause = _root_of(error)
+    cause = None
+    # Asked aside, because a name server may hang; closing the client ends a thread that waits.
+    with DefaultHttpxClient(follow_redirects=False, timeout=2 * REACH_S) as client:
+        try:
+            asked = aside(partial(_ask_for_models, client, spec), "reach")
+            if (status := asked.result(REACH_S)) in REFUSALS:
+                cause = f"HTTP {status}"
+        except TimeoutError:
+            cause = f"no answer within {REACH_S:.0f} s"
+        except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
+            cause = _root_of(error)
     if cause is not None:
         raise EngineError(
             FailureKind.BACKEND,
@@ -55,15 +65,11 @@ def reach(spec: ModelSpec) -> None:
         )
 
 
-async def _ask_for_models(spec: ModelSpec) -> int:
+def _ask_for_models(client: DefaultHttpxClient, spec: ModelSpec) -> int:
     """Return the status of the answer; its body is not read, it may be of any length."""
     key = {"Authorization": f"Bearer {_key(spec)}"}
-    async with (
-        asyncio.timeout(REACH_S),
-        DefaultAsyncHttpxClient(follow_redirects=False) as client,
-        client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=key) as answer,
-    ):
-        return answer.status_code
+    with client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=key) as answer:
+        return int(answer.status_code)
 
 
 def _root_of(error: BaseException) -> str:
@@ -71,6 +77,8 @@ def _root_of(error: BaseException) -> str:
     root = error
     while (deeper := root.__cause__ or root.__context__) is not None:
         root = deeper
+    if isinstance(root, socket.gaierror) and root.strerror:
+        return root.strerror
     if isinstance(root, OSError) and root.errno is not None and root.errno > 0:
         return os.strerror(root.errno)
     return f"{type(error).__name__}: {error}"
@@ -86,7 +94,12 @@ class _NotAskedError(EngineError):
 
 
 class RemoteEngine:
-    """One model of one server."""
+    """One model of one server.
+
+    Where nobody is there, or three connections in a row came to nothing, it is away: it cannot
+    serve until a response comes all the same. Whoever holds it may ask again after a while; who
+    does not is not to find out with a battle.
+    """
 
     footprint = 0
     lost = False  # nothing of it is here
@@ -97,19 +110,15 @@ class RemoteEngine:
             base_url=spec.url,
             api_key=_key(spec),
             max_retries=0,
-            timeout=DEADLINE_S,
+            timeout=Timeout(DEADLINE_S, connect=CONNECT_S),
         )
         self._strikes = 0
+        self._away: str | None = None
         self._rests_until = 0.0
 
     def health(self) -> str | None:
-        """Return None, or why the server is left alone for a while."""
-        return None if (rest := self._rest()) is None else f"{self._spec.name}: {rest}"
-
-    def _rest(self) -> str | None:
-        if (left := self._rests_until - Watch().now) > 0:
-            return f"not reached {self._strikes} times, rests for {left:.0f} s"
-        return None
+        """Return None, or why the server is taken to be away."""
+        return self._away
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early closes the connection."""
@@ -124,23 +133,24 @@ class RemoteEngine:
                     break
             if text := reply.finish():
                 yield Delta(text)
-        except TimeoutError:
+        except TimeoutError as error:
             cause = f"{self._spec.name}: too slow: {reply.tokens} tokens in {watch.seconds:.1f} s"
-            self._note(reached=reply.tokens > 0)
+            self._learn(error, cause, reply.tokens)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
-            self._note(reached=not isinstance(error, APIConnectionError | _NotAskedError))
             kind, cause = _read_error(error)
-            yield watch.failed(kind, f"{self._spec.name}: {cause}", reply.tokens)
+            cause = f"{self._spec.name}: {cause}"
+            self._learn(error, cause, reply.tokens)
+            yield watch.failed(kind, cause, reply.tokens)
         else:
-            self._note(reached=True)
+            self._reached()
             yield watch.done(reply.finish_reason, reply.tokens)
         finally:
             await chunks.aclose()
 
     async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Any]:
-        if (rest := self._rest()) is not None:
-            raise _NotAskedError(FailureKind.BACKEND, rest)
+        if self._away is not None and Watch().now < self._rests_until:
+            raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._away}")
         async with await self._client.chat.completions.create(**self._ask(prompt)) as answer:
             async for chunk in answer:
                 yield chunk
@@ -166,13 +176,29 @@ class RemoteEngine:
             ask["extra_body"] = {"top_k": spec.sampling.top_k}  # not in the protocol, but common
         return ask
 
-    def _note(self, *, reached: bool) -> None:
-        if reached:
-            self._strikes, self._rests_until = 0, 0.0  # also where a response comes late
-        elif self._rest() is None:  # who was asked before the rest began does not lengthen it
-            self._strikes += 1
-            if self._strikes >= STRIKES:
-                self._rests_until = Watch().now + REST_S
+    def _learn(self, error: Exception, cause: str, tokens: int) -> None:
+        """Note whether the server is there, by how it failed."""
+        match error:
+            case _NotAskedError():
+                pass
+            case TimeoutError() if not tokens:
+                self._missed(cause)
+            case APIConnectionError():
+                self._missed(cause, STRIKES if _is_nobody(error) else 1)
+            case _:
+                self._reached()
+
+    def _reached(self) -> None:
+        """Note that the server is there, also where a response comes late."""
+        self._strikes, self._away, self._rests_until = 0, None, 0.0
+
+    def _missed(self, cause: str, strikes: int = 1) -> None:
+        """Note that nobody answered."""
+        if (now := Watch().now) < self._rests_until:
+            return  # it was asked before the rest began, and does not lengthen it
+        self._strikes += strikes
+        if self._strikes >= STRIKES:
+            self._away, self._rests_until = cause, now + REST_S
 
     async def close(self) -> None:
         """Close the connections; streams still open fail."""
@@ -236,11 +262,18 @@ class _Reply:
         return self._trimmer.finish()
 
 
+def _is_nobody(error: APIConnectionError) -> bool:
+    """Tell whether no connection came to be: nobody listens there, or the name is unknown."""
+    return type(error.__cause__).__name__ in NOBODY
+
+
 def _read_error(error: Exception) -> tuple[FailureKind, str]:
     """Return kind and words of what the client raised."""
     match error:
         case EngineError():
             return error.kind, error.cause
+        case APIConnectionError() if _is_nobody(error):
+            return FailureKind.BACKEND, f"nobody is there: {_root_of(error)}"
         case APITimeoutError():
             return FailureKind.DEADLINE, str(error)
         case APIStatusError():

@@ -5,13 +5,14 @@ Knows how an engine is made and how it is; who is loaded and when is decided by 
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from serving.aside import aside
 from serving.build import Builder
 from serving.engine import DEATHS, Engine, EngineError, FailureKind
 from serving.spec import ModelSpec
@@ -87,13 +88,9 @@ class Loader:
         async with self._one:
             if self._closed:
                 raise _stopped(spec.name)
-            made = self._made = Future()
-            work = threading.Thread(
-                target=_make_into, args=(made, self._build, spec), name="load", daemon=True
-            )
-            work.start()
+            self._made = aside(partial(self._build, spec), "load")
             try:
-                return await asyncio.wrap_future(made)
+                return await asyncio.wrap_future(self._made)
             except Exception as error:
                 refused = error if isinstance(error, EngineError) else _unknown(spec.name, error)
                 _tell(spec.name, refused)
@@ -117,18 +114,6 @@ class Loader:
             await asyncio.wait({loading}, timeout=LEAVE_S)
             with suppress(InvalidStateError):
                 self._made.set_exception(_stopped("a model"))
-
-
-def _make_into(
-    made: "Future[Engine]", build: Callable[[ModelSpec], Engine], spec: ModelSpec
-) -> None:
-    with suppress(InvalidStateError):  # nobody waits for it any more
-        try:
-            made.set_result(build(spec))
-        except InvalidStateError:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- told to who waits
-            made.set_exception(error)
 
 
 def _tell(name: str, refused: EngineError) -> None:

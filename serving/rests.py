@@ -20,6 +20,7 @@ class _Rest:
     error: EngineError
     since: float
     length: float
+    until_found: bool
     over: bool = False
 
 
@@ -30,8 +31,14 @@ class Rests:
         self._first_s = first_s
         self._rests: dict[str, _Rest] = {}
 
-    def add(self, name: str, error: EngineError) -> None:
-        """Let a model rest: twice as long as the last time, if that is not long ago."""
+    def add(self, name: str, error: EngineError, *, until_found: bool = False) -> None:
+        """Let a model rest: twice as long as the last time, if that is not long ago.
+
+        Parameters
+        ----------
+        until_found : bool, default False
+            Whether it still counts as resting when its time is over, until somebody ends that.
+        """
         now = asyncio.get_running_loop().time()
         last = self._rests.get(name)
         first = self._first_s
@@ -40,7 +47,7 @@ class Rests:
         length = first
         if last is not None and now - last.since < self._first_s * FORGOTTEN:
             length = min(max(last.length * 2, first), self._first_s * LONGEST)
-        self._rests[name] = _Rest(error, now, length)
+        self._rests[name] = _Rest(error, now, length, until_found)
 
     def end(self, name: str) -> None:
         """End a rest early; how long the next one lasts still depends on it."""
@@ -59,13 +66,21 @@ class Rests:
         EngineError
             While it rests.
         """
+        if self.left(name) > 0:
+            error = self._rests[name].error
+            raise EngineError(error.kind, error.cause)
+
+    def left(self, name: str) -> float:
+        """Return the seconds for which a model is refused."""
         rest = self._rests.get(name)
-        if rest is not None and self._lasts(rest):
-            raise EngineError(rest.error.kind, rest.error.cause)
+        if rest is None or rest.over:
+            return 0.0
+        return max(0.0, rest.since + rest.length - asyncio.get_running_loop().time())
 
     def reasons(self) -> dict[str, str]:
         """Return who rests now, with the reason for each."""
-        return {name: rest.error.cause for name, rest in self._rests.items() if self._lasts(rest)}
-
-    def _lasts(self, rest: _Rest) -> bool:
-        return not rest.over and asyncio.get_running_loop().time() < rest.since + rest.length
+        return {
+            name: rest.error.cause
+            for name, rest in self._rests.items()
+            if self.left(name) > 0 or (rest.until_found and not rest.over)
+        }

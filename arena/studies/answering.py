@@ -23,7 +23,7 @@ from serving.pool import Pool
 LIVES: Final = 9  # deaths of one model's engine after which it is given up
 RESTS: Final = 8  # of a server, one after the other, after which its model is given up
 LOOK_S: Final = 0.5  # seconds between two looks at whether a rest is over
-LOOKS: Final = 120  # in one rest
+LOOKS: Final = 32  # in one rest: a server may be asked again after 15 s
 NARROWER: Final = 8  # times fewer at once among which a prompt is looked for that kills
 
 
@@ -38,6 +38,9 @@ class Watcher(Protocol):
 
     def failed(self) -> None:
         """Hear of a response that was not made."""
+
+    def waits(self, models: Sequence[str], seconds: float, times: int) -> None:
+        """Hear that only models are left whose servers are away, and how often these are asked."""
 
 
 @dataclass(frozen=True)

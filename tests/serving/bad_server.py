@@ -127,6 +127,7 @@ class Server:
 
     def __init__(self, behave: Behaviour) -> None:
         self._behave = behave
+        self.port = 0
         self.asked: list[dict[str, object]] = []
         self.closed_early = asyncio.Event()
         self.url = ""
@@ -157,12 +158,12 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(behave: Behaviour) -> AsyncIterator[Server]:
-    """Run a server on loopback."""
+async def serving(behave: Behaviour, port: int = 0) -> AsyncIterator[Server]:
+    """Run a server on loopback, at any free port unless one is named."""
     server = Server(behave)
-    running = await asyncio.start_server(server.handle, "127.0.0.1", 0)
-    port = running.sockets[0].getsockname()[1]
-    server.url = f"http://127.0.0.1:{port}/v1"
+    running = await asyncio.start_server(server.handle, "127.0.0.1", port)
+    server.port = running.sockets[0].getsockname()[1]
+    server.url = f"http://127.0.0.1:{server.port}/v1"
     try:
         yield server
     finally:

@@ -299,26 +299,52 @@ async def test_a_sick_engine_is_dropped_and_rests() -> None:
     assert pool.resident() == ()
 
 
-@pytest.mark.parametrize(
-    ("kind", "seconds"),
-    [
-        pytest.param("scripted", 1, id="an engine of ours starts afresh"),
-        pytest.param("remote", 15, id="a server stays as it is, whoever asks"),
-    ],
-)
 @virtual_time
-async def test_how_long_an_engine_that_died_rests_hangs_on_who_can_help(
-    kind: Literal["scripted", "remote"], seconds: int
-) -> None:
+async def test_an_engine_that_died_rests_for_a_moment_for_the_next_one_starts_afresh() -> None:
     shop = Workshop()
-    pool = shop.pool(1, kind=kind)
+    pool = shop.pool(1)
     async with pool.engine("a"):
         shop.engines["a"].illness = "a: is gone"
     rested = 0
     while pool.unavailable():
         await asyncio.sleep(1)
         rested += 1
-    assert rested == seconds
+    assert rested == 1
+
+
+@pytest.mark.parametrize("when", ["at the start", "in a battle"])
+async def test_a_server_that_is_away_is_looked_for_before_anybody_is_sent_there(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.pool.LOOK_S", 0.01)
+    away = EngineError(FailureKind.BACKEND, "a: nobody is there")
+    shop = Workshop()
+    pool = shop.pool(1, kind="remote", rest_s=0.02)
+    if when == "in a battle":
+        async with pool.engine("a"):
+            shop.engines["a"].illness = "a: nobody is there"
+            shop.broken["a"] = away
+    else:
+        shop.broken["a"] = away
+        await pool.warm("a")
+
+    while shop.built.count("a") < 5:  # asked again by the pool, longer and longer after
+        assert list(pool.unavailable()) == ["a"]
+        await asyncio.sleep(0.001)
+    shop.broken.clear()
+    await until(lambda: not pool.unavailable())
+    assert pool.resident() == ("a",)
+    await pool.close()
+
+
+async def test_closing_ends_the_search_for_a_server() -> None:
+    shop = Workshop(broken={"a": EngineError(FailureKind.BACKEND, "a: nobody is there")})
+    pool = shop.pool(1, kind="remote")
+    before = asyncio.all_tasks()
+    await pool.warm("a")
+    await pool.close()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
 
 
 async def test_an_idle_engine_that_died_is_loaded_again_when_it_is_wanted() -> None:
@@ -396,7 +422,7 @@ async def test_a_server_that_is_left_alone_is_not_excused() -> None:
     shop = Workshop()
     pool = shop.pool(1, kind="remote")
     async with pool.engine("a"):
-        shop.engines["a"].illness = "a: not reached 3 times"
+        shop.engines["a"].illness = "a: nobody is there"
         pool.excuse("a")
     assert list(pool.unavailable()) == ["a"]
 

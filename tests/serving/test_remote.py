@@ -2,6 +2,10 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -199,16 +203,61 @@ async def test_a_refused_connection_is_a_failure() -> None:
     assert end.kind is FailureKind.BACKEND
 
 
-async def test_a_server_that_cannot_be_reached_is_left_alone_for_a_while() -> None:
-    engine = engine_of("http://127.0.0.1:1/v1")
-    for _ in range(3):
-        assert engine.health() is None
-        await events(engine)
-    assert "rests" in (engine.health() or "")
-    (end,) = await events(engine)
+def unknown_name(*_: object, **__: object) -> None:
+    """Stand in for `socket.getaddrinfo` where nobody has heard of a name."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        pytest.param("http://127.0.0.1:1/v1", "Connection refused", id="refused"),
+        pytest.param("http://far.example/v1", "Name or service not known", id="unknown name"),
+    ],
+)
+async def test_where_nobody_is_there_once_is_enough(
+    url: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "far" in url:
+        monkeypatch.setattr("socket.getaddrinfo", unknown_name)
+    engine = engine_of(url)
+    assert engine.health() is None
+    first, again = [(await events(engine))[-1] for _ in range(2)]
     await engine.close()
-    assert isinstance(end, Failed)
-    assert end.cause.startswith("far: not reached 3 times, rests for ")
+    assert isinstance(first, Failed)
+    assert isinstance(again, Failed)
+    assert first.cause.startswith("far: nobody is there: ")
+    assert why in first.cause
+    assert engine.health() == first.cause
+    assert again.cause == f"far: not asked: {first.cause}"
+
+
+async def test_connections_that_come_to_nothing_have_two_more_tries() -> None:
+    async def hangs_up(writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with far(hangs_up) as (engine, server):
+        for _ in range(3):
+            assert engine.health() is None
+            await events(engine)
+        assert "Connection error" in (engine.health() or "")
+        await events(engine)
+    assert len(server.asked) == 3
+
+
+async def test_a_server_that_was_away_is_ill_until_who_holds_it_gets_a_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.remote.REST_S", 0.05)
+    async with serving(GOOD) as server:
+        engine = engine_of(server.url)
+    await events(engine)
+    await asyncio.sleep(0.06)
+    assert "nobody is there" in (engine.health() or "")
+    async with serving(GOOD, server.port):
+        assert text(await events(engine)) == "The sky is blue."
+    assert engine.health() is None
+    await engine.close()
 
 
 async def test_a_response_that_comes_late_ends_the_rest() -> None:
@@ -227,7 +276,7 @@ async def test_a_response_that_comes_late_ends_the_rest() -> None:
         await asyncio.wait_for(asked.wait(), 10)
         for _ in range(3):
             await events(engine)
-        assert "rests" in (engine.health() or "")
+        assert engine.health() is not None
         late.set()
         assert text(await slow) == "The sky is blue."
         assert engine.health() is None
@@ -315,3 +364,48 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
 def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:
     with pytest.raises(EngineError, match=r"serve us: InvalidURL.*; start the server"):
         reach(spec_of("http://h\x01/v1"))
+
+
+def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def hangs(*_: object, **__: object) -> None:
+        asked.set()
+        answered.wait(60)
+        unknown_name()
+
+    monkeypatch.setattr("socket.getaddrinfo", hangs)
+    monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match="no answer within 0 s"):
+        reach(spec_of("http://far.example/v1"))
+    assert asked.is_set()
+    assert time.monotonic() - begun < 30  # the name server hangs for a minute
+    answered.set()
+
+
+NEVER_RESOLVED = """
+import socket, time
+from serving import remote
+from serving.engine import EngineError
+from serving.spec import ModelSpec
+
+socket.getaddrinfo = lambda *_, **__: time.sleep(600)
+remote.REACH_S = 0.4
+try:
+    remote.reach(ModelSpec(name="far", url="http://far.example/v1", remote_name="x"))
+except EngineError as refusal:
+    print(refusal)
+"""
+
+
+def test_nor_does_it_hold_up_the_end_of_the_program() -> None:
+    ended = subprocess.run(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-c", NEVER_RESOLVED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "no answer within 0 s" in ended.stdout
+    assert ended.stderr == ""

@@ -83,3 +83,15 @@ async def test_what_is_forgiven_rests_no_more_and_starts_over() -> None:
     rests.check("a")
     rests.add("a", BROKEN)
     assert await rest_of(rests) == 15
+
+
+@virtual_time
+async def test_a_rest_until_somebody_is_found_is_listed_until_then_and_refused_no_longer() -> None:
+    rests = Rests(15)
+    rests.add("a", BROKEN, until_found=True)
+    assert rests.left("a") == 15
+    await asyncio.sleep(20)
+    rests.check("a")
+    assert (rests.left("a"), list(rests.reasons())) == (0, ["a"])
+    rests.end("a")
+    assert rests.reasons() == {}

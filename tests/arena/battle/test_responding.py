@@ -15,6 +15,7 @@ from serving.pool import Pool
 from serving.processes import Processes
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
+from tests.serving.bad_server import DONE, event, says, serving
 from tests.serving.virtual_time import virtual_time
 
 NAMES, BESIDE = ("oak", "pine"), ("elm", "fir")
@@ -186,3 +187,24 @@ async def test_a_turn_made_again_gets_what_is_left_of_its_deadline() -> None:
     assert isinstance(ended.a, Failed)
     assert ended.a.kind is FailureKind.DEADLINE
     assert 20.0 <= asyncio.get_running_loop().time() - start <= 21.0
+
+
+async def test_a_server_that_goes_away_costs_one_battle_however_long_it_stays_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.pool.LOOK_S", 0.01)
+    monkeypatch.setattr("serving.remote.REACH_S", 1.0)
+    well = says(event("blue"), event(finish="stop"), DONE)
+    async with serving(well) as server:
+        far = ModelSpec(name="oak", url=server.url, remote_name="x")
+        pool = Pool([far, ModelSpec(name="pine", kind="scripted")], 1, rest_s=0.02)
+        made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.02, 0.0), 20.0)
+        assert isinstance((await finished(made)).a, Done)
+    assert isinstance((await finished(made)).a, Failed)  # nobody knew yet
+    for _ in range(50):
+        assert made.available() == ["pine"]
+        await asyncio.sleep(0.02)
+    async with serving(well, server.port):
+        await until(lambda: made.available() == [*NAMES])
+        assert isinstance((await finished(made)).a, Done)
+    await pool.close()
