@@ -5,9 +5,10 @@ response depends on its seed and not on who else was served. Logits that are no 
 library would answer token 0 for ever, or take the device down with it.
 """
 
+import math
 from collections.abc import Sequence
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import LogitsProcessor
@@ -18,6 +19,7 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 from serving.tokens import TokenRequest
 
 CANDIDATES = 256  # tokens that nearly always make up any top_p; if not, all are sorted
+HEAT, ROLL, TOP_P, TOP_K, AT = range(5)  # columns of what is said about the rows of a batch
 
 
 class NanLogitsError(RuntimeError):
@@ -45,6 +47,9 @@ class Draw:
 def choose(scores: torch.Tensor, draws: Sequence[Draw]) -> torch.Tensor:
     """Return one token id for each row of logits.
 
+    A card is written to once and asked once, whatever the number of rows: each question waits for
+    everything that was asked of it before.
+
     Parameters
     ----------
     scores : Tensor of shape (n_requests, n_vocabulary)
@@ -57,68 +62,117 @@ def choose(scores: torch.Tensor, draws: Sequence[Draw]) -> torch.Tensor:
     NanLogitsError
         If any row has no largest number.
     """
-    if not bool(scores.amax(dim=-1).isfinite().all()):
-        raise NanLogitsError
-    rolls = [draw.roll() for draw in draws]
-    if all(draw.sampling.temperature == 0 for draw in draws):
-        return scores.argmax(dim=-1)
-    chosen = _sample(scores, draws, rolls)
-    greedy = torch.tensor([draw.sampling.temperature == 0 for draw in draws], device=scores.device)
-    return torch.where(greedy, scores.argmax(dim=-1), chosen)
-
-
-def _sample(scores: torch.Tensor, draws: Sequence[Draw], rolls: list[float]) -> torch.Tensor:
-    """Draw from the kept part of each row: the first token whose cumulated share exceeds a roll.
-
-    How a row is drawn follows from its own settings alone, or a seed would say something else in
-    other company. Rows that keep every token need no sorting, which would take most of the time.
-    """
-    heat = [draw.sampling.temperature or 1.0 for draw in draws]
-    share = (scores.float() / _column(heat, scores)).softmax(dim=-1)
-    aim = _column(rolls, scores)
+    groups = _groups(draws)
+    numbers = _numbers(draws, groups).to(scores.device, non_blocking=True)
+    answers = [scores.amax(dim=-1).isfinite().all()]
     chosen = scores.argmax(dim=-1)
-    trims = [draw.sampling.top_k > 0 or draw.sampling.top_p < 1 for draw in draws]
-    whole = [row for row, trim in enumerate(trims) if not trim]
-    trimmed = [row for row, trim in enumerate(trims) if trim]
-    if whole:
-        chosen[whole] = _reach(share[whole], aim[whole], chosen[whole])
-    if trimmed:
-        kept, ids = _keep(share[trimmed], [draws[row] for row in trimmed])
-        place = _reach(kept, aim[trimmed], torch.zeros_like(ids[:, 0]))
-        chosen[trimmed] = ids.gather(-1, place.unsqueeze(-1)).squeeze(-1)
+    if groups.whole:
+        rows = _rows(numbers, 0, len(groups.whole))
+        said = numbers[rows]
+        share = _share(scores[rows], said)
+        chosen[rows] = _reach(share, said, chosen[rows])
+    if not groups.trimmed:
+        _check(_ask(answers))
+        return chosen
+    rows = _rows(numbers, len(groups.whole), len(groups.trimmed))
+    said = numbers[rows]
+    share = _share(scores[rows], said)
+    ordered, ids = share.topk(_enough(share, [draws[row] for row in groups.trimmed]), dim=-1)
+    answers.append(_falls_short(ordered, said))
+    if _check(_ask(answers)):
+        ordered, ids = share.sort(dim=-1, descending=True)
+    place = _reach(_trim(ordered, said, share.shape[-1]), said, torch.zeros_like(ids[:, 0]))
+    chosen[rows] = ids.gather(-1, place.unsqueeze(-1)).squeeze(-1)
     return chosen
 
 
-def _column(values: list[float], like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, device=like.device, dtype=torch.float32).unsqueeze(-1)
+def _ask(answers: list[torch.Tensor]) -> list[bool]:
+    """Read answers back from their device, all at one time."""
+    found: list[bool] = torch.stack(answers).tolist()
+    return found
 
 
-def _reach(share: torch.Tensor, aim: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
-    """Return the place in each row where the cumulated share passes a part of its whole."""
+def _check(answers: list[bool]) -> bool:
+    """Return the last answer; the first is whether every row has a largest number."""
+    if not answers[0]:
+        raise NanLogitsError
+    return answers[-1]
+
+
+class _Groups(NamedTuple):
+    """Rows by how they are drawn: from all tokens, from some, or the likeliest one."""
+
+    whole: list[int]
+    trimmed: list[int]
+    greedy: list[int]
+
+
+def _groups(draws: Sequence[Draw]) -> _Groups:
+    """Return who is drawn how.
+
+    It follows from a row's own settings alone, or a seed would say something else in other company.
+    Rows that keep every token need no sorting, which would take most of the time.
+    """
+    groups = _Groups([], [], [])
+    for row, said in enumerate(draw.sampling for draw in draws):
+        trims = said.top_k > 0 or said.top_p < 1
+        groups[2 if said.temperature == 0 else int(trims)].append(row)
+    return groups
+
+
+def _numbers(draws: Sequence[Draw], groups: _Groups) -> torch.Tensor:
+    """Return all that is said about all rows as one table, which travels at once."""
+    order = [row for group in groups for row in group]
+    said = [(draw.sampling, draw.roll()) for draw in draws]
+    table = [
+        (one.temperature or 1.0, roll, one.top_p, one.top_k or math.inf, at)
+        for (one, roll), at in zip(said, order, strict=True)
+    ]
+    return torch.tensor(table, dtype=torch.float32)
+
+
+def _rows(numbers: torch.Tensor, start: int, size: int) -> slice | torch.Tensor:
+    """Return the places of a group's rows, which are on their device already."""
+    return slice(None) if size == len(numbers) else numbers[start : start + size, AT].long()
+
+
+def _share(scores: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+    return (scores.float() / said[:, HEAT, None]).softmax(dim=-1)
+
+
+def _reach(share: torch.Tensor, said: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+    """Return the place in each row where the cumulated share passes what was rolled."""
     reached = share.cumsum(dim=-1)
-    place = torch.searchsorted(reached, aim * reached[:, -1:], right=True).squeeze(-1)
+    aim = said[:, ROLL, None] * reached[:, -1:]
+    place = torch.searchsorted(reached, aim, right=True).squeeze(-1)
     # A roll next to one may be rounded to it, and then passes the last token.
     return torch.where(place < share.shape[-1], place, otherwise)
 
 
-def _keep(share: torch.Tensor, draws: Sequence[Draw]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the kept shares, largest first and zero where dropped, and their tokens.
+def _enough(share: torch.Tensor, draws: Sequence[Draw]) -> int:
+    """Return how many of the likeliest tokens are looked at first."""
+    need = max(draw.sampling.top_k or CANDIDATES for draw in draws)
+    return min(need, share.shape[-1])
+
+
+def _falls_short(ordered: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+    """Tell whether the likeliest tokens are fewer than some row keeps."""
+    less = ordered.sum(dim=-1) < said[:, TOP_P]
+    return (less & (said[:, TOP_K] > ordered.shape[-1])).any()
+
+
+def _trim(ordered: torch.Tensor, said: torch.Tensor, vocabulary: int) -> torch.Tensor:
+    """Return the shares, largest first, with zero for tokens that are dropped.
 
     First the ``top_k`` likeliest are kept, then of these as few as make up ``top_p``.
     """
-    vocabulary = share.shape[-1]
-    top_p = _column([draw.sampling.top_p for draw in draws], share)
-    top_k = _column([float(draw.sampling.top_k or vocabulary) for draw in draws], share)
-    need = max(int(draw.sampling.top_k) or CANDIDATES for draw in draws)
-    ordered, ids = share.topk(min(need, vocabulary), dim=-1)
-    if bool(((ordered.sum(dim=-1, keepdim=True) < top_p) & (top_k > ordered.shape[-1])).any()):
-        ordered, ids = share.sort(dim=-1, descending=True)
-    rank = torch.arange(ordered.shape[-1], device=share.device)
+    top_p, top_k = said[:, TOP_P, None], said[:, TOP_K, None]
+    rank = torch.arange(ordered.shape[-1], device=ordered.device)
     ordered = ordered.masked_fill(rank >= top_k, 0.0)
     mass = torch.where(top_k < vocabulary, ordered.sum(dim=-1, keepdim=True), 1.0)
     before = (ordered.cumsum(dim=-1) - ordered) / mass
     dropped = (before >= top_p) & (rank > 0)
-    return ordered.masked_fill(dropped, 0.0), ids
+    return ordered.masked_fill(dropped, 0.0)
 
 
 def _only(chosen: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -154,7 +208,8 @@ class BatchSampler(ContinuousBatchingLogitsProcessor):
         if not self._draws:
             return scores
         drawn = scores[: len(self._draws)]
-        return torch.cat([_only(choose(drawn, self._draws), drawn), scores[len(self._draws) :]])
+        left = _only(choose(drawn, self._draws), drawn)
+        return left if len(left) == len(scores) else torch.cat([left, scores[len(left) :]])
 
 
 class SingleSampler(LogitsProcessor):

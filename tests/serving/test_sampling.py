@@ -7,7 +7,17 @@ import pytest
 import torch
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
-from serving.sampling import BatchSampler, Draw, NanLogitsError, SingleSampler, _keep, choose
+from serving import sampling as drawing
+from serving.sampling import (
+    BatchSampler,
+    Draw,
+    NanLogitsError,
+    SingleSampler,
+    _groups,
+    _numbers,
+    _trim,
+    choose,
+)
 from serving.spec import Sampling
 from serving.tokens import TokenRequest
 
@@ -58,9 +68,59 @@ def test_the_librarys_own_tokens_are_kept(top_k: int, top_p: float, spread: floa
     ids = torch.tensor([[1]])
     expected = TopKLogitsWarper(top_k)(ids, logits.clone()) if top_k else logits.clone()
     expected = TopPLogitsWarper(top_p)(ids, expected)
-    share, tokens = _keep(logits.softmax(dim=-1), [draw(top_k=top_k, top_p=top_p)])
-    kept = set(tokens[share > 0].tolist())
-    assert len(kept ^ set(torch.nonzero(expected[0].isfinite()).flatten().tolist())) <= 1
+    asked = [draw(top_k=top_k, top_p=top_p)]
+    ordered, tokens = logits.softmax(dim=-1).sort(dim=-1, descending=True)
+    kept = tokens[_trim(ordered, _numbers(asked, _groups(asked)), 4000) > 0].tolist()
+    assert len(set(kept) ^ set(torch.nonzero(expected[0].isfinite()).flatten().tolist())) <= 1
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0], ids=["flat", "steep"])
+def test_a_look_at_the_likeliest_draws_what_sorting_all_would(
+    spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = torch.randn(30, 500, generator=torch.Generator().manual_seed(1)) * spread
+
+    def drawn(candidates: int) -> list[int]:
+        monkeypatch.setattr(drawing, "CANDIDATES", candidates)
+        return choose(
+            logits, [draw(seed, top_p=0.8, top_k=seed % 2) for seed in range(30)]
+        ).tolist()
+
+    assert drawn(8) == drawn(500)
+
+
+class Row:
+    """A request of the library's, as far as the sampler looks at it."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.state = self
+        self.logit_processor_kwargs = {"draw": draw}
+
+
+def mixed(n: int) -> list[Draw]:
+    """Return draws of every kind in one batch."""
+    kinds: list[dict[str, Any]] = [{}, {"top_p": 0.8}, {"temperature": 0}, {"top_k": 3}]
+    return [draw(seed, **kinds[seed % len(kinds)]) for seed in range(n)]
+
+
+@pytest.mark.parametrize("n", [1, 4, 128])
+def test_a_device_is_asked_once_for_a_batch_of_any_size(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the device of tensors that hold nothing: what is read, or lies elsewhere, raises."""
+    asked = []
+
+    def ask(answers: list[torch.Tensor]) -> list[bool]:
+        assert {answer.device.type for answer in answers} == {"meta"}
+        asked.append(len(answers))
+        return [True] * len(answers)
+
+    monkeypatch.setattr(drawing, "_ask", ask)
+    sampler = BatchSampler()
+    sampler.prepare_tensor_args([Row(draw) for draw in mixed(n)])
+    left = sampler(torch.empty(n + 1, 1000, device="meta"), torch.empty(n, device="meta"))
+    assert (left.device.type, left.shape) == ("meta", (n + 1, 1000))
+    assert len(asked) == 1
 
 
 def test_a_seed_draws_the_same_alone_and_among_others() -> None:
