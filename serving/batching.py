@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 FAST_BLOCKS = 32  # of a request, for the fast path of flash attention, unless more is asked for
 LOOK_S = 0.5  # seconds between two looks at whether the thread still lives
 START_S = 120.0  # seconds that the first forward pass may take
+SWITCH = "auto_switch_to_flash"  # a setting that transformers 5.17 does not have
 
 
 class Batcher:
@@ -62,11 +64,19 @@ class Batcher:
         if len(set(getattr(model, "hf_device_map", {}).values())) > 1:
             # The library's cache lies on one device, and so must all layers.
             raise ValueError(f"it lies on {model.hf_device_map}")
-        self._manager = model.init_continuous_batching(
-            generation_config=_greedy(self._eos),
-            continuous_batching_config=_settings(shape, flash=_use_flash(model)),
-        )
+        flash = _use_flash(model)
+        self._model = model
+        self._unpaged = None if flash else _page(model)
+        try:
+            self._manager = model.init_continuous_batching(
+                generation_config=_greedy(self._eos),
+                continuous_batching_config=_settings(shape, flash=flash),
+            )
+        except BaseException:
+            self._unpage()
+            raise
         self._manager.logit_processor = _Processors(bank)
+        self._waits = model.register_forward_pre_hook(_wait_for_inputs)
 
     @property
     def footprint(self) -> int:
@@ -74,7 +84,7 @@ class Batcher:
         processor = self._manager.batch_processor
         kept = vars(processor.inputs_and_outputs).values()
         tensors = [tensor for value in kept for tensor in _tensors(value)]
-        storages = [t.untyped_storage() for t in (*tensors, processor.cache.cache_tensor)]
+        storages = [tensor.untyped_storage() for tensor in (*tensors, *_cached(processor.cache))]
         return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
     def start(self) -> None:
@@ -184,6 +194,12 @@ class Batcher:
         """End the library's thread; requests still open find their source dead."""
         self._manager.stop(block=True, timeout=10.0, hard_stop=True)
         self._manager.destroy()
+        self._waits.remove()
+        self._unpage()
+
+    def _unpage(self) -> None:
+        if self._unpaged is not None:
+            self._model.set_attn_implementation(self._unpaged)
 
 
 def _greedy(eos: list[int]) -> GenerationConfig:
@@ -195,12 +211,19 @@ def _settings(shape: CacheShape, *, flash: bool) -> ContinuousBatchingConfig:
     """Return the library's settings, each said: its own guesses are for one model on a card.
 
     What is not said here it resolves in `continuous_batching/initialization.py`; the reasons are
-    from there, from `cache.py` and from `model_runner.py` beside it (transformers 5.23).
+    from there, from `cache.py` and from `model_runner.py` beside it (transformers 5.17 and 5.23).
     """
     longest = shape.blocks_for(shape.tokens // shape.requests)
+    # What one version calls otherwise, or does not have.
+    differing: dict[str, Any] = {
+        "page_size" if _has("page_size") else "block_size": shape.page_tokens
+    }
+    if _has(SWITCH):
+        # It would take kernels from the hub if it may, which is code from elsewhere.
+        differing[SWITCH] = False
     return ContinuousBatchingConfig(
         num_blocks=shape.blocks,
-        page_size=shape.page_tokens,
+        **differing,
         max_batch_tokens=shape.batch_tokens,
         max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),
         # It checks its needs against this share of what is free. The pool has done so already, and
@@ -211,13 +234,45 @@ def _settings(shape: CacheShape, *, flash: bool) -> ContinuousBatchingConfig:
         max_blocks_per_request=longest if flash and longest > FAST_BLOCKS else None,
         # The same text means other keys and values under another adapter.
         allow_block_sharing=False,
-        # It would take kernels from the hub if it may, which is code from elsewhere.
-        auto_switch_to_flash=False,
         # Samplers must see the logits of the batch they were told of; and it doubles the inputs.
         use_async_batching=False,
         # A graph would replay the numbers that the sampler rolled when it was captured.
         use_cuda_graph=False,
     )
+
+
+def _has(setting: str) -> bool:
+    return any(field.name == setting for field in fields(ContinuousBatchingConfig))
+
+
+def _page(model: Any) -> str | None:  # noqa: ANN401 -- any architecture
+    """Keep a library that cannot be told otherwise from looking for flash kernels on the hub.
+
+    Transformers 5.17 leaves an attention alone that is paged already. Return the name to give back
+    at the end, or None if nothing was changed.
+    """
+    if _has(SWITCH):
+        return None
+    before = str(model.config._attn_implementation)  # noqa: SLF001 -- there is no public name
+    model.set_attn_implementation(f"paged|{before}")
+    return before
+
+
+def _wait_for_inputs(module: torch.nn.Module, _args: object) -> None:
+    """Let the stream of a forward pass wait for the one that wrote its inputs.
+
+    The library writes them on the card's default stream and computes on another, and lets neither
+    wait. With a card full of another model's work the inputs could come late.
+    """
+    device: torch.device = module.device  # type: ignore[assignment]
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).wait_stream(torch.cuda.default_stream(device))
+
+
+def _cached(cache: Any) -> list[torch.Tensor]:  # noqa: ANN401 -- the library's cache
+    """Return the tensors of keys and values: one of all layers, or two of each."""
+    one = getattr(cache, "cache_tensor", None)
+    return [one] if one is not None else [*cache.key_cache, *cache.value_cache]
 
 
 def _use_flash(model: Any) -> bool:  # noqa: ANN401 -- any architecture

@@ -1,11 +1,14 @@
 """What the library is told before it batches: how much it may take, and what it must not guess."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import ContinuousBatchingConfig
 
+from serving import batching
 from serving.batching import FAST_BLOCKS, Batcher, _settings
 from serving.cache import CacheShape
 from serving.loading import load
@@ -16,11 +19,12 @@ from serving.spec import ModelSpec
 def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
     shape = CacheShape.of(2048, 4, cuda=True)
     told = _settings(shape, flash=False)
-    assert (told.num_blocks, told.page_size, told.max_batch_tokens) == (36, 256, 2048)
+    page = told.page_size if hasattr(told, "page_size") else told.block_size
+    assert (told.num_blocks, page, told.max_batch_tokens) == (36, 256, 2048)
     assert told.max_requests_per_batch == 8
     assert told.max_memory_percent == 1.0
     assert (told.use_async_batching, told.use_cuda_graph) == (False, False)
-    assert not told.auto_switch_to_flash
+    assert not getattr(told, "auto_switch_to_flash", False)
 
 
 @pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
@@ -47,6 +51,35 @@ def test_the_footprint_is_what_the_library_allocated(checkpoint: Path) -> None:
         assert batcher.footprint == pytest.approx(expected, rel=0.05)
     finally:
         batcher.stop()
+
+
+def state_of(model: Any) -> tuple[str, int]:  # noqa: ANN401 -- any architecture
+    """Return what a batcher changes on a model: its attention's name and its hooks."""
+    return model.config._attn_implementation, len(model._forward_pre_hooks)  # noqa: SLF001
+
+
+@pytest.mark.parametrize("switch", [batching.SWITCH, "not_there"], ids=["this version", "5.17"])
+def test_a_model_is_given_back_as_it_was(
+    switch: str, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(ModelSpec(name="m", checkpoint=str(checkpoint)))
+    model, shape = loaded.model, CacheShape.of(128, 2, cuda=False)
+    before = state_of(model)
+    monkeypatch.setattr(batching, "SWITCH", switch)
+    monkeypatch.setattr(model, "set_attn_implementation", partial(_name, model))
+    if switch == "not_there" and hasattr(ContinuousBatchingConfig, "auto_switch_to_flash"):
+        with pytest.raises(ValueError, match=r"paged\|sdpa is not supported"):
+            Batcher(model, shape, loaded.eos, AdapterBank(model))
+    else:
+        batcher = Batcher(model, shape, loaded.eos, AdapterBank(model))
+        batcher.start()
+        assert state_of(model) != before
+        batcher.stop()
+    assert state_of(model) == before
+
+
+def _name(model: Any, name: str) -> None:  # noqa: ANN401 -- any architecture
+    model.config._attn_implementation = name  # noqa: SLF001
 
 
 def test_a_model_that_lies_on_two_devices_is_refused(make_checkpoint: Callable[..., Path]) -> None:
