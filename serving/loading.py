@@ -70,11 +70,14 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
 
 @functools.cache
 def _settle_libraries() -> None:
-    """Take what the libraries made at import out of the garbage collector's sight.
+    """Leave cuDNN out of attention, and what libraries made at import to itself.
 
-    The batching library collects garbage whenever a model is closed. With 400,000 objects of
-    libraries to look at, that holds up every stream of the process for 0.3 s.
+    Torch prefers cuDNN on new cards, and it builds a plan for each new length of text, which takes
+    tenths of a second: with text that grows by a token each time, for each token. The batching
+    library collects garbage whenever a model is closed. With 400,000 objects of libraries to look
+    at, that holds up every stream of the process for 0.3 s.
     """
+    torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     gc.collect()
     gc.freeze()
 

@@ -8,7 +8,7 @@ import torch
 from benchmarks.shapes import LLAMA_2_7B, meta_model, write_shape
 from serving.devices import SPREAD
 from serving.engine import EngineError
-from serving.loading import device_arguments, devices_for
+from serving.loading import _settle_libraries, device_arguments, devices_for, load
 from serving.spec import ModelSpec
 
 
@@ -41,3 +41,10 @@ def test_a_spread_model_finds_room_on_its_cards_and_nowhere_else(tmp_path: Path)
         no_split_module_classes=["LlamaDecoderLayer"],
     )
     assert set(divided.values()) == {0, 1, 2}
+
+
+def test_attention_is_not_left_to_a_library_that_plans_for_each_length(checkpoint: Path) -> None:
+    torch.backends.cuda.enable_cudnn_sdp(enabled=True)
+    _settle_libraries.cache_clear()
+    load(ModelSpec(name="m", checkpoint=str(checkpoint)))
+    assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
