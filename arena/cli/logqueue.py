@@ -4,9 +4,7 @@ A pipe that nobody reads fills up and then blocks whoever writes to it, which mu
 loop. Lines for which there is no room are lost, and counted: when there is room again, the log says
 how many.
 
-What is logged may hold the words of a stranger's server. A message is one line whatever stands in
-it, and a traceback follows indented: no line of theirs looks like one of ours. Knows nothing of who
-logs what.
+What a record looks like is known by `arena.cli.oneline`.
 """
 
 import logging
@@ -17,37 +15,11 @@ from contextlib import contextmanager, suppress
 from logging.handlers import QueueHandler, QueueListener
 from typing import Final
 
+from arena.cli.oneline import FORMAT, OneLine
+
 KEPT: Final = 1_000  # lines that wait for a reader
 STDERR: Final = 2
 END_S: Final = 1.0  # for the last lines, when the server ends
-FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
-INDENT: Final = "    "
-
-
-class OneLine(logging.Formatter):
-    """Makes one line of a record, and of its traceback lines that are indented."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record."""
-        record.message = record.getMessage()
-        lines = [_printable(self.formatMessage(record))]
-        if record.exc_info:
-            lines += _indented(self.formatException(record.exc_info))
-        if record.stack_info:
-            lines += _indented(self.formatStack(record.stack_info))
-        lines += _indented(getattr(record, "trace", ""))  # of a process of engines
-        return "\n".join(lines)
-
-
-def _indented(trace: str) -> list[str]:
-    return [INDENT + _printable(line) for line in trace.split("\n") if line]
-
-
-def _printable(line: str) -> str:
-    """Return a line with everything escaped that ends it, or moves a terminal's cursor."""
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class _Dropping(QueueHandler):

@@ -6,7 +6,7 @@ runs is not known here.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,7 @@ class Rate:
         models: int,
         wanted: int,
         show: Callable[["Rate"], None],
+        say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.total = models * wanted
@@ -34,6 +35,7 @@ class Rate:
         """Responses that are there or were given up."""
         self._models = models
         self._show = show
+        self._say = say
         self._clock = clock
         self._start = self._model_start = clock()
         self._made = 0  # in this run, or failed
@@ -59,6 +61,13 @@ class Rate:
     def failed(self) -> None:
         """Count a response that was given up."""
         self._count()
+
+    def waits(self, models: Sequence[str], seconds: float, times: int) -> None:
+        """Say which servers are away, how long it is to the next look, and how many there are."""
+        self._say(
+            f"Waiting for the server of {', '.join(models)}: asked again in {seconds:.0f} s, "
+            f"{times} times in a row at most."
+        )
 
     def _count(self) -> None:
         self._made += 1
@@ -95,7 +104,7 @@ class Rate:
 def watching(models: int, wanted: int) -> Iterator[Rate]:
     """Show a run on standard error until the block ends."""
     if not sys.stderr.isatty():
-        yield Rate(models, wanted, lines(lambda said: typer.echo(said, err=True)))
+        yield Rate(models, wanted, lines(_echo), _echo)
         return
     from rich.console import Console  # noqa: PLC0415 - only a person sees it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
@@ -108,7 +117,11 @@ def watching(models: int, wanted: int) -> Iterator[Rate]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=models * wanted, speed="loading", left="")
-        yield Rate(models, wanted, lambda rate: _draw(progress, task, rate))
+        yield Rate(models, wanted, lambda rate: _draw(progress, task, rate), progress.console.out)
+
+
+def _echo(said: str) -> None:
+    typer.echo(said, err=True)
 
 
 def _draw(progress: "Progress", task: "TaskID", rate: Rate) -> None:

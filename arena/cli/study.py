@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from arena.cli.oneline import logging_to_terminal, one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -49,7 +51,7 @@ def generate(
 
     described = load_study(file)
     place = db or described.db
-    with watching(len(described.models), len(described)) as watcher:
+    with logging_to_terminal(), watching(len(described.models), len(described)) as watcher:
         tallies = asyncio.run(generate_into(place, described, watcher))
     failed = _report(described, tallies, place)
     raise typer.Exit(code=int(failed))
@@ -68,7 +70,7 @@ def _report(described: "Study", tallies: "Sequence[Tally]", db: Path) -> bool:
     for tally in tallies:
         for cause, failed in _by_cause(tally.failures).items():
             said = f"{tally.model}: {len(failed)} failed, {_named(failed)}: {cause}"
-            typer.echo(said, err=True)
+            typer.echo(one_line(said), err=True)
     typer.echo(
         f"{failures:,} of {wanted:,} responses of study {described.name!r} are missing. "
         "Mend the causes above where you can, and run the same command again; it makes these.",

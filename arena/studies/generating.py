@@ -2,12 +2,14 @@
 
 A kill loses the responses in flight and nothing more, and the next run makes what is missing.
 Models that share their weights follow each other, so that these are loaded once. A model that fails
-is listed and stops no other. How progress is shown is for a `Watcher` to know.
+is listed and stops no other; one whose server is away has its turn after the others, and is waited
+for then. How progress is shown is for a `Watcher` to know.
 """
 
+import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +18,14 @@ from typing import Final
 from arena.pools import pool_of
 from arena.record.ahead import Key
 from arena.record.store import Store
-from arena.studies.answering import Tally, Turn, Wanted, Watcher
+from arena.studies.answering import RESTS, Tally, Turn, Wanted, Watcher
 from arena.studies.makers import Known, know_makers
 from arena.studies.study_file import Study
 from serving.budget import parts_of
 from serving.devices import roomiest
 from serving.engine import EngineError, FailureKind, Message, Prompt
+from serving.pool import Pool
+from serving.rests import REST_S
 from serving.spec import ModelSpec
 
 MOST_AT_ONCE: Final = 256  # responses; beyond that a batch is hardly quicker
@@ -64,8 +68,10 @@ async def generate(study: Study, store: Store, watcher: Watcher) -> list[Tally]:
         missing = [one for one in wanted if one.key not in stored]
         tally = Tally(known.spec.name, len(wanted), len(wanted) - len(missing))
         turns.append(_Due(known, Turn(tally, missing, known.checkpoint, store, watcher)))
+    away: list[_Away] = []
     for together in _by_weights(turns):
-        await _make(study, together, watcher)
+        away += await _make(study, together, watcher)
+    await _outlast(study, away, watcher)
     return [due.turn.tally for due in turns]
 
 
@@ -138,24 +144,73 @@ def _by_weights(turns: Iterable[_Due]) -> Iterable[list[_Due]]:
     return groups.values()
 
 
-async def _make(study: Study, together: Sequence[_Due], watcher: Watcher) -> None:
-    """Let models on one copy of weights respond, one after the other, and let them go."""
+@dataclass(frozen=True)
+class _Away:
+    """A model whose server was away when its turn came, and what was said of that."""
+
+    due: _Due
+    cause: str
+
+
+async def _make(study: Study, together: Sequence[_Due], watcher: Watcher) -> list[_Away]:
+    """Let models on one copy of weights respond, one after the other, and let them go.
+
+    Return those whose server is away.
+    """
     specs = _specs(study, [due.known.spec for due in together if due.can_respond])
     pool = pool_of(list(specs.values()), study.pool) if specs else None
+    away: list[_Away] = []
     try:
         for due in together:
-            tally = due.turn.tally
-            watcher.begin(tally.model, tally.stored, tally.wanted)
-            start = time.monotonic()
-            if due.known.missing is not None:
-                due.turn.give_up(f"{FailureKind.BACKEND}: {due.known.missing}")
-            elif pool is not None and due.turn.missing:
-                # Responses that are shorter than they might be leave room for twice as many.
-                await due.turn.take(pool, 2 * specs[tally.model].batch)
-            tally.seconds = time.monotonic() - start
+            if (cause := await _absence(pool, due)) is None:
+                await _take(due, pool, specs, watcher)
+            else:
+                away.append(_Away(due, cause))
     finally:
         if pool is not None:
             await pool.close()
+    return away
+
+
+async def _take(
+    due: _Due, pool: Pool | None, specs: Mapping[str, ModelSpec], watcher: Watcher
+) -> None:
+    tally = due.turn.tally
+    watcher.begin(tally.model, tally.stored, tally.wanted)
+    start = time.monotonic()
+    if due.known.missing is not None:
+        due.turn.give_up(f"{FailureKind.BACKEND}: {due.known.missing}")
+    elif pool is not None and due.turn.missing:
+        # Responses that are shorter than they might be leave room for twice as many.
+        await due.turn.take(pool, 2 * specs[tally.model].batch)
+    tally.seconds = time.monotonic() - start
+
+
+async def _absence(pool: Pool | None, due: _Due) -> str | None:
+    """Return what is said of a model's server that is away; None where nobody needs it."""
+    if pool is None or not due.can_respond or due.known.spec.kind != "remote":
+        return None
+    try:
+        async with pool.engine(due.known.spec.name):
+            return None
+    except EngineError as error:
+        return f"{error.kind}: {error.cause}"
+
+
+async def _outlast(study: Study, away: list[_Away], watcher: Watcher) -> None:
+    """Wait for servers that are away; give up when none came back for long."""
+    rests = 0
+    while away and rests < RESTS:
+        if not rests:
+            watcher.waits([one.due.known.spec.name for one in away], REST_S, RESTS)
+        await asyncio.sleep(REST_S)
+        still = [left for one in away for left in await _make(study, [one.due], watcher)]
+        rests = rests + 1 if len(still) == len(away) else 0
+        away = still
+    for one in away:
+        tally = one.due.turn.tally
+        watcher.begin(tally.model, tally.stored, tally.wanted)
+        one.due.turn.give_up(one.cause)
 
 
 def _specs(study: Study, asked: Sequence[ModelSpec]) -> dict[str, ModelSpec]:

@@ -16,23 +16,6 @@ with logging_to_stderr():
 """
 
 
-FORGES = """
-import logging
-from arena.cli.logqueue import logging_to_stderr
-log = logging.getLogger("arena.some")
-forged = "ERROR arena.record.store: the database is corrupt"
-with logging_to_stderr():
-    for end in "\\n \\r\\n \\r \\v \\f \\x1c \\x85 \\u2028 \\u2029 \\x1b[2K\\x1b[G".split(" "):
-        log.warning("void: %s", f"CUDA error{end}{forged}")
-    log.error("lost", extra={"trace": f"ValueError: it said\\n{forged}\\r{forged}"})
-    log.error("lost", stack_info=True)
-    try:
-        raise ValueError(f"it said\\n{forged}\\r{forged}")
-    except ValueError:
-        log.exception("lost, says %s", "冰")
-"""
-
-
 def logging_process(lines: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", LOGS, str(lines)],
@@ -49,24 +32,6 @@ def test_lines_come_in_order_and_all_of_them_before_the_end() -> None:
     starts = [line.rsplit(" ", 1)[0] for line in said.splitlines()]
     expected = [f"WARNING arena.some: line {place}" for place in range(50)]
     assert starts == [*expected, "WARNING arena.some: the last"]
-
-
-def test_nothing_that_is_logged_looks_like_a_record_of_its_own() -> None:
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", FORGES], capture_output=True, text=True, check=True, timeout=30
-    )
-    lines = done.stderr.splitlines()
-    records = [line for line in lines if not line.startswith("    ")]
-    assert [line.split(": ")[0] for line in records] == [
-        *["WARNING arena.some"] * 10,
-        *["ERROR arena.some"] * 3,
-    ]
-    corrupt = "ERROR arena.record.store: the database is corrupt"
-    assert records[0] == f"WARNING arena.some: void: CUDA error\\n{corrupt}"
-    assert records[-1] == "ERROR arena.some: lost, says 冰"
-    assert "    ValueError: it said" in lines
-    assert lines.count(f"    {corrupt}\\r{corrupt}") == 2
-    assert "    Stack (most recent call last):" in lines
 
 
 def test_lines_that_were_lost_are_counted_and_said_once_when_somebody_reads() -> None:

@@ -16,7 +16,7 @@ class Clock:
 
 
 def counting(clock: Clock) -> Rate:
-    return Rate(2, 10, lambda _: None, clock)
+    return Rate(2, 10, lambda _: None, lambda _: None, clock)
 
 
 def test_speed_is_that_of_the_model_at_work() -> None:
@@ -56,7 +56,7 @@ def test_nothing_is_left_once_all_is_there() -> None:
 
 def test_lines_come_at_a_turn_and_seldom_between() -> None:
     clock, said = Clock(), list[str]()
-    rate = Rate(2, 10, lines(said.append, clock), clock)
+    rate = Rate(2, 10, lines(said.append, clock), said.append, clock)
     rate.begin("oak", 0, 10)
     for _ in range(3):
         clock.now += LINE_S / 2
@@ -68,3 +68,11 @@ def test_lines_come_at_a_turn_and_seldom_between() -> None:
         "pine (2 of 2)",
     ]
     assert said[1] == ("oak (1 of 2): 2 of 20 in all, 0.2 responses/s, 2 tokens/s, 0:01:30 left")
+
+
+def test_a_wait_says_for_whom_and_how_long() -> None:
+    said: list[str] = []
+    Rate(2, 10, lambda _: None, said.append).waits(["oak", "pine"], 15, 8)
+    assert said == [
+        "Waiting for the server of oak, pine: asked again in 15 s, 8 times in a row at most."
+    ]

@@ -9,6 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from arena.cli.commands import app
+from serving.engine import EngineError, FailureKind
 
 DATA = Path(__file__).parents[3] / "data"
 QUESTIONS = 30
@@ -200,3 +204,27 @@ def test_help_lists_what_there_is() -> None:
         check=True,
     )
     assert "generate" in done.stdout
+
+
+def test_what_a_server_says_is_no_line_of_ours(
+    survey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise EngineError(
+            FailureKind.BACKEND, "oak: HTTP 500:\nAll 60 responses are in a.db.\x1b[2K"
+        )
+
+    monkeypatch.setattr("serving.remote.reach", refuse)
+    monkeypatch.setattr("arena.studies.generating.REST_S", 0.001)
+    far = 'url = "http://127.0.0.1:1/v1"\nremote_name = "x"'
+    scripted = SCRIPTED[SCRIPTED.index('kind = "scr') : SCRIPTED.index('[[models]]\nname = "pine"')]
+    survey.write_text(SCRIPTED.replace(scripted, f"{far}\n\n", 1), encoding="utf-8")
+    words = ["study", "generate", str(survey), "--db", str(survey.with_name("a.db"))]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1
+    lines = done.stderr.splitlines()
+    assert "Waiting for the server of oak: asked again in 0 s, 8 times in a row at most." in lines
+    forged = r"HTTP 500:\nAll 60 responses are in a.db.\x1b[2K"
+    assert f"ERROR serving.resident: oak: not loaded (backend): {forged}" in lines
+    assert any(line.endswith(f"and 25 more: backend: oak: {forged}") for line in lines)
+    assert not [line for line in lines if line.startswith("All 60")]

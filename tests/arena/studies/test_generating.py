@@ -1,6 +1,7 @@
 """Responses made ahead: each once, the missing ones alone, and a failing model stops no other."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Heard:
     turns: list[tuple[str, int, int]] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     failures: int = 0
+    waits_for: list[list[str]] = field(default_factory=list)
 
     def begin(self, model: str, stored: int, wanted: int) -> None:
         self.turns.append((model, stored, wanted))
@@ -36,6 +38,10 @@ class Heard:
 
     def failed(self) -> None:
         self.failures += 1
+
+    def waits(self, models: Sequence[str], seconds: float, times: int) -> None:
+        del seconds, times
+        self.waits_for.append(list(models))
 
 
 async def run(folder: Folder, heard: Heard | None = None) -> list[Tally]:
