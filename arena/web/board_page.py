@@ -31,6 +31,7 @@ from arena.web.shell import Shell, language_of
 PAGE: Final = "/leaderboard"
 _SCRIPTS: Final = "/leaderboard/scripts"
 _AGAIN_S: Final = 2  # seconds after which a page that had nothing to show yet asks again
+_FAILED_S: Final = 10  # the same where it could not be made
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -79,11 +80,12 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
     async def leaderboard(request: Request) -> HTMLResponse:
         lang, kept = language_of(request), await boards.votes()
         if kept is None:
-            return _counting(shell, request, lang)
+            return _counting(shell, request, lang, failing=boards.failing())
         wish = _wish(request, kept)
         board = await boards.board(kept, wish.choice, wish.rank_by)
+        failing = boards.failing(wish.choice, wish.rank_by)
         if board is None and kept.has(wish.choice):
-            return _counting(shell, request, lang)
+            return _counting(shell, request, lang, failing=failing)
         shown = await asyncio.to_thread(example_board) if board is None else board
         view = await asyncio.to_thread(board_view, shown, lang)
         return shell.page(
@@ -93,6 +95,7 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
             b=board_words(lang),
             view=view,
             counting=False,
+            failing=failing,
             empty=board is None,
             any_votes=kept.has(EVERYTHING),
             menus=_menus(wish, kept, lang),
@@ -105,13 +108,18 @@ def board_routes(shell: Shell, place: str | Path) -> APIRouter:
     return routes
 
 
-def _counting(shell: Shell, request: Request, lang: str) -> HTMLResponse:
-    """Answer with a page that says so and asks again by itself."""
-    words = board_words(lang)
+def _counting(shell: Shell, request: Request, lang: str, *, failing: bool) -> HTMLResponse:
+    """Answer with a page that says so, or that it failed, and asks again by itself."""
     page = shell.page(
-        request, "board.html", active="leaderboard", b=words, counting=True, scripts=()
+        request,
+        "board.html",
+        active="leaderboard",
+        b=board_words(lang),
+        counting=True,
+        failing=failing,
+        scripts=(),
     )
-    page.headers["Refresh"] = str(_AGAIN_S)
+    page.headers["Refresh"] = str(_FAILED_S if failing else _AGAIN_S)
     return page
 
 

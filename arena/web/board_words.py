@@ -243,6 +243,16 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The leaderboard will be here in a moment; this page asks again by itself.",
         "排行榜稍后就会出现，本页会自动刷新。",
     ),
+    # where it could not be made
+    "failing_title": ("The leaderboard could not be made", "排行榜未能算出"),
+    "failing": (
+        "No vote is lost. The server's log says why; it tries again, and this page asks by itself.",
+        "选票均未丢失。原因见服务器日志；服务器会重试，本页会自动刷新。",
+    ),
+    "failing_again": (
+        "The last try failed, and the server's log says why; it tries again.",
+        "上一次计算失败，原因见服务器日志；服务器会重试。",
+    ),
     # no votes
     "empty_title": ("No votes yet", "还没有投票"),
     "empty": (

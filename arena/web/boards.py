@@ -1,25 +1,23 @@
 """Keeps the live boards: counted off the event loop, and never waited for once there is a first.
 
-A page looks for new votes and shows them. What takes every vote is made in the background, one job
-at a time and not more often than it takes, so that a crowd before the leaderboard cannot slow down
-a battle. How a board looks is not known here.
+A page looks for new votes and shows them. What takes every vote is made in the background, so that
+a crowd before the leaderboard cannot slow down a battle. How a board looks is not known here.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from arena.board import Board, Choice, RankBy, board_of
-from arena.board.live import LiveBoards, Settled
+from arena.board.live import EVERYTHING, LiveBoards, Settled
 from arena.shipped import shipped
+from arena.web.background import Work
 
 FIRST_S: Final = 3.0  # how long a page waits for the first board
 NEXT_S: Final = 0.5  # and how long for the newest votes, once there is one
-PATIENCE: Final = 1  # what takes every vote rests for so many times as long as it took
 
 _Key = tuple[str | None, str | None, RankBy]
 _Chosen = tuple[Settled, Board | None]
@@ -32,10 +30,9 @@ class Boards:
         self._place = place
         self._live: LiveBoards | None = None
         self._following: asyncio.Task[None] | None = None
-        self._settling: asyncio.Task[None] | None = None
-        self._rests_until = 0.0
+        self._settling = Work("Counting every vote for the leaderboard", self._settle)
         self._chosen: dict[_Key, _Chosen] = {}
-        self._choosing: dict[_Key, asyncio.Task[None]] = {}
+        self._choosing: dict[_Key, Work] = {}
 
     async def votes(self) -> LiveBoards | None:
         """Return the boards of the newest votes; None while they are counted for the first time.
@@ -46,61 +43,62 @@ class Boards:
             If the votes cannot be read.
         """
         ready = self._live is not None and self._live.ready
+        ends = time.monotonic() + (NEXT_S if ready else FIRST_S)
         if self._following is None or self._following.done():
-            self._following = _started(self._follow)
-        await asyncio.wait({self._following}, timeout=NEXT_S if ready else FIRST_S)
+            self._following = asyncio.create_task(asyncio.to_thread(self._follow))
+            self._following.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait({self._following}, timeout=ends - time.monotonic())
         if self._following.done():
             self._following.result()
-        if self._live is None or not self._live.ready:
+        elif not ready:
             return None
-        self._settle_if_due(self._live)
-        return self._live
+        if self._live is None:
+            return None
+        if not self._live.settled:
+            settling = self._settling.start()
+            if not self._live.ready and settling is not None:
+                await asyncio.wait({settling}, timeout=max(ends - time.monotonic(), 0.0))
+        return self._live if self._live.ready else None
 
     def _follow(self) -> None:
         if self._live is None:
             self._live = LiveBoards(self._place)
         self._live.follow()
-        if not self._live.ready:
+
+    def _settle(self) -> None:
+        if self._live is not None:
             self._live.settle()
 
-    def _settle_if_due(self, live: LiveBoards) -> None:
-        busy = self._settling is not None and not self._settling.done()
-        if live.settled or busy or time.monotonic() < self._rests_until:
-            return
-
-        def settle() -> None:
-            began = time.monotonic()
-            live.settle()
-            self._rests_until = time.monotonic() + PATIENCE * (time.monotonic() - began)
-
-        self._settling = _started(settle)
-
     async def board(self, live: LiveBoards, choice: Choice, rank_by: RankBy) -> Board | None:
-        """Return the board of a choice; None where nothing is settled that counts in it."""
+        """Return the board of a choice; None where nothing is made yet that counts in it."""
         if choice.aspect is None and choice.language is None:
             return await asyncio.to_thread(live.board, rank_by)
-        key = choice.aspect, choice.language, rank_by
+        key = _key(choice, rank_by)
         if key not in self._chosen or self._chosen[key][0] is not live.last_settled:
             choosing = self._choosing.get(key)
-            if choosing is None or choosing.done():
-                choosing = self._choosing[key] = _started(lambda: self._choose(live, choice, key))
-            if key not in self._chosen:
-                await asyncio.shield(choosing)
-        settled, board = self._chosen[key]
-        if board is None:
+            if choosing is None:
+                name = f"The leaderboard of {choice.aspect or 'all aspects'}"
+                choosing = self._choosing[key] = Work(name, lambda: self._choose(live, choice, key))
+            making = choosing.start()
+            if key not in self._chosen and making is not None:
+                await asyncio.wait({making})
+        settled, board = self._chosen.get(key, (None, None))
+        if settled is None or board is None:
             return None
         return replace(board, behind="everything" if live.outdates(settled) else None)
+
+    def failing(self, choice: Choice = EVERYTHING, rank_by: RankBy = "rating") -> bool:
+        """Tell whether a board lacks votes because making it failed; the log says why."""
+        choosing = self._choosing.get(_key(choice, rank_by))
+        return self._settling.failing or (choosing is not None and choosing.failing)
 
     def _choose(self, live: LiveBoards, choice: Choice, key: _Key) -> None:
         if (settled := live.last_settled) is not None:
             self._chosen[key] = settled, live.chosen(choice, key[2])
 
 
-def _started(work: Callable[[], None]) -> "asyncio.Task[None]":
-    """Start some work on a thread; whoever comes later hears what went wrong, or tries again."""
-    task = asyncio.create_task(asyncio.to_thread(work))
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task
+def _key(choice: Choice, rank_by: RankBy) -> _Key:
+    return choice.aspect, choice.language, rank_by
 
 
 @cache
