@@ -25,13 +25,13 @@ from serving.build import Builder
 from serving.engine import Delta, Engine, EngineError, Failed, FailureKind, Terminal
 from serving.letters import Answer, Ask, Close, Leave, Load, Logged, News, Order, Piece, Word
 from serving.spec import ModelSpec
-from serving.tokens import poisons
+from serving.tokens import kind_of
 
 GATHER_S = 0.02  # seconds between two pieces of news
 BEAT_S = 1.0  # seconds between two signs of life
 STUCK_S = 120.0  # seconds without one after which a process ends itself, parent or not
 PATIENCE_S = 60.0  # seconds without a word from any engine that mean it hangs; a deadline tells
-POISONED, STUCK = 86, 87  # exit statuses
+SPOILT, STUCK = 86, 87  # exit statuses
 
 _model: contextvars.ContextVar[str] = contextvars.ContextVar("_model", default="")
 
@@ -98,10 +98,9 @@ class Child:
     async def _answer(self, order: Load | Close) -> None:
         try:
             value: int | bool | Failed = await self._do(order)
-        except EngineError as error:
-            value = Failed(error.kind, error.cause)
         except Exception as error:  # noqa: BLE001 -- told to the parent, who waits for it
-            value = Failed(FailureKind.BACKEND, f"{type(error).__name__}: {error}")
+            value = _failed(error)
+            self._end_if_spoilt(value)
         self._write(Answer(order.number, value))
 
     async def _do(self, order: Load | Close) -> int | bool:
@@ -122,7 +121,7 @@ class Child:
             raise
         except Exception as error:
             cause = f"{spec.name}: cannot be loaded: {error}"
-            raise EngineError(FailureKind.BACKEND, cause) from error
+            raise EngineError(_failed(error).kind, cause) from error
         finally:
             self._loading -= 1
             self._spoke = self._loop.time()  # meanwhile nobody else could
@@ -150,18 +149,27 @@ class Child:
         if task.cancelled():
             end: Terminal = Failed(FailureKind.CANCELLED, "nobody read the stream any more")
         elif (error := task.exception()) is not None:
-            end = Failed(FailureKind.BACKEND, f"{type(error).__name__}: {error}")
+            end = _failed(error)
         else:
             end = task.result()
+        if isinstance(end, Failed):
+            self._end_if_spoilt(end)
         self._ends[number] = end
         self._gather()
         if isinstance(end, Failed):
-            self._end_if_lost(end, begun)
+            self._end_if_stuck(end, begun)
 
-    def _end_if_lost(self, end: Failed, begun: float) -> None:
-        """End the process where nothing in it can be helped any more."""
-        if end.kind is FailureKind.ENGINE_DEAD and poisons(end.cause):
-            self._give_up(POISONED, end.cause)
+    def _end_if_spoilt(self, failed: Failed) -> None:
+        """End the process where nothing can run in it any more, whoever was the first to see it.
+
+        What was seen is not written as the end of one stream: then that model would be blamed. The
+        parent tells all that wait here the same, as for any other death.
+        """
+        if failed.kind is FailureKind.PROCESS_DEAD:
+            self._give_up(SPOILT, failed.cause)
+
+    def _end_if_stuck(self, end: Failed, begun: float) -> None:
+        """End the process where a deadline passed and nobody in it has said a word."""
         waited = self._loop.time() - begun >= PATIENCE_S and self._spoke < begun
         if end.kind is FailureKind.DEADLINE and waited and not self._loading:
             self._give_up(STUCK, f"no engine said a word in {end.seconds:.0f} s")
@@ -196,6 +204,15 @@ class Child:
             self._connection.send(word)
         except OSError:  # the parent is gone
             os._exit(0)
+
+
+def _failed(error: BaseException) -> Failed:
+    """Return what an exception is to who waits for what it ended."""
+    if isinstance(error, EngineError):
+        return Failed(error.kind, error.cause)
+    spoilt = kind_of(error) is FailureKind.PROCESS_DEAD
+    kind = FailureKind.PROCESS_DEAD if spoilt else FailureKind.BACKEND
+    return Failed(kind, f"{type(error).__name__}: {error}")
 
 
 _TRACES: Final = logging.Formatter()

@@ -20,7 +20,8 @@ class FailureKind(StrEnum):
     DEADLINE = "deadline"
     ENGINE_DEAD = "engine_dead"
     PROCESS_DEAD = "process_dead"
-    """The process of several engines died; none of them is known to be the cause."""
+    """The process of several engines died, or its device is spoilt for all of them; none of them is
+    known to be the cause."""
     BACKEND = "backend"
     CANCELLED = "cancelled"
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from serving.engine import EngineError, FailureKind
-from serving.tokens import SourceDiedError, TokenRequest, TokenSource, kind_of, poisons
+from serving.tokens import SourceDiedError, TokenRequest, TokenSource, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Supervisor:
         self._rest_s = rest_s
         self._strikes = 0
         self._rests_until = 0.0
+        self._rests_for = FailureKind.ENGINE_DEAD
         self._closed = False
         self._change = asyncio.Lock()
         self._alone = asyncio.Lock()
@@ -60,7 +61,7 @@ class Supervisor:
             async for ids in _read(source, request, made):
                 yield ids
         except SourceDiedError as death:
-            if self._poisoned(death):
+            if self._spoilt(death):
                 raise EngineError(death.kind, f"{self._name}: {death}") from death
             await self._bury(source, death)
         else:
@@ -86,7 +87,7 @@ class Supervisor:
     async def _living(self) -> TokenSource:
         async with self._change:
             if (reason := self.health()) is not None:
-                kind = FailureKind.CANCELLED if self._closed else FailureKind.ENGINE_DEAD
+                kind = FailureKind.CANCELLED if self._closed else self._rests_for
                 raise EngineError(kind, reason)
             if self._source is None:
                 self._source = await self._rebuild()
@@ -112,18 +113,18 @@ class Supervisor:
             self._strike()
             await asyncio.to_thread(source.stop)
 
-    def _poisoned(self, death: SourceDiedError) -> bool:
+    def _spoilt(self, death: SourceDiedError) -> bool:
         """Tell whether no source can live in this process any more; if so, rest at once."""
-        if self._closed or death.kind is not FailureKind.ENGINE_DEAD or not poisons(str(death)):
+        if self._closed or death.kind is not FailureKind.PROCESS_DEAD:
             return False
         self._strikes = max(self._strikes, STRIKES - 1)
-        self._strike()
+        self._strike(death.kind)
         return True
 
-    def _strike(self) -> None:
+    def _strike(self, kind: FailureKind = FailureKind.ENGINE_DEAD) -> None:
         self._strikes += 1
         if self._strikes >= STRIKES:
-            self._rests_until = _now() + self._rest_s
+            self._rests_until, self._rests_for = _now() + self._rest_s, kind
 
     def stop(self) -> None:
         """End the source for good; blocks."""

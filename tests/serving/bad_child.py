@@ -36,6 +36,10 @@ def _hold_the_interpreter() -> None:
     ctypes.PyDLL(None).sleep(600)
 
 
+def _spoil() -> None:
+    raise RuntimeError("CUDA error: device-side assert triggered")
+
+
 def _complain() -> None:
     sys.stderr.write("Assertion `index < size` failed.\n")
     log.warning("the weights look odd", exc_info=ValueError("they are no numbers"))
@@ -50,6 +54,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
     "complain": _complain,
+    "spoil": _spoil,
 }
 
 
@@ -62,6 +67,8 @@ class BadEngine:
     def __init__(self, spec: ModelSpec) -> None:
         if "unloadable" in spec.responses:
             raise RuntimeError("disk gone")
+        if "spoiling" in spec.responses:
+            WAYS["spoil"]()
         if "slow" in spec.responses:
             time.sleep(2.5)
         if "deadly" in spec.responses:
@@ -82,7 +89,7 @@ class BadEngine:
                     return
                 if way == "poison":
                     cause = f"{self._spec.name}: CUDA error: device-side assert triggered"
-                    yield Failed(FailureKind.ENGINE_DEAD, cause, place)
+                    yield Failed(FailureKind.PROCESS_DEAD, cause, place)
                     return
                 await self._misbehave(way)
             yield Delta("a")

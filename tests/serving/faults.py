@@ -13,7 +13,7 @@ def out_of_memory() -> None:
 
 def lost_device() -> None:
     """Raise what a broken device raises."""
-    raise RuntimeError("device-side assert triggered")
+    raise torch.AcceleratorError("CUDA error: device-side assert triggered")
 
 
 class Faulty:

@@ -239,7 +239,7 @@ async def test_a_single_fault_is_survived_with_the_same_text(
     ("fault", "kind"),
     [
         pytest.param(out_of_memory, FailureKind.OUT_OF_MEMORY, id="out of memory"),
-        pytest.param(lost_device, FailureKind.ENGINE_DEAD, id="lost device"),
+        pytest.param(lost_device, FailureKind.PROCESS_DEAD, id="lost device"),
     ],
 )
 @pytest.mark.parametrize("step", [0, 5])
@@ -260,7 +260,7 @@ async def test_a_model_that_keeps_dying_rests(checkpoint: Path) -> None:
         await events(engine)
         faulty.remove()
         assert "rests" in (engine.health() or "")
-        assert failure(await events(engine)).kind is FailureKind.ENGINE_DEAD
+        assert failure(await events(engine)).kind is FailureKind.PROCESS_DEAD
 
 
 async def test_a_manager_that_dies_silently_is_noticed_and_rebuilt(checkpoint: Path) -> None:

@@ -223,12 +223,27 @@ async def test_ctrl_c_is_for_the_parent(start: Start) -> None:
     assert isinstance((await events(load(start()), "interrupt 1"))[-1], Done)
 
 
-async def test_a_spoilt_device_ends_the_process(start: Start) -> None:
+@pytest.mark.parametrize("way", ["poison", "spoil"])
+async def test_a_spoilt_device_ends_every_stream_in_the_same_way_whoever_saw_it(
+    start: Start, way: str
+) -> None:
     process = start()
-    engine, beside = load(process), load(process)
-    innocent = asyncio.create_task(events(beside, "hang 1"))
-    assert "device-side assert" in failure(await events(engine, "poison 1")).cause
-    assert "ended with status 86" in failure(await innocent).cause
+    engine, beside = load(process, "m"), load(process, "n")
+    innocent = asyncio.create_task(events(beside, "hang 2"))
+    said = await events(engine, f"{way} 2")
+    assert text(said) == "aa"
+    assert failure(said) == failure(await innocent)
+    assert failure(said).kind is FailureKind.PROCESS_DEAD
+    first, *more = failure(said).cause.splitlines()
+    assert first == "the process of all models on cpu ended with status 86"
+    assert any("CUDA error: device-side assert" in line for line in more)
+
+
+async def test_a_model_that_loads_onto_a_spoilt_device_is_not_to_blame(start: Start) -> None:
+    process = start()
+    with pytest.raises(EngineError, match="ended with status 86") as caught:
+        await asyncio.to_thread(load, process, "m", "spoiling")
+    assert caught.value.kind is FailureKind.PROCESS_DEAD  # so it is tried once more
 
 
 async def test_a_process_in_which_nobody_speaks_until_the_deadline_ends(start: Start) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,38 @@ async def test_a_death_is_that_of_the_model_where_it_had_the_process_to_itself(
     assert (shared.kind, own.kind) == (FailureKind.PROCESS_DEAD, FailureKind.ENGINE_DEAD)
     assert shared.cause.startswith("the process of all models on cpu was ended by SIGKILL")
     assert own.cause.startswith("the process of a was ended by SIGKILL")
+
+
+async def test_a_spoilt_device_is_that_of_the_model_where_it_had_the_process_to_itself(
+    by_device: Processes, by_model: Processes
+) -> None:
+    shared = await last(by_device.load(model("a")), "spoil 1")
+    own = await last(by_model.load(model("a")), "spoil 1")
+    assert isinstance(shared, Failed)
+    assert isinstance(own, Failed)
+    assert (shared.kind, own.kind) == (FailureKind.PROCESS_DEAD, FailureKind.ENGINE_DEAD)
+    assert own.cause.startswith("the process of a ended with status 86")
+
+
+async def test_real_models_in_one_process_are_all_free_of_blame(checkpoint: Path) -> None:
+    """Both respond when a kernel fails under one of them, and the other may be the cause."""
+    processes = Processes(by_model=False, module="tests.serving.spoilt_child")
+    specs = [
+        ModelSpec(
+            name=name, checkpoint=str(checkpoint), batch=batch, device="cpu", output_tokens=400
+        )
+        for name, batch in (("pine", 2), ("doomed", 3))
+    ]
+    try:
+        engines = [await asyncio.to_thread(processes.load, spec) for spec in specs]
+        ends = await asyncio.gather(*(last(engine, "Why?") for engine in engines))
+        for end in ends:
+            assert isinstance(end, Failed)
+            assert end.kind is FailureKind.PROCESS_DEAD
+            assert end.cause.startswith("the process of all models on cpu ended with status 86")
+            assert "AcceleratorError: CUDA error: device-side assert" in end.cause
+    finally:
+        processes.close()
 
 
 async def test_a_death_is_no_single_models_where_several_live_on_the_same_weights(
