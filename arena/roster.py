@@ -7,6 +7,7 @@ asked who may be in memory together, with the same estimates.
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -17,7 +18,8 @@ from typing import Any, Final
 from serving.budget import Budget, Seat, parts_of
 from serving.devices import devices_of, roomiest
 from serving.engine import EngineError, FailureKind
-from serving.estimate import Estimate, estimate, folder_of
+from serving.estimate import Estimate, estimate
+from serving.folders import adapter_folder, checkpoint_folder
 from serving.placement import Placement
 from serving.prompt import template_fault, template_of
 from serving.room import bytes_of, room_of, tokens_of
@@ -119,6 +121,17 @@ def no_room(spec: ModelSpec) -> Lack | None:
     return Lack("output_tokens", what, way_out)
 
 
+def broken(spec: ModelSpec) -> bool:
+    """Tell whether the files of a model say that it cannot be loaded: no rest mends that."""
+    if spec.kind != "local":
+        return False
+    try:
+        estimate(spec)
+    except EngineError:
+        return True
+    return any(_missing(spec))
+
+
 def lack_of(spec: ModelSpec, cause: str) -> Lack:
     """Return what a model lacks by what was said when it was refused."""
     what, _, way_out = cause.removeprefix(f"{spec.name}: ").rpartition("; ")
@@ -163,7 +176,7 @@ def _need(
 def _kept(spec: ModelSpec, *, cuda: bool) -> str:
     if spec.kind != "local" or not keeps(spec):
         return "-"
-    shelf = Shelf.of(spec, folder_of(spec), cuda=cuda)
+    shelf = Shelf.of(spec, checkpoint_folder(spec), cuda=cuda)
     if not shelf.entry.exists():
         return "not yet"
     return "yes" if shelf.fault() is None else "broken, made again"
@@ -193,10 +206,11 @@ def _missing(spec: ModelSpec) -> Iterator[Lack]:
         yield Lack("quantization", "bitsandbytes is not installed", "run `make install`")
     if spec.chat_template is not None:
         yield from _of_own_template(spec)
-    if spec.adapter is not None:
-        yield from _of_adapter(Path(spec.adapter))
+    with suppress(EngineError):  # said by the estimate
+        if (adapter := adapter_folder(spec)) is not None:
+            yield from _of_adapter(adapter)
     try:
-        folder = folder_of(spec)
+        folder = checkpoint_folder(spec)
     except EngineError:
         return  # said by the estimate, as is what a folder of weights lacks
     if (folder / "config.json").is_file():

@@ -24,16 +24,17 @@ KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is 
 
 
 class Admission:
-    """Counts what raters ask for, against the limits of one server.
+    """Counts what raters ask for, against the limits of one server."""
 
-    `room` is the bytes of conversation that every model of its roster has room for.
-    """
-
-    def __init__(self, limits: Limits, room: float = math.inf) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._room = room
+        self._room = math.inf
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerMinute(limits.battles_per_minute)
+
+    def bound(self, room: float) -> None:
+        """Set the bytes of conversation that every model has room for, before the first battle."""
+        self._room = room
 
     def prompt(self, prompt: str) -> str:
         """Return a prompt as it is stored and sent.

@@ -14,7 +14,7 @@ who is in the record by `known`.
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 
 from arena.battle.admission import Admission, check_key, outcome_of
 from arena.battle.draws import Draws
@@ -62,7 +62,7 @@ class Battles:
         self._questions = tuple(questions)
         self._random = random_source or secrets.SystemRandom()
         self._known = Known(store, rater_kind)
-        self._admission = Admission(settings.limits, room_of(settings.models))
+        self._admission = Admission(settings.limits)
         self._draws = Draws(responders, self._random, clock)
         self._turns = Turns(
             store,
@@ -74,9 +74,15 @@ class Battles:
             clock=clock,
         )
 
-    async def start(self) -> None:
-        """Enter the roster and the questions, and go on with the plan of pairs."""
-        await self._known.enter(self._settings.models, self._questions)
+    async def start(self, left_out: Collection[str] = ()) -> None:
+        """Enter the roster and the questions, and go on with the plan of pairs.
+
+        Models that are left out stay out: one that came in later would shrink what may be said,
+        and so tell who has just come.
+        """
+        models = [spec for spec in self._settings.models if spec.name not in left_out]
+        self._admission.bound(room_of(models))
+        await self._known.enter(models, self._questions)
         self._draws.start(self._known.models, self._known.votes_by_pair())
 
     async def close(self) -> None:

@@ -32,6 +32,7 @@ class Draws:
         self._responders = responders
         self._random = random_source
         self._clock = clock
+        self._models: frozenset[str] = frozenset()
         self._pairings = Pairings((), {}, responders.fit, random_source)
         self._open: dict[str, tuple[Pair, float]] = {}  # oldest first
         self._failures: Counter[str] = Counter()
@@ -43,6 +44,7 @@ class Draws:
         for (x, y), count in votes.items():
             if x in names and y in names:
                 counts[pair_of(names[x], names[y])] += count
+        self._models = frozenset(models)
         self._pairings = Pairings(models, counts, self._responders.fit, self._random)
 
     def draw(self, battle: str) -> Pairing:
@@ -54,15 +56,19 @@ class Draws:
             If no two models can respond together.
         """
         self._give_up_the_left()
-        available, loaded = self._responders.available(), self._responders.resident()
+        available, loaded = self._available(), self._responders.resident()
         pairing = self._pairings.draw(available, loaded)
         self._open[battle] = pairing.pair, self._clock()
         return pairing
 
     def look_ahead(self) -> None:
         """Have the models of the next battles loaded where there is room."""
-        available, loaded = self._responders.available(), self._responders.resident()
+        available, loaded = self._available(), self._responders.resident()
         self._responders.expect(self._pairings.look_ahead(available, loaded))
+
+    def _available(self) -> list[str]:
+        """Return who can respond now, of the models that are not left out."""
+        return [model for model in self._responders.available() if model in self._models]
 
     def responded(self, battle: str) -> None:
         """Note that both models of a battle have responded."""

@@ -1,10 +1,15 @@
 """A server put together: an arena in which two models can never meet does not open."""
 
+import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from arena.errors import ConfigError
+from arena.errors import ConfigError, PromptRefused
+from arena.roster import broken
 from arena.running import open_store, put_together, running
 from arena.settings import ArenaSettings, PoolSettings, Settings, load_settings
 from arena.shipped import shipped
@@ -59,38 +64,72 @@ device = "cuda:99"
     assert f"{path}, line 11, models[2].device: elm: device cuda:99 is not there" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        pytest.param("", id="a model that serves"),
-        pytest.param('chat_template = "{{ a[0 }}"', id="a model that cannot be loaded"),
-    ],
-)
-async def test_an_arena_in_which_no_prompt_can_be_sent_does_not_open(
-    tmp_path: Path, broken: str
-) -> None:
-    path = tmp_path / "lab.toml"
+def roster_of(folder: Path, elm: str) -> Settings:
+    """Return a roster of two scripted models and one of files."""
+    path = folder / "lab.toml"
     scripted = '[[models]]\nname = "{}"\nkind = "scripted"\n'
-    path.write_text(
-        f"""{scripted.format("oak")}{scripted.format("pine")}
-[[models]]
-name = "elm"
-checkpoint = "{shipped("models/pebble-1m")}"
-output_tokens = 512
-{broken}
-""",
-        encoding="utf-8",
-    )
+    text = f'{scripted.format("oak")}{scripted.format("pine")}\n[[models]]\nname = "elm"\n{elm}\n'
+    path.write_text(text, encoding="utf-8")
     chosen = load_settings(path)
-    at_home = chosen.arena.model_copy(update={"db": tmp_path / "arena.db"})
-    chosen = chosen.model_copy(update={"arena": at_home})
-    arena = put_together(chosen, *open_store(chosen))
+    at_home = chosen.arena.model_copy(update={"db": folder / "arena.db"})
+    return chosen.model_copy(update={"arena": at_home})
+
+
+LONG = "Why? " * 200
+PEBBLE = f'checkpoint = "{shipped("models/pebble-1m")}"\n'
+NO_TEMPLATE = 'chat_template = "{{ a[0 }}"\n'
+
+
+async def test_an_arena_in_which_no_prompt_can_be_sent_does_not_open(tmp_path: Path) -> None:
+    chosen = roster_of(tmp_path, f"{PEBBLE}output_tokens = 512")
     with pytest.raises(ConfigError) as refusal:
-        async with running(arena):
+        async with running(put_together(chosen, *open_store(chosen))):
             pass
     assert str(refusal.value) == (
-        f"{path}, line 11, models[2].output_tokens: no prompt can be sent to any model: "
-        "elm takes 512 tokens, and 512 of them are kept for a response: room for 0 bytes of "
+        f"{tmp_path / 'lab.toml'}, line 11, models[2].output_tokens: no prompt can be sent to any "
+        "model: elm takes 512 tokens, and 512 of them are kept for a response: room for 0 bytes of "
         "conversation, and a prompt takes at least 52. "
         "To open the arena, lower output_tokens, raise context_tokens, or leave the model out."
     )
+
+
+async def test_nor_with_a_model_that_serves_whatever_the_doctor_says_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "elm"
+    shutil.copytree(shipped("models/pebble-1m"), folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["auto_map"] = {"AutoModelForCausalLM": "modeling.Elm"}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    chosen = roster_of(tmp_path, 'checkpoint = "elm"\noutput_tokens = 512')
+    assert broken(chosen.models[2])  # it brings code of its own, and the library has that code too
+    with pytest.raises(ConfigError, match="no prompt can be sent to any model: elm takes 512"):
+        async with running(put_together(chosen, *open_store(chosen))):
+            pass
+
+
+@pytest.mark.parametrize("output_tokens", [512, 448])
+async def test_a_model_with_broken_files_bounds_nothing_and_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, output_tokens: int
+) -> None:
+    chosen = roster_of(tmp_path, f"{PEBBLE}{NO_TEMPLATE}output_tokens = {output_tokens}")
+    arena = put_together(chosen, *open_store(chosen))
+    async with running(arena):
+        arena.pool.forgive("elm")  # as after its rest
+        assert "elm" in arena.responders.available()
+        for rater in range(6):
+            await arena.battles.open(str(rater), LONG)
+    assert "The arena opens without it, until it is started again." in caplog.text
+    query = "SELECT DISTINCT name FROM item JOIN model ON model.id IN (model_x, model_y) ORDER BY 1"
+    with closing(sqlite3.connect(tmp_path / "arena.db")) as connection:
+        assert connection.execute(query).fetchall() == [("oak",), ("pine",)]
+
+
+async def test_a_model_that_may_come_back_bounds_what_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = roster_of(tmp_path, f'{PEBBLE}output_tokens = 448\ndevice = "cuda:99"')
+    arena = put_together(chosen, *open_store(chosen))
+    async with running(arena):
+        with pytest.raises(PromptRefused):
+            await arena.battles.open("ada", LONG)
+        await arena.battles.open("ada", "Why?")
+    assert "The arena opens without it, and tries again." in caplog.text
