@@ -13,6 +13,7 @@ from typing import Any
 
 from serving.cache import CacheShape, context_of
 from serving.engine import EngineError, FailureKind
+from serving.folders import adapter_folder, checkpoint_folder
 from serving.quantize import check_weights
 from serving.spec import ModelSpec, Quantization
 
@@ -57,8 +58,8 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
     """
     if spec.kind != "local":
         return Estimate(0, 0)
-    check_weights(spec)
-    folder = folder_of(spec)
+    folder = checkpoint_folder(spec)
+    check_weights(spec.name, folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tensors = [tensor for file in folder.glob("*.safetensors") for tensor in _tensors(file)]
@@ -84,14 +85,14 @@ def adapter_bytes(spec: ModelSpec, width: int = FULL) -> int:
     EngineError
         If it has one that is not there.
     """
-    if spec.adapter is None:
+    if (folder := adapter_folder(spec)) is None:
         return 0
     try:
-        tensors = _tensors(Path(spec.adapter) / "adapter_model.safetensors")
+        tensors = _tensors(folder / "adapter_model.safetensors")
     except (OSError, ValueError, struct.error) as error:
         raise EngineError(
             FailureKind.BACKEND,
-            f"{spec.name}: cannot read the adapter {spec.adapter}: {error}",
+            f"{spec.name}: cannot read the adapter {folder}: {error}",
         ) from error
     return sum(prod(shape) for _, shape in tensors) * width
 
@@ -99,26 +100,6 @@ def adapter_bytes(spec: ModelSpec, width: int = FULL) -> int:
 def has_flash() -> bool:
     """Tell whether flash attention is installed; its kernels are never fetched from the hub."""
     return any(find_spec(package) is not None for package in FLASH)
-
-
-def folder_of(spec: ModelSpec) -> Path:
-    """Return the folder that holds a checkpoint, be it named or in the hub's cache."""
-    folder = Path(spec.checkpoint or "")
-    if folder.is_dir():
-        return folder
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 -- only for names on the hub
-
-    try:
-        found = snapshot_download(
-            str(spec.checkpoint), revision=spec.revision, local_files_only=True
-        )
-    except Exception as error:  # the library has many errors for one fact
-        raise EngineError(
-            FailureKind.BACKEND,
-            f"{spec.name}: {spec.checkpoint} is neither a folder nor in the hub's cache; "
-            "download it first, or give the path of a folder",
-        ) from error
-    return Path(found)
 
 
 def _tensors(file: Path) -> list[tuple[str, list[int]]]:

@@ -7,6 +7,7 @@ import functools
 import gc
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from serving.cache import context_of
 from serving.devices import SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
-from serving.estimate import estimate, folder_of
+from serving.estimate import estimate
+from serving.folders import checkpoint_folder
 from serving.quantize import check_weights, load_arguments, quiet_libraries
 from serving.shelf import Shelf, keeps
 from serving.spec import ModelSpec
@@ -48,17 +50,17 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     EngineError
         If it cannot be loaded; the message says what to mend.
     """
-    check_weights(spec)
+    folder = checkpoint_folder(spec)
+    check_weights(spec.name, folder)
     quiet_libraries()
     _settle_libraries()
     devices = devices_for(spec)
     if devices[0].type == "cpu":
         torch.set_num_threads(cpu_threads)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            spec.checkpoint, revision=spec.revision, trust_remote_code=spec.trust_remote_code
-        )
-        model = _model(spec, devices)
+        # By folder, also what was named on the hub: what was measured is what is read.
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+        model = _model(spec, folder, devices)
     except EngineError:
         raise
     except Exception as error:  # the libraries raise anything from OSError to pickle errors
@@ -108,35 +110,31 @@ def _dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
-def _model(spec: ModelSpec, devices: list[torch.device]) -> Any:  # noqa: ANN401 -- any architecture
+def _model(spec: ModelSpec, folder: Path, devices: list[torch.device]) -> Any:  # noqa: ANN401 -- any architecture
     """Return the weights: from the shelf if they are there, else quantized now and put there."""
     if not keeps(spec):
-        return _fresh(spec, devices)
-    shelf = Shelf.of(spec, folder_of(spec), cuda=devices[0].type == "cuda")
+        return _read(folder, spec, devices, load_arguments(spec))
+    shelf = Shelf.of(spec, folder, cuda=devices[0].type == "cuda")
     if (kept := shelf.find()) is not None:
         try:
             # The quantization is the entry's own: its configuration says it.
-            return _read(str(kept), spec, devices, {"use_safetensors": True})
+            return _read(kept, spec, devices, {"use_safetensors": True})
         except Exception as error:
-            if kind_of(error) is FailureKind.OUT_OF_MEMORY:
-                raise
+            if kind_of(error) in (FailureKind.OUT_OF_MEMORY, FailureKind.PROCESS_DEAD):
+                raise  # that says nothing of what is kept
             log.warning("%s: the quantized weights in %s are broken: %s", spec.name, kept, error)
             shelf.remove()
-    model = _fresh(spec, devices)
+    model = _read(folder, spec, devices, load_arguments(spec))
     # Before any forward pass: on a CPU the first one repacks four-bit weights.
     shelf.put(model.save_pretrained)
     return model
 
 
-def _fresh(spec: ModelSpec, devices: list[torch.device]) -> Any:  # noqa: ANN401 -- any architecture
-    return _read(str(spec.checkpoint), spec, devices, load_arguments(spec))
-
-
 def _read(
-    place: str, spec: ModelSpec, devices: list[torch.device], arguments: dict[str, Any]
+    folder: Path, spec: ModelSpec, devices: list[torch.device], arguments: dict[str, Any]
 ) -> Any:  # noqa: ANN401 -- any architecture
     model = AutoModelForCausalLM.from_pretrained(
-        place, dtype=_dtype(devices[0]), **device_arguments(spec, devices), **arguments
+        folder, dtype=_dtype(devices[0]), **device_arguments(spec, devices), **arguments
     ).train(mode=False)
     spilled = {str(device) for device in getattr(model, "hf_device_map", {}).values()}
     if len(devices) > 1 and spilled & {"cpu", "disk"}:

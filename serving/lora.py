@@ -39,7 +39,7 @@ class Adapter:
         return sum(matrix.nbytes for pair in self.layers.values() for matrix in pair)
 
 
-def read_adapter(folder: str, *, device: torch.device, dtype: torch.dtype) -> Adapter:
+def read_adapter(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Adapter:
     """Return the adapter in a folder as PEFT writes it.
 
     Raises
@@ -48,8 +48,8 @@ def read_adapter(folder: str, *, device: torch.device, dtype: torch.dtype) -> Ad
         If it cannot be read or is more than plain LoRA.
     """
     try:
-        config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
-        weights = load_file(Path(folder) / "adapter_model.safetensors", device=str(device))
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "adapter_model.safetensors", device=str(device))
     except (OSError, ValueError, SafetensorError) as error:
         raise _refusal(f"the adapter {folder} cannot be read: {error}") from error
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":

@@ -42,32 +42,25 @@ def config_for(quantization: Quantization) -> "BitsAndBytesConfig | None":
     )
 
 
-def check_weights(spec: ModelSpec) -> None:
-    """Refuse a checkpoint folder that is missing or holds no safetensors.
+def check_weights(name: str, folder: Path) -> None:
+    """Refuse a checkpoint that holds no safetensors.
 
     Raises
     ------
     EngineError
         With the way out in its message.
     """
-    folder = Path(spec.checkpoint or "")
-    if not folder.is_dir():
-        if folder.is_absolute() or str(folder).startswith("."):
-            raise EngineError(
-                FailureKind.BACKEND, f"{spec.name}: there is no checkpoint folder {folder}"
-            )
-        return  # a name on the hub: the library looks for it
     if not (folder / "config.json").is_file():
-        raise EngineError(FailureKind.BACKEND, f"{spec.name}: {folder} has no config.json")
+        raise EngineError(FailureKind.BACKEND, f"{name}: {folder} has no config.json")
     if any(folder.glob("*.safetensors")):
         return
     if any(found for pattern in PICKLES for found in folder.glob(pattern)):
         raise EngineError(
             FailureKind.BACKEND,
-            f"{spec.name}: {folder} holds pickled weights, which can run any code when read; "
+            f"{name}: {folder} holds pickled weights, which can run any code when read; "
             "convert them to safetensors",
         )
-    raise EngineError(FailureKind.BACKEND, f"{spec.name}: {folder} holds no *.safetensors")
+    raise EngineError(FailureKind.BACKEND, f"{name}: {folder} holds no *.safetensors")
 
 
 class _Without(logging.Filter):
@@ -101,7 +94,6 @@ def load_arguments(spec: ModelSpec) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "use_safetensors": True,
         "trust_remote_code": spec.trust_remote_code,
-        "revision": spec.revision,
     }
     if (config := config_for(spec.quantization)) is not None:
         arguments["quantization_config"] = config

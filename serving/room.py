@@ -12,7 +12,7 @@ from typing import Final
 
 from serving.cache import context_of
 from serving.engine import EngineError
-from serving.estimate import folder_of
+from serving.folders import checkpoint_folder
 from serving.spec import ModelSpec
 
 TOKEN_BYTES: Final = 3  # of UTF-8: tokenizers take 3 to 5 of English, about 3 of Chinese
@@ -43,7 +43,7 @@ def tokens_of(spec: ModelSpec) -> int | None:
     if spec.context_tokens is not None or spec.kind != "local":
         return spec.context_tokens
     try:
-        file = folder_of(spec) / "config.json"
+        file = checkpoint_folder(spec) / "config.json"
         config = json.loads(file.read_text(encoding="utf-8"))
         return context_of(spec, config.get("max_position_embeddings") or config.get("n_positions"))
     except (EngineError, OSError, ValueError, AttributeError):

@@ -90,7 +90,8 @@ class ModelSpec(Part):
     revision: str | None = None
     quantization: Quantization = Quantization.NONE
     adapter: str | None = None
-    """Folder or hub name of a LoRA adapter."""
+    """LoRA adapter on the checkpoint: folder, or name on the hub."""
+    adapter_revision: str | None = None
     url: str | None = None
     """Base address of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     remote_name: str | None = None
@@ -141,6 +142,11 @@ class ModelSpec(Part):
             raise Contradiction(
                 "checkpoint" if self.checkpoint else "adapter",
                 f"{self.name}: a {self.kind} model has no checkpoint and no adapter; remove it",
+            )
+        if self.adapter_revision and not self.adapter:
+            raise Contradiction(
+                "adapter_revision",
+                f"{self.name}: adapter_revision pins an adapter; add adapter, or remove it",
             )
         if self.trust_remote_code and not self.revision:
             raise Contradiction(

@@ -17,6 +17,7 @@ import torch
 from serving.batching import Batcher
 from serving.cache import CacheShape
 from serving.engine import EngineError, FailureKind
+from serving.folders import adapter_folder
 from serving.loading import Loaded, load
 from serving.lora import AdapterBank, read_adapter
 from serving.plain import Plain
@@ -72,9 +73,9 @@ class Weights:
             if spec.name in self._users:
                 raise EngineError(FailureKind.BACKEND, f"{spec.name} is loaded already")
             size = 0
-            if spec.adapter is not None:
+            if (folder := adapter_folder(spec)) is not None:
                 model = self.loaded.model
-                adapter = read_adapter(spec.adapter, device=model.device, dtype=model.dtype)
+                adapter = read_adapter(folder, device=model.device, dtype=model.dtype)
                 self._bank.add(spec.name, adapter)
                 size = adapter.footprint
             self._users.add(spec.name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from serving.estimate import folder_of
+from serving.folders import adapter_folder, checkpoint_folder
 from serving.spec import ModelSpec
 
 READ: Final = frozenset({".jinja", ".json", ".model", ".safetensors", ".txt"})
@@ -36,10 +36,7 @@ def checkpoint_hash(spec: ModelSpec) -> str:
 
 
 def _files(spec: ModelSpec) -> Iterator[Path]:
-    folders = [folder_of(spec)]
-    if spec.adapter is not None:
-        folders.append(Path(spec.adapter))
-    for folder in folders:
+    for folder in filter(None, (checkpoint_folder(spec), adapter_folder(spec))):
         yield from sorted(path for path in folder.iterdir() if path.suffix in READ)
     if spec.chat_template is not None and spec.chat_template.endswith(TEMPLATE):
         yield Path(spec.chat_template)

@@ -115,7 +115,10 @@ def test_what_a_model_lacks_is_told_with_file_line_and_field(tmp_path: Path) -> 
     for what, told in (
         ("elm", "line 4, models[0].device: device cuda:99 is not there"),
         ("fir", f"line 8, models[1].adapter: the adapter {tmp_path / 'empty'} has no adapter_con"),
-        ("ash", "line 12, models[2].adapter: the adapter gone has no adapter_config.json"),
+        (
+            "ash",
+            "line 12, models[2].adapter: adapter gone is neither a folder nor in the hub's cache",
+        ),
     ):
         lacks = [finding.found for finding in found if finding.what == what]
         assert any(lack.startswith(f"{path}, {told}") for lack in lacks)

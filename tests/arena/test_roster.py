@@ -113,7 +113,7 @@ def test_weights_that_are_cut_short_are_told(folder: Path) -> None:
     [
         pytest.param({"chat_template": "{{ messages[0 }}"}, "(line 1: ", id="broken template"),
         pytest.param({"chat_template": "gone.jinja"}, "cannot read chat_template", id="template"),
-        pytest.param({"adapter": "gone"}, "has no adapter_config.json", id="adapter"),
+        pytest.param({"adapter": "gone"}, "adapter gone is neither a folder", id="adapter"),
         pytest.param({"context_tokens": 10**6}, "is more than the", id="context"),
         pytest.param({"device": "cuda:9"}, "device cuda:9 is not there", id="device"),
     ],

@@ -3,10 +3,13 @@
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.serving.hub import put
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any library reads it
 
@@ -76,3 +79,10 @@ def checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
     folder = make_checkpoint()
     assert json.loads((folder / "config.json").read_text())["model_type"] == "llama"
     return folder
+
+
+@pytest.fixture
+def put_on_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return who lays a folder into the hub's cache, and returns its commit."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return partial(put, tmp_path / "hub")

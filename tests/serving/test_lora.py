@@ -41,7 +41,7 @@ def adapters(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     return folders
 
 
-def spec_of(folder: Path, name: str, adapter: Path | None = None, **fields: Any) -> ModelSpec:  # noqa: ANN401
+def spec_of(folder: Path, name: str, adapter: Path | str | None = None, **fields: Any) -> ModelSpec:  # noqa: ANN401
     return ModelSpec.model_validate(
         {
             "name": name,
@@ -187,19 +187,47 @@ def test_what_is_not_plain_lora_is_refused(
 ) -> None:
     _write(tmp_path / "a", 64, layers=1, **config)
     with pytest.raises(EngineError, match=message):
-        read_adapter(str(tmp_path / "a"), device=CPU, dtype=torch.float32)
+        read_adapter(tmp_path / "a", device=CPU, dtype=torch.float32)
 
 
 def test_a_rank_stabilised_scale_is_understood(tmp_path: Path) -> None:
     _write(tmp_path / "plain", 64, layers=1)
     _write(tmp_path / "stable", 64, layers=1, use_rslora=True)
     read = [
-        read_adapter(str(tmp_path / name), device=CPU, dtype=torch.float32)
+        read_adapter(tmp_path / name, device=CPU, dtype=torch.float32)
         for name in ("plain", "stable")
     ]
     assert [adapter.scale for adapter in read] == [2.0, 4.0]
 
 
 def test_a_missing_adapter_is_named(checkpoint: Path) -> None:
-    with pytest.raises(EngineError, match="cannot read the adapter /nowhere"):
+    with pytest.raises(
+        EngineError, match="m: there is no adapter folder /nowhere; correct the path"
+    ):
         estimate(spec_of(checkpoint, "m", Path("/nowhere")))
+
+
+async def test_adapters_and_bases_by_their_names_on_the_hub_are_those_of_their_folders(
+    checkpoint: Path, adapters: dict[str, Path], put_on_hub: Callable[..., str]
+) -> None:
+    put_on_hub("lab/base", checkpoint)
+    put_on_hub("lab/tuned", adapters["law"])
+    put_on_hub("lab/tuned", adapters["med"], "v2")
+    named = spec_of(checkpoint, "law", checkpoint="lab/base", adapter="lab/tuned")
+    specs = [
+        spec_of(checkpoint, "law", adapters["law"]),
+        spec_of(checkpoint, "med", adapters["med"]),
+        named,
+        spec_of(
+            checkpoint, "med", checkpoint="lab/base", adapter="lab/tuned", adapter_revision="v2"
+        ),
+    ]
+    engines = build(specs)
+    law, med, *by_name = [await say(engine, "hello") for engine in engines]
+    shared = [engine._weights for engine in engines]  # noqa: SLF001
+    for engine in engines:
+        await engine.close()
+    assert by_name == [law, med]
+    assert law != med
+    assert shared[2] is shared[3]
+    assert estimate(named) == estimate(specs[0])

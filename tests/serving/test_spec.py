@@ -41,6 +41,11 @@ def test_an_address_makes_a_model_remote() -> None:
             {"checkpoint": "c", "trust_remote_code": True}, "pin it with revision", id="loose code"
         ),
         pytest.param(
+            {"checkpoint": "c", "adapter_revision": "v2"},
+            "adapter_revision pins an adapter; add adapter",
+            id="revision of no adapter",
+        ),
+        pytest.param(
             {"checkpoint": "c", "context_tokens": 64, "output_tokens": 64},
             "leave no room",
             id="no room for a prompt",

@@ -8,6 +8,7 @@ import pytest
 from arena.studies.checkpoints import checkpoint_hash
 from serving.engine import EngineError
 from serving.spec import ModelSpec
+from tests.serving.hub import put
 
 
 @pytest.fixture
@@ -59,8 +60,21 @@ def test_adapter_and_template_count(pine: Path, tmp_path: Path) -> None:
     assert len(hashes) == 4
 
 
+def test_names_on_the_hub_have_the_hash_of_their_files(
+    pine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"low rank")
+    put(tmp_path / "hub", "lab/pine", pine)
+    put(tmp_path / "hub", "lab/tuned", adapter, "v2")
+    named = {"checkpoint": "lab/pine", "adapter": "lab/tuned", "adapter_revision": "v2"}
+    assert hash_of(pine, **named) == hash_of(pine, adapter=str(adapter))
+
+
 def test_a_model_that_is_not_here_has_no_hash(tmp_path: Path) -> None:
     remote = ModelSpec(name="far", url="http://127.0.0.1:1/v1", remote_name="m")
     assert checkpoint_hash(remote) == ""
-    with pytest.raises(EngineError, match="neither a folder nor in the hub's cache"):
+    with pytest.raises(EngineError, match="there is no checkpoint folder"):
         hash_of(tmp_path / "gone")

@@ -1,0 +1,90 @@
+"""Where files lie: a folder that is named, or the hub's cache in a revision."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serving.engine import EngineError
+from serving.folders import adapter_folder, checkpoint_folder
+from serving.spec import ModelSpec
+
+
+@pytest.fixture
+def oak(tmp_path: Path) -> Path:
+    """Return a folder that may be a checkpoint or an adapter."""
+    folder = tmp_path / "oak"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def checkpoint(named: str, revision: str | None = None) -> Path | None:
+    return checkpoint_folder(ModelSpec(name="m", checkpoint=named, revision=revision))
+
+
+def adapter(named: str, revision: str | None = None) -> Path | None:
+    spec = ModelSpec(name="m", checkpoint="any", adapter=named, adapter_revision=revision)
+    return adapter_folder(spec)
+
+
+Find = Callable[..., Path | None]
+EACH = pytest.mark.parametrize(
+    ("find", "what"), [(checkpoint, "checkpoint"), (adapter, "adapter")], ids=["base", "adapter"]
+)
+
+
+@EACH
+def test_a_folder_is_taken_as_it_is(find: Find, what: str, oak: Path) -> None:
+    assert find(str(oak)) == oak, what
+
+
+@EACH
+def test_a_name_is_looked_up_in_the_hubs_cache(
+    find: Find, what: str, oak: Path, put_on_hub: Callable[..., str]
+) -> None:
+    commit = put_on_hub("lab/oak", oak)
+    found = find("lab/oak")
+    assert found is not None, what
+    assert found.name == commit
+    assert (found / "config.json").read_text() == "{}"
+
+
+@EACH
+def test_a_revision_is_a_branch_or_a_commit(
+    find: Find, what: str, oak: Path, tmp_path: Path, put_on_hub: Callable[..., str]
+) -> None:
+    (elder := tmp_path / "elder").mkdir()
+    first, second = put_on_hub("lab/oak", elder, "v1"), put_on_hub("lab/oak", oak)
+    found = [find("lab/oak", revision) for revision in (None, "main", "v1", first, second)]
+    assert [one and one.name for one in found] == [second, second, first, first, second], what
+
+
+@EACH
+def test_a_name_that_is_nowhere_is_told_with_the_way_out(
+    find: Find, what: str, put_on_hub: Callable[..., str], oak: Path
+) -> None:
+    put_on_hub("lab/oak", oak)
+    for name, revision, order in (
+        ("lab/elm", None, "hf download lab/elm"),
+        ("lab/oak", "v9", "hf download lab/oak --revision v9"),
+    ):
+        with pytest.raises(EngineError) as refused:
+            find(name, revision)
+        assert refused.value.cause == (
+            f"m: {what} {name} is neither a folder nor in the hub's cache; "
+            f"download it first ({order}), or give the path of a folder"
+        )
+
+
+@EACH
+@pytest.mark.parametrize("named", ["/nowhere/oak", "./oak"])
+def test_a_path_is_never_looked_up_on_the_hub(find: Find, what: str, named: str) -> None:
+    with pytest.raises(
+        EngineError, match=f"m: there is no {what} folder {named}; correct the path"
+    ):
+        find(named)
+
+
+def test_a_model_without_an_adapter_has_no_folder_of_one() -> None:
+    assert adapter_folder(ModelSpec(name="m", checkpoint="any")) is None
