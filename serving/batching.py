@@ -134,8 +134,10 @@ class Batcher:
         self._manager.register_result_handler(name, inbox.put_nowait)
         try:
             yield name, inbox
-        finally:
+        except BaseException:  # its reader left, or it failed
             self._manager.cancel_request(name)
+            raise
+        finally:
             self._forget(name)
 
     def _forget(self, name: str) -> None:

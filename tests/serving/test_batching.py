@@ -1,6 +1,7 @@
 """What the library is told before it batches: how much it may take, and what it must not guess."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from serving.batching import FAST_BLOCKS, Batcher, _settings
 from serving.cache import CacheShape
 from serving.loading import load
 from serving.lora import AdapterBank
-from serving.spec import ModelSpec
+from serving.spec import ModelSpec, Sampling
+from serving.tokens import TokenRequest
 
 
 def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
@@ -49,6 +51,26 @@ def test_the_footprint_is_what_the_library_allocated(checkpoint: Path) -> None:
         config = loaded.model.config.to_dict()
         expected = shape.bytes(config, 4) + shape.inputs(4, masked=True)
         assert batcher.footprint == pytest.approx(expected, rel=0.05)
+    finally:
+        batcher.stop()
+
+
+async def test_only_a_response_that_is_left_is_cancelled(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(ModelSpec(name="m", checkpoint=str(checkpoint)))
+    shape = CacheShape.of(128, 2, cuda=False)
+    batcher = Batcher(loaded.model, shape, frozenset(), AdapterBank(loaded.model))
+    batcher.start()
+    cancelled: list[str] = []
+    monkeypatch.setattr(batcher._manager, "cancel_request", cancelled.append)  # noqa: SLF001
+    request = TokenRequest((5, 6), 8, Sampling(), seed=0)
+    try:
+        assert [token async for ids in batcher.tokens(request) for token in ids]
+        assert cancelled == []
+        async with aclosing(batcher.tokens(request)) as left:
+            await anext(left)
+        assert len(cancelled) == 1
     finally:
         batcher.stop()
 
