@@ -6,7 +6,6 @@ not know battles, and no engine knows the pool.
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -16,6 +15,7 @@ from serving.build import Builder
 from serving.devices import CPU
 from serving.engine import Engine, EngineError, FailureKind
 from serving.line import PATIENCE_S, Line, Waiter
+from serving.memory import Memory
 from serving.placement import Placement
 from serving.resident import Loader, Resident
 from serving.rests import REST_S, Rests
@@ -59,25 +59,23 @@ class Pool:
         self._loader = Loader(build or Builder())
         self._rests = Rests(rest_s)
         self._line = Line[Held](patience_s)
-        self._residents: OrderedDict[str, Resident] = OrderedDict()  # least recently used first
-        self._closing: set[asyncio.Task[None]] = set()
+        self._memory = Memory(self._budget, self._wake)
         self._searches: dict[str, asyncio.Task[None]] = {}  # for servers that were not found
-        self._leaving: Counter[str] = Counter()  # bytes of engines that are being closed
         self._closed = False
 
     def resident(self) -> tuple[str, ...]:
         """Return the names of models that are loaded, least recently used first."""
-        here = self._residents.items()
+        here = self._memory.residents()
         return tuple(name for name, resident in here if resident.loaded and not resident.illness)
 
     def places(self) -> dict[str, str]:
         """Return where models hold memory, loaded or on their way."""
-        return {name: resident.place for name, resident in self._residents.items()}
+        return self._memory.places()
 
     def unavailable(self) -> dict[str, str]:
         """Return the models that cannot serve now, with the reason for each."""
         out = self._rests.reasons()
-        for name, resident in self._residents.items():
+        for name, resident in self._memory.residents():
             if resident.users and not resident.lost and (reason := resident.illness):
                 out[name] = reason  # one that is idle or lost is loaded again when it is wanted
         return out
@@ -89,7 +87,7 @@ class Pool:
     def excuse(self, *names: str) -> None:
         """Note that held engines died before they said anything: nothing rests for that."""
         for name in names:
-            if (resident := self._residents.get(name)) is not None and resident.illness:
+            if name in self._memory and (resident := self._memory[name]).illness:
                 resident.excused = self._specs[name].kind != "remote"  # there nothing starts afresh
 
     @asynccontextmanager
@@ -145,21 +143,20 @@ class Pool:
         Those that are loaded already are kept as if they had just been used.
         """
         wanted = tuple(dict.fromkeys(names))
-        self._clear()
+        self._memory.clear()
         for name in wanted:
-            if name in self._residents:
-                self._residents.move_to_end(name)
+            if name in self._memory:
+                self._memory.touch(name)
         for name in wanted:
             try:
-                if name not in self._residents and self._has_room(name, wanted):
+                if name not in self._memory and self._has_room(name, wanted):
                     async with self.engine(name):
                         pass
             except EngineError as error:
                 log.error("%s is not loaded ahead: %s", name, error)  # noqa: TRY400 -- loading logged it
 
     def _has_room(self, name: str, keep: tuple[str, ...]) -> bool:
-        here = self._residents.items()
-        idle = [other for other, resident in here if resident.idle and other not in keep]
+        idle = [other for other in self._memory.idle() if other not in keep]
         plan = self._placement.plan([name], self.places(), idle)
         return plan is not None and self._line.may_pass(for_free=False)
 
@@ -169,18 +166,18 @@ class Pool:
         self._line.refuse(_closed_error())
         for search in self._searches.values():
             search.cancel()
-        for name in list(self._residents):
-            self._evict(name)
+        for name in self.places():
+            self._memory.evict(name)
         await self._loader.close()  # first: who closes an engine that still loads waits for it
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._memory.settled()
 
     async def _admit(self, names: tuple[str, ...]) -> Held:
         """Wait until all of ``names`` have memory, then pin them."""
         if self._closed:
             raise _closed_error()
         self._check(names)
-        self._clear()
-        here = all(name in self._residents for name in names)
+        self._memory.clear()
+        here = all(name in self._memory for name in names)
         if self._line.may_pass(for_free=here) and (held := self._make_room(names)) is not None:
             return held
         waiter = self._line.join(names)
@@ -217,33 +214,20 @@ class Pool:
     def _make_room(self, names: tuple[str, ...]) -> Held | None:
         """Pin ``names``, start loading what is missing; None, and nothing pinned, without room."""
         self._check(names)
-        self._clear()
-        idle = [name for name, here in self._residents.items() if here.idle]
-        plan = self._placement.plan(names, self.places(), idle)
+        self._memory.clear()
+        plan = self._placement.plan(names, self.places(), self._memory.idle())
         if plan is None:
             return None
         for victim in plan.victims:
-            self._evict(victim.name)
-        if plan.seats and self._budget.over([*self._seats(), *plan.seats], self._leaving):
-            # Memory is free only when its last owner is closed; closing wakes the waiters.
-            return None
+            self._memory.evict(victim.name)
+        if plan.seats and not self._memory.has_room(plan.seats):
+            return None  # yet: who leaves wakes the waiters once it is closed
         for seat in plan.seats:
-            self._residents[seat.name] = Resident(seat.place, self._load(seat))
+            self._memory.admit(seat.name, Resident(seat.place, self._load(seat)))
         for name in names:
-            self._residents[name].users += 1
-            self._residents.move_to_end(name)
-        return tuple(self._residents[name] for name in names)
-
-    def _clear(self) -> None:
-        """Take out what can serve nobody: it died beside others, and nobody says it is to blame."""
-        for name, resident in list(self._residents.items()):
-            if resident.idle and (resident.lost or resident.illness):
-                self._evict(name)
-            elif resident.lost:
-                del self._residents[name]  # who holds it lets it go, and nobody waits for that
-
-    def _seats(self) -> list[Seat]:
-        return [Seat(name, resident.place) for name, resident in self._residents.items()]
+            self._memory[name].users += 1
+            self._memory.touch(name)
+        return tuple(self._memory[name] for name in names)
 
     def _load(self, seat: Seat) -> "asyncio.Task[Engine]":
         task = asyncio.create_task(self._bring(seat), name=f"load {seat.name}")
@@ -258,7 +242,7 @@ class Pool:
             raise
         self._rests.end(seat.name)
         self._budget.learn(seat, engine.footprint)
-        self._shrink()
+        self._memory.shrink()
         return engine
 
     def _rest(self, name: str, error: EngineError) -> None:
@@ -278,13 +262,6 @@ class Pool:
                 async with self.engine(name):
                     pass
 
-    def _shrink(self) -> None:
-        """Close idle models where one turned out larger than its estimate."""
-        idle = [seat for seat in self._seats() if self._residents[seat.name].idle]
-        stay = [seat for seat in self._seats() if seat not in idle]
-        for victim in self._budget.victims(stay, idle) or ():
-            self._evict(victim.name)
-
     def _release(self, names: tuple[str, ...], held: Held) -> None:
         for name, resident in zip(names, held, strict=True):
             resident.users -= 1
@@ -296,39 +273,17 @@ class Pool:
 
     def _let_go(self, name: str, resident: Resident) -> None:
         """Look after a model that its last user has left."""
-        if self._residents.get(name) is not resident:
+        if name not in self._memory or self._memory[name] is not resident:
             if not self._closed:
-                self._dismiss(name, resident, Counter())  # it was lost, and another has its place
+                self._memory.dismiss(name, resident)  # it was lost, and another has its place
         elif (reason := resident.illness) is not None:
             if not resident.excused:  # loaded again at once it would die again at once
                 far = self._specs[name].kind == "remote"  # loading it starts nothing afresh there
                 kind = FailureKind.BACKEND if far else FailureKind.ENGINE_DEAD
                 self._rest(name, EngineError(kind, reason))
-            self._evict(name)
+            self._memory.evict(name)
         elif resident.lost:
-            self._evict(name)
-
-    def _evict(self, name: str) -> None:
-        before = self._budget.used(self._seats())
-        resident = self._residents.pop(name)
-        self._dismiss(name, resident, before - self._budget.used(self._seats()))
-
-    def _dismiss(self, name: str, resident: Resident, freed: Counter[str]) -> None:
-        self._leaving += freed
-        task = asyncio.create_task(self._close(name, resident, freed), name=f"close {name}")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    async def _close(self, name: str, resident: Resident, freed: Counter[str]) -> None:
-        try:
-            engine = await resident.loading
-            await engine.close()
-            log.info("%s: closed", name)
-        except EngineError:
-            pass  # it never came to be
-        finally:
-            self._leaving -= freed
-            self._wake()
+            self._memory.evict(name)
 
 
 def _closed_error() -> EngineError:

@@ -1,8 +1,8 @@
 """One process of engines, from outside: started, written to, listened to, buried.
 
-Three threads do what may block: writing orders, reading what comes, hearing the process's last
-words. A process that is silent for long, or owes an answer for long, is killed; however it dies,
-everyone who waits for it is told once, and why. Knows neither models nor budgets.
+Two threads do what may block: writing orders and reading what comes. A process that is silent for
+long, or owes an answer for long, is killed; however it dies, everyone who waits for it is told
+once, and why. Knows neither models nor budgets.
 
 Silence is borne for half a minute although a sign of life comes each second: who is frozen cannot
 be told from who gets no turn (a library holds the interpreter, a machine swaps). Waiting costs some
@@ -13,21 +13,17 @@ import contextlib
 import itertools
 import logging
 import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from typing import Final
 
 from serving.engine import EngineError, Failed, FailureKind, Terminal
 from serving.inbox import Inbox
 from serving.letters import Answer, Ask, Close, Leave, Load, Logged, News, Order, Word
+from serving.spawned import Spawned
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +32,6 @@ SILENCE_S: Final = 30.0  # seconds without a sign of life; the process gives one
 LOADING_S: Final = 120.0  # the same while it loads: libraries hold the interpreter for long
 ANSWER_S: Final = 20.0  # seconds until a cancelled stream or a closing engine must have ended
 END_S: Final = 5.0  # seconds to end when told to
-ABORT_S: Final = 1.0  # seconds to say where it stands before it is killed
-LAST_LINES: Final = 40  # of what it said outside the pipe, if it was just before its end
-LAST_S: Final = 10.0
-# As for any child of `multiprocessing`, modules are looked for where the parent found them.
-START: Final = (
-    "import sys, importlib; module, fd, level, *sys.path = sys.argv[1:]; "
-    "importlib.import_module(module).main(int(fd), int(level))"
-)
 
 
 class EngineProcess:
@@ -84,16 +72,14 @@ class EngineProcess:
         self._ill: dict[int, str] = {}
         self._death: str | None = None
         self._buried = False  # its end is certain, and everyone who waited has been told
-        self._reason: str | None = None  # for which it was killed
         self._ending = False
         self._outbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
-        self._last_words: deque[tuple[float, str]] = deque(maxlen=LAST_LINES)
         self._connection, theirs = Pipe()
-        self._process = _start(module, theirs)
+        self._process = Spawned(label, module, theirs)
         theirs.close()
         self._threads = {
             name: threading.Thread(target=work, name=f"{label}: {name}", daemon=True)
-            for name, work in (("write", self._write), ("hear", self._hear), ("read", self._read))
+            for name, work in (("write", self._write), ("read", self._read))
         }
         for thread in self._threads.values():
             thread.start()
@@ -106,14 +92,14 @@ class EngineProcess:
     @property
     def death(self) -> str | None:
         """None while it lives, else how it ended; known before anybody has read of it."""
-        if self._death is None and (status := self._process.poll()) is not None:
-            return self._line(_verdict(status))
+        if self._death is None and (ended := self._process.end()) is not None:
+            return self._line(ended)
         return self._death
 
     @property
     def gone(self) -> bool:
         """Whether it has ended for certain, and the system has its memory back."""
-        return self._buried or self._process.poll() is not None
+        return self._buried or self._process.end() is not None
 
     def illness(self, engine: int) -> str | None:
         """Return None while an engine can serve, else why it cannot, without asking it."""
@@ -162,7 +148,7 @@ class EngineProcess:
         self._outbox.put(None)
         self._threads["read"].join(END_S)
         if self._threads["read"].is_alive():
-            self._kill("it did not end when told to")
+            self._process.abort("it did not end when told to")
             self._threads["read"].join()
 
     def share(self, name: str) -> None:
@@ -185,14 +171,6 @@ class EngineProcess:
             if order is None:
                 return
 
-    def _hear(self) -> None:
-        """Keep what it says outside the pipe: what a library or the system complains of."""
-        if self._process.stdout is not None:
-            with self._process.stdout as said:
-                for line in said:
-                    self._last_words.append((time.monotonic(), line.rstrip()))
-                    log.info("%s said: %s", self.label, line.rstrip())
-
     def _read(self) -> None:
         silent = 0.0
         try:
@@ -203,11 +181,11 @@ class EngineProcess:
                 else:
                     silent += LOOK_S  # counted, not measured: a sleeping machine proves nothing
                 if (why := self._overdue(silent)) is not None:
-                    self._kill(why)
+                    self._process.abort(why)
         except (EOFError, OSError):
             self._bury()
         except Exception as error:  # noqa: BLE001 -- nobody else would ever tell who waits
-            self._kill(f"it could not be understood: {error}")
+            self._process.abort(f"it could not be understood: {error}")
             self._bury()
 
     def _take(self, word: Word) -> None:
@@ -246,28 +224,11 @@ class EngineProcess:
             return f"it gave no sign of life for {silent:.0f} s"
         return f"it ended no stream or engine within {self._answer_s:.0f} s" if late else None
 
-    def _kill(self, why: str) -> None:
-        """Kill it; it may still write where each of its threads stands."""
-        if self._reason is None:
-            self._reason = why
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.send_signal(signal.SIGABRT)
-            self._process.wait(ABORT_S)
-        self._process.kill()
-
     def _bury(self) -> None:
-        """Wait for its end, keep no zombie, and tell everyone who waits."""
-        with self._lock:
-            self._death = self._line(
-                "has ended"
-            )  # until it is known why; nobody may be let in meanwhile
-        try:
-            status = self._process.wait(END_S)
-        except subprocess.TimeoutExpired:  # it closed its pipe and lives
-            self._process.kill()
-            status = self._process.wait()
-        self._threads["hear"].join(1.0)
-        cause = self._cause(status)
+        """Wait for its end, and tell everyone who waits."""
+        with self._lock:  # until it is known why: nobody may be let in meanwhile
+            self._death = self._line("has ended")
+        cause = self._line(self._process.bury())
         if not self._ending:
             log.error("%s", cause)
         with self._lock:
@@ -289,32 +250,7 @@ class EngineProcess:
         return FailureKind.PROCESS_DEAD if self._shared else FailureKind.ENGINE_DEAD
 
     def _line(self, verdict: str) -> str:
-        line = f"the process of {self._whose} {verdict}"
-        return line if self._reason is None else f"{line}, because {self._reason}"
-
-    def _cause(self, status: int) -> str:
-        cause = self._line(_verdict(status))
-        recent = [line for when, line in self._last_words if when > time.monotonic() - LAST_S]
-        return "\n".join([cause, "It said last:", *recent]) if recent else cause
-
-
-def _start(module: str, theirs: Connection) -> "subprocess.Popen[str]":
-    """Start a process that holds the other end of the pipe, and nothing of ours beside it.
-
-    A fresh interpreter, not a fork: torch and threads do not survive one. In a process group of
-    its own, because Ctrl+C is for the parent.
-    """
-    level = logging.getLogger().getEffectiveLevel()
-    return subprocess.Popen(  # noqa: S603 -- our own interpreter
-        [sys.executable, "-P", "-c", START, module, str(theirs.fileno()), str(level), *sys.path],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        pass_fds=(theirs.fileno(),),
-        process_group=0,
-    )
+        return f"the process of {self._whose} {verdict}"
 
 
 def _settle(future: "Future[int]", value: int | Failed) -> None:
@@ -324,12 +260,3 @@ def _settle(future: "Future[int]", value: int | Failed) -> None:
         future.set_exception(EngineError(value.kind, value.cause))
     else:
         future.set_result(value)
-
-
-def _verdict(status: int) -> str:
-    if status >= 0:
-        return f"ended with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"

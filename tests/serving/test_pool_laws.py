@@ -130,8 +130,9 @@ class Laws(RuleBasedStateMachine):
         async def still() -> None:
             quiet = 0  # turns in which nothing was under way, one after the other
             for _ in range(3000):
-                residents = self.pool._residents.values()  # noqa: SLF001 -- what else is going on
-                busy = self.pool._closing or any(not r.loading.done() for r in residents)  # noqa: SLF001
+                memory = self.pool._memory  # noqa: SLF001 -- what else is going on
+                loads = any(not resident.loading.done() for _, resident in memory.residents())
+                busy = memory._closing or loads  # noqa: SLF001 -- what else is going on
                 quiet = 0 if busy else quiet + 1
                 if quiet > 10:
                     return
@@ -250,7 +251,7 @@ class Laws(RuleBasedStateMachine):
             await self.pool.close()
 
         self.loop.run_until_complete(all_served())
-        users: Counter[str] = Counter({n: r.users for n, r in self.pool._residents.items()})  # noqa: SLF001
+        users: Counter[str] = Counter({n: r.users for n, r in self.pool._memory.residents()})  # noqa: SLF001
         assert +users == Counter()
         assert self.books == {}
         self.loop.close()
