@@ -25,6 +25,18 @@ TITLES: Final[dict[Kind, str]] = {
     "predicted": "Win rate predicted from ratings",
     "residual": "Actual less predicted win rate, in points",
 }
+OUTLINED: Final = "Outlined: no luck, at a false discovery rate of 5 %."
+
+# What is said at the pointer, in plotly's own language; the cells' own data are row model, column
+# model, votes, and the number as it is written.
+HOVERS: Final[dict[Kind, str]] = {
+    "actual": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+    "wins %{customdata[3]} % of %{customdata[2]} votes, ties half",
+    "predicted": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+    "should win %{customdata[3]} %, %{customdata[2]} votes",
+    "residual": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
+    "%{customdata[3]} points, %{customdata[2]} votes",
+}
 
 
 def limits(kind: Kind) -> tuple[float, float]:
@@ -55,7 +67,7 @@ def legend(heat: Heat) -> list[str]:
     if paleness(heat)[~np.isnan(heat.cells)].any():
         said.append(f"Pale: fewer than {FEW_VOTES} votes.")
     if heat.stands_out.any():
-        said.append("Outlined: no luck, at a false discovery rate of 5 %.")
+        said.append(OUTLINED)
     return said
 
 
@@ -67,7 +79,7 @@ def outlined(heat: Heat) -> list[tuple[int, int]]:
 def figure(heat: Heat, *, hover: str | None = None) -> dict[str, Any]:
     """Return a heat map as plotly has it, without colours: the page sets them for day and night.
 
-    `hover` is plotly's template for the text at the pointer.
+    `hover` is what is said at the pointer, as `HOVERS` has it.
     """
     low, high = limits(heat.kind)
     values = [[None if np.isnan(value) else float(value) for value in row] for row in heat.cells]
@@ -85,7 +97,7 @@ def figure(heat: Heat, *, hover: str | None = None) -> dict[str, Any]:
         "hoverongaps": False,
         "customdata": heat.votes.astype(int).tolist(),
         "text": cell_texts(heat),
-        "hovertemplate": hover or HOVERS[heat.kind],
+        "hovertemplate": f"{hover or HOVERS[heat.kind]}<extra></extra>",
     }
     if not small:
         cells["texttemplate"] = "%{text}"
@@ -95,17 +107,6 @@ def figure(heat: Heat, *, hover: str | None = None) -> dict[str, Any]:
         "pale": paleness(heat).round(3).tolist(),
         "outlined": outlined(heat),
     }
-
-
-HOVERS: Final[dict[Kind, str]] = {
-    # the cells' own data: row model, column model, votes, the number as it is written
-    "actual": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-    "wins %{customdata[3]} % of %{customdata[2]} votes, ties half<extra></extra>",
-    "predicted": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-    "should win %{customdata[3]} %, %{customdata[2]} votes<extra></extra>",
-    "residual": "<b>%{customdata[0]}</b> against %{customdata[1]}<br>"
-    "%{customdata[3]} points, %{customdata[2]} votes<extra></extra>",
-}
 
 
 def plotly_script() -> Path:

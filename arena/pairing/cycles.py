@@ -60,7 +60,7 @@ class Cycles:
         if among and (not owed or _makes_up_for_one(owed, here)):
             self._begin()
             owed = self._owed(among)
-        overdue = self._owed(among, self._cycle - 1)
+        overdue = [pair for before, pair in itertools.pairwise(owed) if pair == before]
         return overdue if 0 < len(overdue) < len(here) else owed
 
     def take(self, pair: Pair) -> None:
@@ -84,9 +84,9 @@ class Cycles:
         if pair in self._taken:  # a vote may come for a model that has left the roster
             self._taken[pair] += battles
 
-    def _owed(self, pairs: Iterable[Pair], cycle: int | None = None) -> list[Pair]:
-        cycle = self._cycle if cycle is None else cycle
-        return [pair for pair in pairs for _ in range(cycle - self._taken[pair])]
+    def _owed(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Return pairs as often as they are owed: more than once where older cycles count too."""
+        return [pair for pair in pairs for _ in range(self._cycle - self._taken[pair])]
 
     def _begin(self) -> None:
         for pair, taken in self._taken.items():

@@ -18,6 +18,17 @@ from arena.errors import ConfigError, StoreError
 from arena.formats.columns import COLUMNS
 from arena.record.database import database_path, reading_engine
 
+# From a vote to all that it is about.
+WHOLE_VOTE: Final = """
+JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+JOIN model AS x ON x.id = item.model_x
+JOIN model AS y ON y.id = item.model_y
+JOIN rater ON rater.id = vote.rater_id
+LEFT JOIN question ON question.id = item.question_id
+LEFT JOIN study ON study.id = item.study_id
+"""
+
 _VOTES = """
 SELECT vote.seq, vote.battle_id, battle.item_id, COALESCE(study.name, '') AS study,
        COALESCE(question.name, item.id) AS question_id, question.aspect,
@@ -36,18 +47,12 @@ SELECT vote.seq, vote.battle_id, battle.item_id, COALESCE(study.name, '') AS stu
         WHERE vote_flag.vote_seq = vote.seq) AS flags,
        battle.resident
 FROM {votes} AS vote
-JOIN battle ON battle.id = vote.battle_id
-JOIN item ON item.id = battle.item_id
-JOIN model AS x ON x.id = item.model_x
-JOIN model AS y ON y.id = item.model_y
-JOIN rater ON rater.id = vote.rater_id
-LEFT JOIN question ON question.id = item.question_id
-LEFT JOIN study ON study.id = item.study_id
+{whole}
 {where}
 ORDER BY vote.seq
 """
 
-_ALL_VOTES: Final = _VOTES.format(votes="vote", where="")
+_ALL_VOTES: Final = _VOTES.format(votes="vote", whole=WHOLE_VOTE, where="")
 
 # The newest decision of an admin on a vote, where it leaves the vote out.
 _SET_ASIDE = """
@@ -59,6 +64,7 @@ WHERE flag.kind = 'set_aside' AND NOT EXISTS (
 
 _VOTES_IN_FORCE: Final = _VOTES.format(
     votes="vote_in_force",
+    whole=WHOLE_VOTE,
     where=f"WHERE vote.seq NOT IN (SELECT vote_seq FROM ({_SET_ASIDE}))",  # noqa: S608 - our own text
 )
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from arena.formats.coded import Coding
 from arena.record.database import database_path
-from arena.record.logquery import connected, opened
+from arena.record.logquery import WHOLE_VOTE, connected, opened
 
 _AT_ONCE: Final = 50_000  # rows held as they come from the database
 _KINDS: Final = {"seq": "int64", "length_a": "Int64", "length_b": "Int64"}  # all others are names
@@ -61,7 +61,7 @@ SELECT (SELECT max(id) FROM vote_flag), (SELECT max(rowid) FROM item_response),
        (SELECT max(seq) FROM vote)
 """)
 
-_CAST: Final = text("""
+_CAST: Final = text(f"""
 SELECT vote.seq, vote.supersedes, study.name, COALESCE(question.name, item.id),
        NULLIF(question.aspect, ''),
        CASE battle.x_sits_at_a WHEN 1 THEN x.name ELSE y.name END,
@@ -80,16 +80,10 @@ SELECT vote.seq, vote.supersedes, study.name, COALESCE(question.name, item.id),
           AND placed.place = CASE battle.x_sits_at_a WHEN 1 THEN 'y' ELSE 'x' END
         ORDER BY placed.turn DESC LIMIT 1)
 FROM vote
-JOIN battle ON battle.id = vote.battle_id
-JOIN item ON item.id = battle.item_id
-JOIN model AS x ON x.id = item.model_x
-JOIN model AS y ON y.id = item.model_y
-JOIN rater ON rater.id = vote.rater_id
-LEFT JOIN question ON question.id = item.question_id
-LEFT JOIN study ON study.id = item.study_id
+{WHOLE_VOTE}
 WHERE vote.seq > :seen AND vote.seq <= :newest
 ORDER BY vote.seq
-""")
+""")  # noqa: S608 - our own text
 
 _FLAGS: Final = text("""
 SELECT vote_seq, CASE kind WHEN 'set_aside' THEN 'set aside: ' || reason END

@@ -246,7 +246,6 @@ def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict
     for kind in KINDS:
         heat = board.heat(kind, by=rank_by)
         title = words["predicted_elo" if (kind, rank_by) == ("predicted", "elo") else kind]
-        hover = f"{words[f'hover_{kind}']}<extra></extra>"
         said = words["heat_said"].format(title=title, n=len(heat.models))
         notes = [words[f"{kind}_note"].format(few=FEW_VOTES)]
         if heat.stands_out.any():
@@ -259,7 +258,7 @@ def _heats(board: Board, words: Mapping[str, str], rank_by: RankBy) -> list[dict
                 "title": title,
                 "note": ("" if words["between"] == "、" else " ").join(notes),
                 "said": said,
-                "figure": in_script(figure(heat, hover=hover)),
+                "figure": in_script(figure(heat, hover=words[f"hover_{kind}"])),
             }
         )
     return heats
