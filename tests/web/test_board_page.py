@@ -1,69 +1,23 @@
-"""The leaderboard page: what it shows, what it offers, and what it keeps to itself."""
+"""The leaderboard page: what it shows, and what it says while there is nothing to show yet."""
 
-import csv
 import json
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-import httpx
 import pandas as pd
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from arena.board import board_of
 from arena.board.live import LiveBoards
-from arena.shipped import shipped
 from arena.votelog import load_votes
-from arena.web.board_page import board_routes
-from arena.web.guard import Guard
-from arena.web.shell import Shell
-
-PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
-DESKTOP: Final[ViewportSize] = {"width": 1400, "height": 900}
-
-
-def served_app(log: Path) -> Guard:
-    app = FastAPI()
-    shell = Shell("Evenhand")
-    app.mount(shell.assets, shell.files())
-    app.include_router(board_routes(shell, log))
-    return Guard(app)
-
-
-def peoples_log(folder: Path, **changes: Any) -> Path:  # noqa: ANN401  # any column
-    """Write the simulated log as if people had voted; `changes` are columns."""
-    log = load_votes(shipped("votes/simulated.csv")).assign(rater_kind="human", **changes)
-    log.to_csv(folder / "live.csv", index=False)
-    return folder / "live.csv"
-
-
-@dataclass(frozen=True)
-class Site:
-    """A leaderboard under test and the log it stands on."""
-
-    client: httpx.AsyncClient
-    log: Path
-
-    async def page(self, address: str = "/leaderboard", **headers: str) -> str:
-        answer = await self.client.get(address, headers=headers)
-        while "Refresh" in answer.headers:  # the first board takes its time
-            answer = await self.client.get(address, headers=headers)
-        assert answer.status_code == 200
-        return answer.text
+from tests.web.board_site import Site, nothing, peoples_log, visiting
 
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    log = peoples_log(tmp_path)
-    transport = httpx.ASGITransport(served_app(log))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        yield Site(client, log)
+    async with visiting(peoples_log(tmp_path)) as site:
+        yield site
 
 
 async def test_the_table_says_what_the_command_says(site: Site) -> None:
@@ -122,9 +76,8 @@ async def test_a_model_cannot_speak_html(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
     log = log.replace({"model_a": {"cedar-7b": evil}, "model_b": {"cedar-7b": evil}})
     log.to_csv(tmp_path / "evil.csv", index=False)
-    transport = httpx.ASGITransport(served_app(tmp_path / "evil.csv"))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        page = (await client.get("/leaderboard")).text
+    async with visiting(tmp_path / "evil.csv") as site:
+        page = await site.page()
     assert "alert(1)" in page
     assert "<script>alert" not in page
 
@@ -134,9 +87,8 @@ async def test_votes_of_studies_and_votes_set_aside_stay_away(tmp_path: Path) ->
     log["study"] = log["study"].mask(log.index < 100, "pilot")
     log["rater_kind"] = log["rater_kind"].mask(log.index >= 1000, "simulated")
     log.to_csv(tmp_path / "live.csv", index=False)
-    transport = httpx.ASGITransport(served_app(tmp_path / "live.csv"))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        page = (await client.get("/leaderboard")).text
+    async with visiting(tmp_path / "live.csv") as site:
+        page = await site.page()
     assert '<div class="figure">900</div>' in page
     assert "Set aside: 8 by simulated raters." in page
 
@@ -144,11 +96,8 @@ async def test_votes_of_studies_and_votes_set_aside_stay_away(tmp_path: Path) ->
 @pytest.fixture
 async def nobody(tmp_path: Path) -> AsyncIterator[Site]:
     """Serve a site before its first vote."""
-    log = tmp_path / "none.jsonl"
-    log.write_text("", encoding="utf-8")
-    transport = httpx.ASGITransport(served_app(log))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        yield Site(client, log)
+    async with visiting(nothing(tmp_path)) as site:
+        yield site
 
 
 async def test_before_the_first_vote_an_example_is_shown_as_one(nobody: Site) -> None:
@@ -157,12 +106,6 @@ async def test_before_the_first_vote_an_example_is_shown_as_one(nobody: Site) ->
     assert empty < ribbon < table
     assert "Invented models, simulated votes. Nothing below was measured here." in page
     assert 'href="/">Start a battle' in page
-
-
-async def test_before_the_first_vote_nothing_can_be_downloaded(nobody: Site) -> None:
-    answer = await nobody.client.get("/leaderboard/votes.csv")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/leaderboard")
-    assert "table.csv" not in await nobody.page()
 
 
 @pytest.fixture
@@ -213,36 +156,6 @@ async def test_the_first_vote_of_an_aspect_is_being_counted_beside_those_of_othe
     assert '<div class="figure">1</div>' in await site.page("/leaderboard?aspect=law")
 
 
-async def test_the_table_can_be_taken_home(site: Site) -> None:
-    answer = await site.client.get("/leaderboard/table.csv?aspect=physics")
-    rows = list(csv.DictReader(answer.text.splitlines()))
-    assert "attachment" in answer.headers["content-disposition"]
-    board = (await site.client.get("/leaderboard/table.json?aspect=physics")).json()
-    assert [row["model"] for row in rows] == [row["model"] for row in board["rows"]]
-    assert board["source"] == "live battles"
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-async def test_votes_taken_home_make_the_same_table(
-    site: Site, tmp_path: Path, ending: str
-) -> None:
-    answer = await site.client.get(f"/leaderboard/votes.{ending}")
-    (tmp_path / f"home.{ending}").write_bytes(answer.content)
-    home, here = (board_of(path) for path in (tmp_path / f"home.{ending}", site.log))
-    pd.testing.assert_frame_equal(
-        home.rows.drop(columns="failure_rate"), here.rows.drop(columns="failure_rate")
-    )
-    assert home.agreement.tie_discounted == here.agreement.tie_discounted
-
-
-async def test_votes_taken_home_tell_nothing_about_raters(site: Site) -> None:
-    text = (await site.client.get("/leaderboard/votes.csv")).text
-    log = load_votes(site.log)
-    columns = set(text.splitlines()[0].split(","))
-    assert not columns & {"tstamp", "conversation_a", "conversation_b", "dwell_ms", "battle_id"}
-    assert not any(rater in text for rater in log["judge"].unique())
-
-
 async def test_scripts_come_packed_or_plain_and_may_be_kept(site: Site) -> None:
     page = await site.page()
     heat = page.split('src="')[2].split('"')[0]
@@ -251,78 +164,3 @@ async def test_scripts_come_packed_or_plain_and_may_be_kept(site: Site) -> None:
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.text == plain.text
     assert "immutable" in plain.headers["cache-control"]
-
-
-# in the browser
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = peoples_log(tmp_path_factory.mktemp("log"))
-    config = uvicorn.Config(served_app(log), port=0, log_level="warning", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/leaderboard"
-    server.should_exit = True
-    thread.join(timeout=20)
-
-
-async def opened(browser: Browser, address: str, viewport: ViewportSize) -> tuple[Page, list[str]]:
-    context = await browser.new_context(viewport=viewport, locale="en-GB")
-    page, wrong = await context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.on("request", lambda r: None if r.url.startswith(address[:17]) else wrong.append(r.url))
-    await page.goto(address)
-    await expect(page.locator(".heat[data-drawn=yes]")).to_have_count(3, timeout=30_000)
-    return page, wrong
-
-
-@pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="session")
-async def test_a_cell_says_who_won_how_often(browser: Browser, address: str) -> None:
-    page, wrong = await opened(browser, address, DESKTOP)
-    heat = page.locator(".heat").first
-    await heat.scroll_into_view_if_needed()
-    box = await heat.locator(".heatmaplayer .hm").first.bounding_box()
-    assert box is not None
-    await page.mouse.move(box["x"] + box["width"] - 8, box["y"] + 8)
-    hover = heat.locator(".hoverlayer .hovertext")
-    await expect(hover).to_contain_text("alder-13b-nf4 against willow-1b")
-    await expect(hover).to_contain_text("wins 96 % of 36 votes, ties half")
-    assert wrong == []
-    await page.context.close()
-
-
-@pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="session")
-async def test_on_a_phone_the_table_fits_and_stays_a_table(browser: Browser, address: str) -> None:
-    page, wrong = await opened(browser, address, PHONE)
-    assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    row = page.get_by_role("row").filter(has_text="birch-7b-int8")
-    await expect(row.get_by_role("rowheader")).to_contain_text("birch-7b-int8")
-    await expect(row.get_by_role("cell")).to_have_count(7)
-    assert wrong == []
-    await page.context.close()
-
-
-@pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="session")
-async def test_menus_are_worked_by_keys_and_close(browser: Browser, address: str) -> None:
-    page, _ = await opened(browser, address, DESKTOP)
-    summary = page.locator("summary", has_text="All aspects")
-    await summary.focus()
-    await page.keyboard.press("Enter")
-    link = page.get_by_role("link", name="Physics")
-    await expect(link).to_be_visible()
-    await page.keyboard.press("Escape")
-    await expect(link).to_be_hidden()
-    await expect(summary).to_be_focused()
-    await page.keyboard.press("Enter")
-    await link.click()
-    await expect(page).to_have_url(f"{address}?aspect=physics")
-    await page.context.close()

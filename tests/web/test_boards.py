@@ -1,24 +1,19 @@
 """Boards that a server keeps: those of earlier votes, and those that fail, say so."""
 
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
 from arena.board import LIVE, Choice, board_of
 from arena.board.live import LiveBoards
 from arena.board.table import Behind
-from arena.web.board_page import board_routes
 from arena.web.board_view import board_view
 from arena.web.boards import Boards
-from arena.web.shell import Shell
 from tests.arena.logs import vote, written
+from tests.web.board_site import visiting
 
 ENGLISH = Choice(study=LIVE, language="en")
 
@@ -77,15 +72,6 @@ def breaking(
     broken.set()
 
 
-@asynccontextmanager
-async def visited(log: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(board_routes(Shell("Evenhand"), log))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("method", "query"),
     [("settle", ""), ("settle", "?language=en"), ("chosen", "?language=en")],
@@ -99,18 +85,18 @@ async def test_a_board_that_cannot_be_made_is_told_as_such_and_made_later(
 ) -> None:
     broken = threading.Event()
     breaking(monkeypatch, method, broken, 0.0)
-    async with visited(written(tmp_path, *rows(6), vote("oak", "pine", "tie"))) as client:
-        english = await client.get(f"/leaderboard{query}")
-        chinese = await client.get(f"/leaderboard{query}", headers={"Accept-Language": "zh"})
+    async with visiting(written(tmp_path, *rows(6), vote("oak", "pine", "tie"))) as site:
+        english = await site.client.get(f"/leaderboard{query}")
+        chinese = await site.client.get(f"/leaderboard{query}", headers={"Accept-Language": "zh"})
         assert "The leaderboard could not be made" in english.text
         assert "排行榜未能算出" in chinese.text
         assert english.headers["Refresh"]
         assert "a matrix is singular" in caplog.text
         assert "singular" not in english.text
-        download = await client.get(f"/leaderboard/table.csv{query}")
+        download = await site.client.get(f"/leaderboard/table.csv{query}")
         assert download.headers["location"] == "/leaderboard"
         broken.clear()
-        while "could not be made" in (page := await client.get(f"/leaderboard{query}")).text:
+        while "could not be made" in (page := await site.client.get(f"/leaderboard{query}")).text:
             pass
         assert '"name">oak<' in page.text
 
@@ -119,9 +105,9 @@ async def test_what_fails_is_not_tried_with_every_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     breaking(monkeypatch, "settle", threading.Event(), 1000.0)
-    async with visited(written(tmp_path, *rows(6))) as client:
+    async with visiting(written(tmp_path, *rows(6))) as site:
         for _ in range(5):
-            assert "could not be made" in (await client.get("/leaderboard")).text
+            assert "could not be made" in (await site.client.get("/leaderboard")).text
     assert caplog.text.count("Counting every vote for the leaderboard failed") == 1
 
 
@@ -132,9 +118,9 @@ async def test_a_board_of_earlier_votes_says_that_the_next_one_failed(
     broken = threading.Event()
     breaking(monkeypatch, "settle", broken, 1000.0)
     broken.clear()
-    async with visited(written(tmp_path, *rows(6))) as client:
-        assert "last try failed" not in (await client.get("/leaderboard")).text
+    async with visiting(written(tmp_path, *rows(6))) as site:
+        assert "last try failed" not in (await site.client.get("/leaderboard")).text
         broken.set()
         written(tmp_path, *rows(7))
-        while "last try failed" not in (page := await client.get("/leaderboard")).text:
+        while "last try failed" not in (page := await site.client.get("/leaderboard")).text:
             assert "made when the count was 6" in page.text

@@ -1,0 +1,87 @@
+"""The leaderboard in a browser: heat maps are drawn, a phone is wide enough, keys will do."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, ViewportSize, expect
+
+from tests.web.board_site import peoples_log, served_app
+
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+DESKTOP: Final[ViewportSize] = {"width": 1400, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = peoples_log(tmp_path_factory.mktemp("log"))
+    config = uvicorn.Config(served_app(log), port=0, log_level="warning", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}/leaderboard"
+    server.should_exit = True
+    thread.join(timeout=20)
+
+
+async def opened(browser: Browser, address: str, viewport: ViewportSize) -> tuple[Page, list[str]]:
+    context = await browser.new_context(viewport=viewport, locale="en-GB")
+    page, wrong = await context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda r: None if r.url.startswith(address[:17]) else wrong.append(r.url))
+    await page.goto(address)
+    await expect(page.locator(".heat[data-drawn=yes]")).to_have_count(3, timeout=30_000)
+    return page, wrong
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_cell_says_who_won_how_often(browser: Browser, address: str) -> None:
+    page, wrong = await opened(browser, address, DESKTOP)
+    heat = page.locator(".heat").first
+    await heat.scroll_into_view_if_needed()
+    box = await heat.locator(".heatmaplayer .hm").first.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] - 8, box["y"] + 8)
+    hover = heat.locator(".hoverlayer .hovertext")
+    await expect(hover).to_contain_text("alder-13b-nf4 against willow-1b")
+    await expect(hover).to_contain_text("wins 96 % of 36 votes, ties half")
+    assert wrong == []
+    await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_on_a_phone_the_table_fits_and_stays_a_table(browser: Browser, address: str) -> None:
+    page, wrong = await opened(browser, address, PHONE)
+    assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    row = page.get_by_role("row").filter(has_text="birch-7b-int8")
+    await expect(row.get_by_role("rowheader")).to_contain_text("birch-7b-int8")
+    await expect(row.get_by_role("cell")).to_have_count(7)
+    assert wrong == []
+    await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_menus_are_worked_by_keys_and_close(browser: Browser, address: str) -> None:
+    page, _ = await opened(browser, address, DESKTOP)
+    summary = page.locator("summary", has_text="All aspects")
+    await summary.focus()
+    await page.keyboard.press("Enter")
+    link = page.get_by_role("link", name="Physics")
+    await expect(link).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(link).to_be_hidden()
+    await expect(summary).to_be_focused()
+    await page.keyboard.press("Enter")
+    await link.click()
+    await expect(page).to_have_url(f"{address}?aspect=physics")
+    await page.context.close()
