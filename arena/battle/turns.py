@@ -5,11 +5,12 @@ before any reader hears of its end. What we fail at makes a battle void; what a 
 shown and voted on. Who may open, read or vote is decided by `arena.battle.battles`.
 """
 
+import asyncio
 import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from arena.battle.draws import Draws
@@ -17,7 +18,7 @@ from arena.battle.known import Known
 from arena.battle.responding import Responders, Sides
 from arena.battle.streaming import Abandoned, Ending, RunningTurn
 from arena.battle.views import TOO_LONG
-from arena.errors import BattleNotReady
+from arena.errors import AlreadyVoted, BattleNotReady
 from arena.record.showing import Showing
 from arena.record.store import Store
 from arena.record.tables import EndingKind
@@ -59,10 +60,14 @@ class Turns:
 
     async def close(self) -> None:
         """Stop what is streaming; those battles are void."""
-        for battle_id, turn in list(self._running.items()):
-            await turn.cancel()
-            await self._store.end_battle(battle_id, EndingKind.VOID, "the server was stopped")
+        await asyncio.gather(*(self._cut_off(*running) for running in self._running.items()))
         self._running.clear()
+
+    async def _cut_off(self, battle_id: str, turn: RunningTurn) -> None:
+        with suppress(AlreadyVoted):  # it was complete in this very moment
+            # First: a reader who is let go looks why.
+            await self._store.end_battle(battle_id, EndingKind.VOID, "the server was stopped")
+        await turn.cancel()
 
     @contextmanager
     def starts(self, battle_id: str) -> Iterator[None]:

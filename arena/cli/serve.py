@@ -106,7 +106,10 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             logging.getLogger("uvicorn.error").addFilter(is_no_cancelled_stream)
+            # Beside it, once nobody is let in: whoever follows a battle hears its end, and leaves.
+            ending = asyncio.create_task(arena.battles.close())
             await super().shutdown(sockets)
+            await ending
             # It would raise them again as soon as it has stopped, and nothing would be closed.
             self._captured_signals.clear()
 

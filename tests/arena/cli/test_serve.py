@@ -100,7 +100,7 @@ def test_a_server_that_is_asked_to_stop_stops_in_order(roster: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_a_stream_that_is_open_at_the_end_leaves_no_traceback(roster: Path) -> None:
+def test_a_battle_that_streams_at_the_end_is_ended_in_order(roster: Path) -> None:
     endless = "behaviour = { endless = true, chunk_s = 0.1 }\nresponses ="
     roster.write_text(ROSTER.replace("responses =", endless), encoding="utf-8")
     with served(roster) as (process, address), httpx.Client(base_url=address) as client:
@@ -114,10 +114,14 @@ def test_a_stream_that_is_open_at_the_end_leaves_no_traceback(roster: Path) -> N
             next(pieces)
             process.send_signal(signal.SIGINT)
             assert process.wait(20) in (0, 130, -signal.SIGINT)
+            rest = b"".join(pieces)
         assert process.stderr is not None
         said = process.stderr.read()
-    assert "Traceback" not in said
-    assert len(said.splitlines()) == 3  # loading, where the votes are, and that a stream was ended
+    assert b"close_stream" in rest
+    assert len(said.splitlines()) == 2  # loading, and where the votes are
+    with sqlite3.connect(roster.with_name("arena.db")) as connection:
+        query = "SELECT kind, cause FROM ending"
+        assert connection.execute(query).fetchall() == [("void", "the server was stopped")]
 
 
 def test_only_the_end_of_a_stream_is_left_out_of_the_log() -> None:
