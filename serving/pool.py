@@ -126,7 +126,7 @@ class Pool:
                 async with self.engine(name):
                     warmed.append(name)
             except EngineError as error:
-                log.error("%s is left out: %s", name, error)  # noqa: TRY400 -- loading logged it
+                _tell("is left out", name, error)
 
     def refusal(self, *names: str) -> str | None:
         """Return why models can never be in memory at one time; None where they can."""
@@ -153,7 +153,7 @@ class Pool:
                     async with self.engine(name):
                         pass
             except EngineError as error:
-                log.error("%s is not loaded ahead: %s", name, error)  # noqa: TRY400 -- loading logged it
+                _tell("is not loaded ahead", name, error)
 
     def _has_room(self, name: str, keep: tuple[str, ...]) -> bool:
         idle = [other for other in self._memory.idle() if other not in keep]
@@ -284,6 +284,10 @@ class Pool:
             self._memory.evict(name)
         elif resident.lost:
             self._memory.evict(name)
+
+
+def _tell(what: str, name: str, error: EngineError) -> None:
+    log.error("%s %s: %s", name, what, error.cause.removeprefix(f"{name}: "))
 
 
 def _closed_error() -> EngineError:

@@ -19,6 +19,8 @@ from serving.tempo import Tempo
 from serving.watch import Watch
 
 SEED_BITS: Final = 31
+REST_S: Final = 5.0  # seconds that a turn waits for models that rest
+LOOK_S: Final = 0.1  # seconds between two looks at whether they still do
 REMEMBERED: Final = 10_000  # sets of models of which it is known whether they fit
 
 
@@ -126,13 +128,15 @@ class PoolResponders:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours.
 
         An engine that dies before anything is shown may have been dying already: the turn is made
-        once more, with another one, in what is left of its deadline. Loading is in no deadline.
+        once more, with another one, in what is left of its deadline. Loading is in no deadline. A
+        short rest is waited for: after a death, or until all others let a dead engine go.
         """
         models = sides.a.model, sides.b.model
         shown = False
         left_s = self._deadline_s
         try:
             for last in (False, True):
+                left_s -= await self._outlast(models, left_s)
                 async with (
                     self._pool.engines(*models) as engines,
                     aclosing(self._play(sides, engines, left_s)) as events,
@@ -150,6 +154,13 @@ class PoolResponders:
         except EngineError as error:
             failed = Failed(error.kind, error.cause)
             yield Finished(failed, failed, "", "")
+
+    async def _outlast(self, models: Collection[str], left_s: float) -> float:
+        """Wait while models rest, but not for long: a rater waits too. Return the seconds."""
+        watch, resting = Watch(), self._pool.unavailable
+        while not resting().keys().isdisjoint(models) and watch.seconds < min(REST_S, left_s):  # noqa: ASYNC110 -- the pool tells nobody
+            await asyncio.sleep(LOOK_S)
+        return min(watch.seconds, left_s)
 
     async def _play(
         self, sides: Sides, engines: tuple[Engine, ...], left_s: float

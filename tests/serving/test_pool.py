@@ -448,12 +448,28 @@ async def test_warming_loads_ahead_as_many_as_fit() -> None:
     assert pool.resident() == ("a", "b")
 
 
-async def test_a_broken_model_does_not_stop_the_others_from_warming() -> None:
+async def test_a_broken_model_does_not_stop_the_others_from_warming(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     shop = Workshop(broken={"b": EngineError(FailureKind.TEMPLATE, "b: no template")})
     pool = shop.pool(3)
     await pool.warm("abc")
     assert pool.resident() == ("a", "c")
     assert list(pool.unavailable()) == ["b"]
+    assert caplog.messages == [
+        "b: not loaded (template): no template",
+        "b is left out: no template",
+    ]
+
+
+async def test_a_broken_model_does_not_stop_the_others_from_being_loaded_ahead(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = Workshop(broken={"b": EngineError(FailureKind.TEMPLATE, "b: no template")})
+    pool = shop.pool(3)
+    await pool.prefetch("bc")
+    assert pool.resident() == ("c",)
+    assert caplog.messages[-1] == "b is not loaded ahead: no template"
 
 
 async def test_leaving_the_queue_leaves_it_in_order() -> None:

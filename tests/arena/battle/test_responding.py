@@ -10,7 +10,7 @@ import pytest
 from arena.battle.responding import PoolResponders, Side, Sides
 from serving.away import AwayEngine
 from serving.duet import Finished, Pace
-from serving.engine import Done, Event, Failed, FailureKind, Message, Prompt
+from serving.engine import Done, EngineError, Event, Failed, FailureKind, Message, Prompt
 from serving.pool import Pool
 from serving.processes import Processes
 from serving.scripted import ScriptedEngine
@@ -187,6 +187,77 @@ async def test_a_turn_made_again_gets_what_is_left_of_its_deadline() -> None:
     assert isinstance(ended.a, Failed)
     assert ended.a.kind is FailureKind.DEADLINE
     assert 20.0 <= asyncio.get_running_loop().time() - start <= 21.0
+
+
+class Ailing(ScriptedEngine):
+    """Dies in this process: a while later for each that asks, and at once for who comes after."""
+
+    footprint = 5
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        self._after_s = 1.0
+        self._ill: str | None = None
+
+    def health(self) -> str | None:
+        return self._ill
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        if not prompt.max_tokens:  # else it is measured
+            after_s, self._after_s = self._after_s, self._after_s + 0.7
+            if self._ill is None:
+                await asyncio.sleep(after_s)
+            self._ill = "died twice in a row, rests for 30 s"
+            yield Failed(FailureKind.ENGINE_DEAD, self._ill)
+        yield Done("stop", 0, 0.0, None)
+
+
+def pool_in_this_process(*engines: type[ScriptedEngine]) -> Pool:
+    """Return a pool whose loads make one kind of engine after the other."""
+    left = iter(engines)
+
+    def build(spec: ModelSpec) -> ScriptedEngine:
+        return next(left)(spec)
+
+    specs = [ModelSpec(name=name, kind="scripted") for name in NAMES]
+    return Pool(specs, 10, build=build, measure=lambda spec: {spec.name: 5})
+
+
+@virtual_time
+async def test_a_turn_waits_until_all_have_let_a_dead_engine_go() -> None:
+    """In the server's own process it is made anew only when nobody holds it any more."""
+    pool = pool_in_this_process(Ailing, *[ScriptedEngine] * 9)
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
+    await pool.warm(NAMES)
+    battles = await asyncio.gather(finished(made), finished(made))
+    assert [type(end) for ended in battles for end in (ended.a, ended.b)] == [Done] * 4
+    assert made.available() == [*NAMES]
+    await pool.close()
+
+
+@virtual_time
+async def test_a_turn_waits_for_a_rest_of_a_moment() -> None:
+    pool = pool_in_this_process(Ailing, *[ScriptedEngine] * 9)
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
+    async with pool.engine("oak") as engine:
+        _ = [event async for event in engine.stream(Prompt.of("?"))]
+    assert made.available() == ["pine"]  # nobody made an excuse for it
+    ended = await finished(made)
+    assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+    await pool.close()
+
+
+@virtual_time
+async def test_a_long_rest_is_not_waited_for() -> None:
+    pool = pool_in_this_process(Ailing, *[ScriptedEngine] * 9)
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
+    pool._rests.add("oak", EngineError(FailureKind.BACKEND, "oak: no config.json"))  # noqa: SLF001
+    start = asyncio.get_running_loop().time()
+    ended = await finished(made)
+    assert isinstance(ended.a, Failed)
+    assert ended.a.cause == "oak: no config.json"
+    assert asyncio.get_running_loop().time() - start < 15
+    await pool.close()
 
 
 async def test_a_server_that_goes_away_costs_one_battle_however_long_it_stays_away(
