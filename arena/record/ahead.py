@@ -4,13 +4,14 @@ Runs on a connection that `arena.record.store` hands over. Who is asked what is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert
 from sqlmodel import col, select
 
-from arena.record.tables import ModelRow, ResponseRow, StudyResponseRow, StudyRow
+from arena.record.inserting import insert_response, insert_row
+from arena.record.tables import ModelRow, StudyResponseRow, StudyRow
 
 
 @dataclass(frozen=True)
@@ -51,38 +52,18 @@ class Maker:
 def enter_study(connection: Connection, name: str, plan: str, now: int) -> int:
     """Return the number of a study, entering it if it is new."""
     found = connection.execute(select(col(StudyRow.id)).where(col(StudyRow.name) == name)).scalar()
-    return found or _insert(connection, StudyRow, {"name": name, "plan": plan, "created_at": now})
+    return found or insert_row(
+        connection, StudyRow, {"name": name, "plan": plan, "created_at": now}
+    )
 
 
 def enter_response(connection: Connection, made: MadeResponse, now: int) -> None:
     """Enter a response and what it was made for, both or neither."""
-    key = made.key
-    number = _insert(
-        connection,
-        ResponseRow,
-        {
-            "model_id": key.model_id,
-            # PostgreSQL refuses this character, and no screen shows it.
-            "text": made.text.replace("\0", "\ufffd"),
-            "finish_reason": made.finish_reason,
-            "tokens": made.tokens,
-            "seconds": made.seconds,
-            "first_token_seconds": made.first_token_seconds,
-            "seed": made.seed,
-            "created_at": now,
-        },
-    )
-    connection.execute(
-        insert(StudyResponseRow).values(
-            study_id=key.study_id,
-            question_id=key.question_id,
-            language=key.language,
-            model_id=key.model_id,
-            seed=key.seed,
-            checkpoint=made.checkpoint,
-            response_id=number,
-        )
-    )
+    values = asdict(made)
+    key, checkpoint = values.pop("key"), values.pop("checkpoint")
+    number = insert_response(connection, {**values, "model_id": made.key.model_id}, now)
+    row = {**key, "checkpoint": checkpoint, "response_id": number}
+    connection.execute(insert(StudyResponseRow).values(row))
 
 
 def read_keys(connection: Connection, study_id: int) -> set[Key]:
@@ -116,8 +97,3 @@ def read_makers(connection: Connection, study_id: int) -> list[Maker]:
         .order_by(col(ModelRow.id))
     )
     return [Maker(*row) for row in rows]
-
-
-def _insert(connection: Connection, table: Any, values: dict[str, Any]) -> int:  # noqa: ANN401 - a row class
-    key = connection.execute(insert(table).values(values)).inserted_primary_key
-    return int(key[0]) if key else 0

@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from arena.errors import AlreadyVoted
 from arena.questions import Question
 from arena.record.casting import has_vote
+from arena.record.inserting import insert_response, insert_row
 from arena.record.tables import (
     BattleRow,
     EndingKind,
@@ -26,7 +27,6 @@ from arena.record.tables import (
     QuestionRow,
     RaterKind,
     RaterRow,
-    ResponseRow,
     TurnRow,
 )
 
@@ -90,7 +90,7 @@ def enter_model(connection: Connection, model: dict[str, Any], now: int) -> int:
             col(ModelRow.fingerprint) == model["fingerprint"],
         )
     ).scalar()
-    return found or _insert(connection, ModelRow, {**model, "added_at": now})
+    return found or insert_row(connection, ModelRow, {**model, "added_at": now})
 
 
 def enter_questions(connection: Connection, questions: Iterable[Question]) -> dict[str, int]:
@@ -113,7 +113,7 @@ def enter_questions(connection: Connection, questions: Iterable[Question]) -> di
                 "text": dict(question.text),
                 "key": dict(question.key),
             }
-            number = _insert(connection, QuestionRow, values)
+            number = insert_row(connection, QuestionRow, values)
         numbers[question.id] = number
     return numbers
 
@@ -150,9 +150,7 @@ def enter_responses(
     for response in responses:
         values = asdict(response)
         place = values.pop("place")
-        # PostgreSQL refuses this character, and no screen shows it.
-        values["text"] = response.text.replace("\0", "\ufffd")
-        number = _insert(connection, ResponseRow, {**values, "created_at": now})
+        number = insert_response(connection, values, now)
         placed = {"item_id": item_id, "turn": turn, "place": place, "response_id": number}
         connection.execute(insert(ItemResponseRow).values(placed))
 
@@ -179,11 +177,6 @@ def enter_ending(connection: Connection, ending: NewEnding, now: int) -> None:
         "created_at": now,
     }
     connection.execute(insert(EndingRow).values(values))
-
-
-def _insert(connection: Connection, table: Any, values: dict[str, Any]) -> int:  # noqa: ANN401 - a row class
-    key = connection.execute(insert(table).values(values)).inserted_primary_key
-    return int(key[0]) if key else 0
 
 
 def _digest(question: Question) -> str:
