@@ -1,4 +1,4 @@
-"""What the library is told before it batches: how much it may take, and what it must not guess."""
+"""Batches of the real library on tiny models: what they take, and how a model is given back."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -9,37 +9,13 @@ from typing import Any
 import pytest
 from transformers import ContinuousBatchingConfig
 
-from serving import batching
-from serving.batching import FAST_BLOCKS, Batcher, _settings
+from serving import paging
+from serving.batching import Batcher
 from serving.cache import CacheShape
 from serving.loading import load
 from serving.lora import AdapterBank
 from serving.spec import ModelSpec, Sampling
 from serving.tokens import TokenRequest
-
-
-def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
-    shape = CacheShape.of(2048, 4, cuda=True)
-    told = _settings(shape, flash=False)
-    page = told.page_size if hasattr(told, "page_size") else told.block_size
-    assert (told.num_blocks, page, told.max_batch_tokens) == (36, 256, 2048)
-    assert told.max_requests_per_batch == 8
-    assert told.max_memory_percent == 1.0
-    assert (told.use_async_batching, told.use_cuda_graph) == (False, False)
-    assert not getattr(told, "auto_switch_to_flash", False)
-
-
-@pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
-def test_long_requests_stay_on_the_fast_path(context: int, *, longer: bool) -> None:
-    shape = CacheShape.of(context, 2, cuda=True)
-    asked = _settings(shape, flash=True).max_blocks_per_request
-    assert _settings(shape, flash=False).max_blocks_per_request is None
-    assert (asked is not None) == longer
-    if longer:
-        assert asked is not None
-        assert asked * shape.page_tokens >= context
-    else:
-        assert FAST_BLOCKS * shape.page_tokens >= context
 
 
 def test_the_footprint_is_what_the_library_allocated(checkpoint: Path) -> None:
@@ -80,14 +56,14 @@ def state_of(model: Any) -> tuple[str, int]:  # noqa: ANN401 -- any architecture
     return model.config._attn_implementation, len(model._forward_pre_hooks)  # noqa: SLF001
 
 
-@pytest.mark.parametrize("switch", [batching.SWITCH, "not_there"], ids=["this version", "5.17"])
+@pytest.mark.parametrize("switch", [paging.SWITCH, "not_there"], ids=["this version", "5.17"])
 def test_a_model_is_given_back_as_it_was(
     switch: str, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = load(ModelSpec(name="m", checkpoint=str(checkpoint)))
     model, shape = loaded.model, CacheShape.of(128, 2, cuda=False)
     before = state_of(model)
-    monkeypatch.setattr(batching, "SWITCH", switch)
+    monkeypatch.setattr(paging, "SWITCH", switch)
     monkeypatch.setattr(model, "set_attn_implementation", partial(_name, model))
     if switch == "not_there" and hasattr(ContinuousBatchingConfig, "auto_switch_to_flash"):
         with pytest.raises(ValueError, match=r"paged\|sdpa is not supported"):

@@ -1,0 +1,30 @@
+"""What the library is told before it batches: how much it may take, and what it must not guess."""
+
+import pytest
+
+from serving.cache import CacheShape
+from serving.paging import FAST_BLOCKS, settings
+
+
+def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
+    shape = CacheShape.of(2048, 4, cuda=True)
+    told = settings(shape, flash=False)
+    page = told.page_size if hasattr(told, "page_size") else told.block_size
+    assert (told.num_blocks, page, told.max_batch_tokens) == (36, 256, 2048)
+    assert told.max_requests_per_batch == 8
+    assert told.max_memory_percent == 1.0
+    assert (told.use_async_batching, told.use_cuda_graph) == (False, False)
+    assert not getattr(told, "auto_switch_to_flash", False)
+
+
+@pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
+def test_long_requests_stay_on_the_fast_path(context: int, *, longer: bool) -> None:
+    shape = CacheShape.of(context, 2, cuda=True)
+    asked = settings(shape, flash=True).max_blocks_per_request
+    assert settings(shape, flash=False).max_blocks_per_request is None
+    assert (asked is not None) == longer
+    if longer:
+        assert asked is not None
+        assert asked * shape.page_tokens >= context
+    else:
+        assert FAST_BLOCKS * shape.page_tokens >= context
