@@ -1,0 +1,126 @@
+"""Battles that go wrong: void where we failed, shown and voted on where a model did."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from arena.battle.views import State
+from arena.errors import (
+    ModelUnavailable,
+)
+from arena.record.logquery import read_log
+from arena.record.store import Store
+from arena.settings import Limits
+from serving.engine import FailureKind
+from serving.processes import Processes
+from serving.spec import ModelSpec
+from tests.arena.battle.conftest import OAK, PINE, Make, ready, scripted, token
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in FailureKind if kind is not FailureKind.CANCELLED]
+)
+async def test_our_failure_makes_a_battle_void_and_the_next_one_works(
+    make: Make, store: Store, kind: FailureKind
+) -> None:
+    battles = await make(OAK, scripted("pine", "It is not.", fail_at=1, fail_kind=kind))
+    view = await ready(battles)
+    assert (view.state, view.token, view.reveal) == (State.VOID, None, None)
+    assert view.too_long is (kind is FailureKind.CONTEXT)
+    assert await battles.current("ada") is None
+    showing = store.showing(view.battle_id)
+    assert showing is not None
+    assert showing.cause.startswith(kind.value)
+    assert (await battles.open("ada", "Again?")).state is State.STREAMING
+
+
+async def test_the_death_of_a_process_is_stored_as_one_line_that_blames_no_model(
+    make: Make, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    try:
+        battles = await make(OAK, PINE, build=processes.load)
+        view = await ready(battles, "segfault 0")
+        await battles.close()
+    finally:
+        processes.close()
+    (record,) = (line for line in caplog.messages if line.startswith("battle"))
+    assert "Fatal Python error: Segmentation fault" in record  # the log has more
+    with sqlite3.connect(store.path) as connection:
+        query = "SELECT battle_id, cause, blames FROM ending"
+        (row,) = connection.execute(query).fetchall()
+    died = "process_dead: the process of all models on cpu was ended by SIGSEGV"
+    assert row == (view.battle_id, died, None)
+
+
+async def test_no_model_is_blamed_where_both_sides_failed(make: Make, store: Store) -> None:
+    dies = {"fail_at": 0, "fail_kind": FailureKind.ENGINE_DEAD}
+    battles = await make(scripted("oak", "It is.", **dies), scripted("pine", "No.", **dies))
+    view = await ready(battles)
+    assert view.state is State.VOID
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("SELECT blames FROM ending").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize("said", ["", "bad bad bad bad bad bad bad"])
+async def test_what_a_model_does_badly_is_shown_and_voted_on(make: Make, said: str) -> None:
+    battles = await make(scripted("oak", said), scripted("pine", said))
+    view = await ready(battles)
+    assert (view.state, view.turns[0].a) == (State.READY, said)
+    assert (await battles.vote(token(view), "both_bad", "key-0001", "ada")).seq == 1
+
+
+async def test_a_cut_response_says_so_in_the_log(make: Make, store: Store) -> None:
+    endless = scripted("oak", "on and ", endless=True).model_copy(update={"output_tokens": 9})
+    battles = await make(endless, PINE)
+    await battles.vote(token(await ready(battles)), "tie", "key-0001", "ada")
+    row = read_log(store.path).iloc[0]
+    assert {row.finish_reason_a, row.finish_reason_b} == {"length", "stop"}
+
+
+async def test_a_battle_whose_server_is_gone_is_void_for_whoever_asks(make: Make) -> None:
+    first = await make(scripted("oak", "Hm.", hang_at=0), PINE)
+    view = await first.open("ada", "Hm?")
+    after_restart = await make(OAK, PINE)
+    assert (await after_restart.view(view.battle_id, "ada")).state is State.VOID
+
+
+async def test_closing_the_server_voids_what_streams(make: Make) -> None:
+    battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
+    view = await battles.open("ada", "Hm?")
+    await battles.close()
+    assert (await battles.view(view.battle_id, "ada")).state is State.VOID
+
+
+async def test_a_model_without_its_files_takes_part_in_no_battle(make: Make) -> None:
+    broken = ModelSpec(name="elm", checkpoint="/nowhere/at/all")
+    battles = await make(OAK, broken)
+    with pytest.raises(ModelUnavailable, match="two models"):
+        await battles.open("ada", "Hm?")
+
+
+async def test_a_turn_that_nobody_reads_is_given_up(make: Make, store: Store) -> None:
+    battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
+    view = await battles.open("ada", "Hm?")
+    turn = battles._turns.running(view.battle_id)  # noqa: SLF001 - a minute passes
+    assert turn is not None
+    turn._last_read -= 120  # noqa: SLF001
+    await asyncio.wait_for(turn.wait(), 10)
+    showing = store.showing(view.battle_id)
+    assert showing is not None
+    assert showing.ending == "abandoned"
+
+
+async def test_skipping_at_any_moment_leaves_the_store_at_work(make: Make) -> None:
+    slow = {"chunk_s": 0.002, "chunk_characters": 1}
+    battles = await make(
+        scripted("oak", "Yes.", **slow),
+        scripted("pine", "No.", **slow),
+        limits=Limits(battles_per_minute=1000),
+    )
+    for number in range(25):
+        view = await battles.open("ada", "Hm?")
+        await asyncio.sleep(0.001 * number)
+        await asyncio.wait_for(battles.skip(view.battle_id, "ada"), 20)
+    assert (await ready(battles)).state is State.READY

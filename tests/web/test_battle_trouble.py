@@ -1,0 +1,164 @@
+"""The battle page when something fails: no vote is lost or doubled, no prompt is gone."""
+
+import json
+
+import pytest
+from playwright.async_api import Request, Route, expect
+
+from tests.web.conftest import Arena, Visit
+from tests.web.fake_battles import Script
+from tests.web.steps import battle, button, prompt_box, send, status, until_ready
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_a_vote_that_failed_keeps_buttons_and_key(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    arena.battles.vote_failures = 1
+    arena.battles.vote_crashes = 1
+    keys: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/api/votes"):
+            keys.append(json.loads(request.post_data or "{}")["key"])
+
+    page.on("request", note)
+    await battle(page, "Fail?")
+    for _ in range(2):
+        await button(page, "Both bad").click()
+        await expect(status(page)).to_have_text("Your vote is NOT saved. Press again.")
+        await expect(button(page, "Both bad")).to_be_enabled()
+        await expect(button(page, "Both bad")).to_be_focused()
+    await button(page, "Both bad").click()
+    await expect(status(page)).to_contain_text("Saved")
+    assert len(arena.battles.votes) == 1
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+async def test_a_vote_without_a_network_is_not_saved_and_can_be_pressed_again(
+    arena: Arena, visit: Visit
+) -> None:
+    await battle(visit.page, "Offline?")
+    await visit.page.context.set_offline(True)
+    await visit.page.keyboard.press("1")
+    await expect(status(visit.page)).to_have_text("Your vote is NOT saved. Press again.")
+    await visit.page.context.set_offline(False)
+    await visit.page.keyboard.press("1")
+    await expect(status(visit.page)).to_contain_text("Saved")
+    assert len(arena.battles.votes) == 1
+
+
+async def test_a_server_that_never_answers_is_like_no_network(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    keys: list[str] = []
+
+    async def hang(route: Route) -> None:
+        keys.append((route.request.post_data_json or {}).get("key", ""))
+        if len(keys) > 1:
+            await route.continue_()
+
+    await battle(page, "Hang?")
+    await page.evaluate("document.body.dataset.patience = 300")
+    await page.route("**/api/votes", hang)
+    await button(page, "Tie").click()
+    await expect(status(page)).to_have_text("Your vote is NOT saved. Press again.")
+    await expect(button(page, "Tie")).to_be_enabled()
+    assert arena.battles.votes == []
+    await page.evaluate("document.body.dataset.patience = 20000")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    assert [vote[2] for vote in arena.battles.votes] == [keys[0]] == [keys[1]]
+
+
+async def test_a_withdrawal_and_a_skip_without_an_answer_can_be_pressed_again(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    await page.route("**/api/skip", lambda _: None)
+    await page.route("**/api/withdraw", lambda _: None)
+    await battle(page, "Hang?")
+    await page.evaluate("document.body.dataset.patience = 300")
+    await button(page, "Skip").click()
+    await expect(status(page)).to_contain_text("The server cannot be reached.")
+    await page.evaluate("document.body.dataset.patience = 20000")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    await page.evaluate("document.body.dataset.patience = 300")
+    await button(page, "Withdraw").click()
+    await expect(status(page)).to_have_text("The vote was NOT withdrawn. Press again.")
+    await expect(button(page, "Withdraw")).to_be_enabled()
+    assert arena.battles.skips == arena.battles.withdrawals == []
+
+
+async def test_an_answer_that_was_lost_on_the_way_does_not_become_a_second_vote(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.answers_lost = 1
+    await battle(visit.page, "Lost?")
+    await visit.page.keyboard.press("1")
+    await expect(status(visit.page)).to_have_text("Your vote is NOT saved. Press again.")
+    await visit.page.keyboard.press("4")
+    await expect(status(visit.page)).to_contain_text("Your earlier vote on this battle is in force")
+    await expect(visit.page.locator("#note-a")).to_contain_text("you preferred it")
+    assert [vote[1] for vote in arena.battles.votes] == ["model_a"]
+
+
+async def test_a_press_that_comes_twice_is_one_vote(arena: Arena, visit: Visit) -> None:
+    await battle(visit.page, "Twice?")
+    await button(visit.page, "Tie").evaluate("button => { button.click(); button.click(); }")
+    await expect(status(visit.page)).to_contain_text("Saved")
+    assert len(arena.battles.votes) == 1
+
+
+async def test_a_battle_that_failed_opens_again_by_itself(arena: Arena, visit: Visit) -> None:
+    arena.battles.scripts["void"] = Script(voids=2)
+    await send(visit.page, "void")
+    await until_ready(visit.page)
+    assert [prompt for prompt, _, _ in arena.battles.opened] == ["void"] * 3
+
+
+async def test_after_three_failures_the_prompt_is_back_in_the_box(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.scripts["void"] = Script(voids=9)
+    await send(visit.page, "void")
+    await expect(visit.page.get_by_text("No battle could be finished just now")).to_be_visible()
+    await expect(prompt_box(visit.page)).to_have_value("void")
+
+
+async def test_a_prompt_that_no_model_can_take_is_not_tried_again(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.scripts["deep"] = Script(too_long=True)
+    await send(visit.page, "deep")
+    await expect(visit.page.get_by_text("The prompt is too long.")).to_be_visible()
+    await expect(prompt_box(visit.page)).to_have_value("deep")
+    assert len(arena.battles.opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [
+        pytest.param(" ", "Write a prompt first.", id="an empty prompt"),
+        pytest.param("x" * 2001, "The prompt is too long.", id="a long prompt"),
+    ],
+)
+async def test_a_prompt_that_cannot_be_sent_stays_in_the_box(
+    arena: Arena, visit: Visit, prompt: str, sentence: str
+) -> None:
+    await send(visit.page, prompt)
+    await expect(visit.page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+    await expect(prompt_box(visit.page)).to_have_value(prompt)
+    await expect(prompt_box(visit.page)).to_be_focused()
+    assert arena.battles.opened == []
+
+
+async def test_a_server_that_cannot_be_reached_loses_no_prompt(visit: Visit) -> None:
+    await visit.page.context.set_offline(True)
+    await send(visit.page, "Precious words")
+    await expect(visit.page.get_by_text("The server cannot be reached.")).to_be_visible()
+    await expect(prompt_box(visit.page)).to_have_value("Precious words")
+    await visit.page.context.set_offline(False)
+    await button(visit.page, "Send").click()
+    await until_ready(visit.page)
