@@ -1,5 +1,6 @@
 """`arena study generate` as its people start it, and as the system kills it."""
 
+import os
 import random
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from serving.engine import EngineError, FailureKind
 
 DATA = Path(__file__).parents[3] / "data"
 QUESTIONS = 30
+ASKED = int(os.environ.get("EVENHAND_STUDY_QUESTIONS", "12"))  # of the 38 of tiny.jsonl
 SCRIPTED = """\
 [study]
 name = "survey"
@@ -40,7 +42,7 @@ behaviour = { chunk_s = 0.02 }
 EMBEDDED = f"""\
 [study]
 name = "tiny"
-questions = "{DATA / "questions" / "tiny.jsonl"}"
+questions = "bank.jsonl"
 roster = "{DATA / "rosters" / "demo.toml"}"
 languages = ["en"]
 seed = 7
@@ -131,17 +133,20 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(survey: P
 def test_embedded_models_say_the_same_whether_they_are_killed_or_not(tmp_path: Path) -> None:
     study = tmp_path / "tiny.toml"
     study.write_text(EMBEDDED, encoding="utf-8")
+    bank = (DATA / "questions" / "tiny.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = bank[:: len(bank) // ASKED][:ASKED]  # of every aspect
+    (tmp_path / "bank.jsonl").write_text("\n".join(asked), encoding="utf-8")
     whole, killed = tmp_path / "whole.db", tmp_path / "killed.db"
     assert generate(study, whole).returncode == 0
     source = random.Random()  # noqa: S311 - any moment will do
-    kill_often(study, killed, sorted(source.sample(range(1, 130), 3)))
+    kill_often(study, killed, sorted(source.sample(range(1, 4 * ASKED - 22), 2)))
     done = generate(study, killed)
     assert done.returncode == 0
-    assert "All 152 responses of study 'tiny' are in" in done.stdout
+    assert f"All {4 * ASKED} responses of study 'tiny' are in" in done.stdout
     found, expected = rows(killed), rows(whole)
     assert {len(said) for said in found.values()} == {1}
     assert _alone(found) == _alone(expected)
-    assert len(_alone(found)) == 114
+    assert len(_alone(found)) == 3 * ASKED
     seeds = {key: said[0][-1] for key, said in found.items()}
     assert seeds == {key: said[0][-1] for key, said in expected.items()}
     with closing(sqlite3.connect(killed)) as connection:
