@@ -67,10 +67,6 @@ class QuestionBank:
         """Return the question with this id, or nothing."""
         return next((q for q in self.questions if q.id == question_id), None)
 
-    def of_aspect(self, aspect: str) -> tuple[Question, ...]:
-        """Return the questions of one aspect, in the order of the file."""
-        return tuple(q for q in self.questions if q.aspect == aspect)
-
 
 def load_bank(path: str | Path, *, languages: Sequence[str] = LANGUAGES) -> QuestionBank:
     """Read a question bank in which every question speaks all of `languages`.

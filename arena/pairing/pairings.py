@@ -143,9 +143,3 @@ class Pairings:
 def x_sits_at_a(random_source: random.Random) -> bool:
     """Draw the seats: whether the item's first model takes seat A."""
     return random_source.random() < 1 / TWO
-
-
-def draw_pair(models: Collection[str], random_source: random.Random) -> Pairing:
-    """Draw any pair."""
-    x, y = random_source.sample(sorted(set(models)), 2)
-    return Pairing(x, y, 1.0, 0)

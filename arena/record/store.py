@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import func, insert, text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
@@ -43,7 +43,7 @@ from arena.record.entering import (
     enter_turn,
 )
 from arena.record.showing import Showing, read_showing
-from arena.record.tables import BattleRow, EndingKind, FlagKind, RaterKind, VoteFlagRow, VoteRow
+from arena.record.tables import BattleRow, EndingKind, FlagKind, RaterKind, VoteFlagRow
 from arena.record.writer import Job, Result, Writer
 from ratings.votes import Outcome
 
@@ -255,8 +255,3 @@ class Store:
         with self._database.reading.connect() as connection:
             found = connection.execute(text(_VOTES_BY_PAIR), {"kind": kind.value})
             return {(x, y): votes for x, y, votes in found}
-
-    def last_seq(self) -> int:
-        """Return the place of the newest vote row in the log; 0 when there is none."""
-        with self._database.reading.connect() as connection:
-            return connection.execute(select(func.max(col(VoteRow.seq)))).scalar() or 0
