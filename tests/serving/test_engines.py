@@ -91,7 +91,7 @@ def ending(said: list[Event]) -> Done | Failed:
     return replace(end, seconds=0.0)
 
 
-@pytest.mark.parametrize("kind", FailureKind)
+@pytest.mark.parametrize("kind", sorted(set(FailureKind) - {FailureKind.PROCESS_DEAD}))
 @pytest.mark.parametrize("step", range(CHUNKS + 1))
 async def test_a_failure_at_any_step_keeps_its_kind_and_cause(
     build: Builder, here: Builder, kind: FailureKind, step: int
@@ -100,6 +100,20 @@ async def test_a_failure_at_any_step_keeps_its_kind_and_cause(
     said, expected = await heard(build, faulty), await heard(here, faulty)
     assert text(said) == text(expected)
     assert ending(said) == ending(expected)
+
+
+@pytest.mark.parametrize("step", range(CHUNKS))
+async def test_a_failure_of_all_at_any_step_keeps_its_kind_and_ends_a_process_beside_us(
+    build: Builder, here: Builder, step: int
+) -> None:
+    spoilt = scripted(fail_at=step, fail_kind=FailureKind.PROCESS_DEAD)
+    said, expected = await heard(build, spoilt), await heard(here, spoilt)
+    assert text(said) == text(expected)
+    end, told = ending(said), ending(expected)
+    assert isinstance(end, Failed)
+    assert isinstance(told, Failed)
+    assert end.kind is told.kind is FailureKind.PROCESS_DEAD
+    assert told.cause in end.cause  # beside us it is what the process said last
 
 
 async def test_a_response_is_whole_and_ends_once(build: Builder, here: Builder) -> None:
