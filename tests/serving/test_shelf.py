@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from serving.engine import EngineError, FailureKind
 from serving.shelf import FORSAKEN_S, MAKING, WHOLE, Shelf, default_folder, keeps, size_of
 from serving.spec import ModelSpec
+from tests.serving.faults import lost_device, out_of_memory
 
 MAKER = """
 import os, sys
@@ -188,8 +190,37 @@ def test_kept_weights_are_read_instead_of_quantizing_again(
     def never(*_: object) -> None:
         raise AssertionError("it was quantized again")
 
-    monkeypatch.setattr(loading, "_fresh", never)
+    monkeypatch.setattr(loading, "load_arguments", never)
     loading.load(kept)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        pytest.param(lost_device, FailureKind.PROCESS_DEAD, id="spoilt device"),
+        pytest.param(out_of_memory, FailureKind.OUT_OF_MEMORY, id="no memory"),
+    ],
+)
+def test_what_a_device_refuses_says_nothing_of_kept_weights(
+    make_checkpoint: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[], None],
+    kind: FailureKind,
+) -> None:
+    from serving import loading  # noqa: PLC0415 -- heavy
+
+    kept = spec(make_checkpoint(), tmp_path)
+    loading.load(kept)
+
+    def refuses(*_: object) -> None:
+        fault()
+
+    monkeypatch.setattr(loading, "_read", refuses)
+    with pytest.raises(EngineError) as refused:
+        loading.load(kept)
+    assert refused.value.kind is kind
+    assert size_of(tmp_path)[0] == 1
 
 
 def test_weights_that_cannot_be_read_are_made_again(
