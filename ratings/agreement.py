@@ -21,7 +21,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, triu
 from scipy.special import ndtri
 
 from ratings.coefficients import (
@@ -36,6 +35,7 @@ from ratings.coefficients import (
     three_outcomes,
 )
 from ratings.overlap import Overlap, shared_items
+from ratings.raters import by_rater, by_rater_pair
 from ratings.votes import Votes
 
 ROUNDS: Final = 2000  # bootstrap rounds
@@ -163,8 +163,8 @@ def agreement(votes: Votes, *, rounds: int = ROUNDS, seed: int = 0) -> Agreement
         items=len(each),
         rater_pairs=int(item_weights(shared.tallies, "pair").sum()),
         tie_rate=float(tie_share) if len(each) else float("nan"),
-        by_rater_pair=_by_rater_pair(shared, votes),
-        by_rater=_by_rater(shared, votes),
+        by_rater_pair=by_rater_pair(shared, votes),
+        by_rater=by_rater(shared, votes),
         by_aspect=_by_aspect(shared, votes, rounds=rounds, seed=seed),
         questions=len(np.unique(shared.question)),
         sd=float(each.std(ddof=1)) if len(each) > 1 else float("nan"),
@@ -233,80 +233,6 @@ def items_needed(half_width: float, sd: float, *, level: float = 0.95) -> int:
     575
     """
     return int(np.ceil((ndtri(0.5 + level / 2.0) * sd / half_width) ** 2 - 1e-9))
-
-
-def _by_rater_pair(shared: Overlap, votes: Votes) -> pd.DataFrame:
-    """Return each two raters on the items both judged, from sums of products over the items."""
-    n_raters = 0 if votes.rater is None else len(votes.rater.names)
-    sums = [csr_array((n_raters, n_raters)) for _ in range(4)]
-    for rows, ends in shared.whole_items():
-        said = shared.stance[rows].astype(np.float64)
-        voted, tied, sided = (
-            csr_array((values, shared.rater[rows], ends), shape=(len(ends) - 1, n_raters))
-            for values in (np.ones(len(said)), (said == 0).astype(np.float64), said)
-        )
-        more = voted.T @ voted, tied.T @ voted, tied.T @ tied, sided.T @ sided
-        sums = [old + new for old, new in zip(sums, more, strict=True)]
-    both = triu(sums[0], 1, format="coo")
-    first, second = both.coords
-    met, tie_1, ties, for_one = (_entries(table, first, second) for table in sums)
-    tie_2 = _entries(sums[1], second, first)
-    # of those who both took a side, those who took the same
-    exact = ties + (met - tie_1 - tie_2 + ties + for_one) / 2.0
-    one_tie = tie_1 + tie_2 - 2.0 * ties
-    by_pair = {
-        "rater_1": first,
-        "rater_2": second,
-        "items": met.astype(np.int64),
-        "tie_discounted": (exact + one_tie / 2.0) / met,
-        "exact": exact / met,
-    }
-    return _named(pd.DataFrame(by_pair), votes)
-
-
-def _entries(
-    table: csr_array, rows: NDArray[np.integer], columns: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """Return some entries of a sparse table, 0 where it has none."""
-    place = rows.astype(np.int64) * table.shape[1] + columns
-    there = table.tocoo()
-    known = there.coords[0].astype(np.int64) * table.shape[1] + there.coords[1]
-    order = np.argsort(known)
-    at = np.searchsorted(known[order], place)
-    padded = np.append(known[order], -1)[at] == place
-    return np.where(padded, np.append(there.data[order], 0.0)[at], 0.0)
-
-
-def _by_rater(shared: Overlap, votes: Votes) -> pd.DataFrame:
-    """Return each rater against all others: the mean over items of the mean over the others."""
-    n_raters = 0 if votes.rater is None else len(votes.rater.names)
-    three, sums = three_outcomes(shared.tallies), np.zeros((4, n_raters))
-    for rows, ends in shared.whole_items():
-        item, rater, said = shared.item[rows], shared.rater[rows], shared.stance[rows]
-        others = np.repeat(np.diff(ends), np.diff(ends)) - 1.0
-        alike = three[item, 1 - said] - 1.0
-        one_tie = np.where(said == 0, others - alike, three[item, 1])
-        each = np.ones(len(item)), others, (alike + one_tie / 2.0) / others, alike / others
-        sums += [np.bincount(rater, values, minlength=n_raters) for values in each]
-    raters = np.flatnonzero(sums[0])
-    items, rater_pairs, credit, exact = sums[:, raters]
-    by_rater = {
-        "rater": raters,
-        "items": items.astype(np.int64),
-        "rater_pairs": rater_pairs.astype(np.int64),
-        "tie_discounted": credit / items,
-        "exact": exact / items,
-    }
-    return _named(pd.DataFrame(by_rater), votes)
-
-
-def _named(table: pd.DataFrame, votes: Votes) -> pd.DataFrame:
-    """Return the table with names in place of the codes of raters."""
-    names = pd.Index([]) if votes.rater is None else votes.rater.names
-    for column in table.columns:
-        if str(column).startswith("rater") and column != "rater_pairs":
-            table[column] = [str(names[code]) for code in table[column]]
-    return table
 
 
 def _by_aspect(shared: Overlap, votes: Votes, *, rounds: int, seed: int) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Agreement: worked figures, second routes, laws, and no data."""
 
 import math
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 
 import evalica
 import numpy as np
@@ -9,15 +9,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
 
 from ratings.agreement import agreement, items_needed, question_interval
 from ratings.coefficients import CREDIT, credit_of_items
-from ratings.columns import Labels
 from ratings.overlap import shared_items, stances
 from ratings.votes import Votes
-
-SHARES = ["tie_discounted", "exact"]
 
 
 def judged(winners: dict[str, list[str]], aspect: list[str] | None = None) -> Votes:
@@ -90,15 +86,6 @@ def test_chance_at_30_percent_ties_is_545() -> None:
     assert found.alpha == pytest.approx(1)
 
 
-def test_by_rater_pair_names_each_two_raters_once() -> None:
-    found = agreement(
-        judged({"ann": ["tie", "tie"], "ben": ["tie", "model_a"], "cat": ["model_a", ""]})
-    )
-    rows = found.by_rater_pair.set_index(["rater_1", "rater_2"])["tie_discounted"].to_dict()
-    assert rows == {("ann", "ben"): 0.75, ("ann", "cat"): 0.5, ("ben", "cat"): 0.5}
-    assert found.by_rater_pair["items"].tolist() == [2, 1, 1]
-
-
 def test_by_aspect_has_a_row_for_each_aspect_with_shared_items() -> None:
     aspects = ["writing", "writing", "physics"] * 2 + ["law"]
     votes = judged({"ann": ["tie", "model_a", "tie"], "ben": ["tie"] * 3 + ["tie"]}, aspect=aspects)
@@ -152,34 +139,6 @@ def test_agreement_is_the_mean_over_items_of_the_mean_over_pairs(votes: Votes) -
         assert 0 <= found.exact_four <= found.exact <= found.tie_discounted <= 1
 
 
-@pytest.mark.parametrize("at_once", [1, 100_000])
-@given(votes=st.from_type(Votes))
-def test_raters_agree_as_their_pairs_of_votes_say_one_by_one(votes: Votes, at_once: int) -> None:
-    shared = shared_items(votes)
-    pairs = [
-        (item, shared.rater[own], shared.rater[other], credit, float(credit == 1))
-        for item in np.unique(shared.item)
-        for own, other in permutations(np.flatnonzero(shared.item == item).tolist(), 2)
-        for credit in [1 - abs(int(shared.stance[own]) - int(shared.stance[other])) / 2]
-    ]
-    said = pd.DataFrame(pairs, columns=["item", "rater", "other", *SHARES]).astype(float)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ratings.overlap._ITEMS", at_once)
-        found = agreement(votes, rounds=10)
-    names = Labels.of([]).names if votes.rater is None else votes.rater.names
-    alone = said.groupby(["rater", "item"])[SHARES].mean().groupby("rater")
-    two = said[said["rater"] < said["other"]].groupby(["rater", "other"])
-    for ours, theirs in ((found.by_rater, alone), (found.by_rater_pair, two)):
-        assert ours["items"].tolist() == theirs.size().tolist()
-        assert_allclose(ours[SHARES].astype(float), theirs[SHARES].mean(), rtol=1e-12)
-    assert found.by_rater["rater_pairs"].tolist() == said.groupby("rater").size().tolist()
-    alone_names = alone.size().reset_index()["rater"].astype(int)
-    assert found.by_rater["rater"].tolist() == [names[code] for code in alone_names]
-    for title, column in (("rater_1", "rater"), ("rater_2", "other")):
-        codes = two.size().reset_index()[column].astype(int)
-        assert found.by_rater_pair[title].tolist() == [names[code] for code in codes]
-
-
 @given(st.from_type(Votes))
 def test_other_names_change_no_figure(votes: Votes) -> None:
     code = np.arange(len(votes.models))[::-1]
@@ -213,14 +172,6 @@ def test_ac2_of_a_worked_example() -> None:
     found = agreement(judged({"ann": winners, "ben": winners[::-1]}))
     chance = 5 / 6 * 0.665
     assert found.ac2 == pytest.approx((found.tie_discounted - chance) / (1 - chance))
-
-
-def test_by_rater_is_against_all_others() -> None:
-    votes = judged({"ann": ["tie", "tie"], "ben": ["tie", "model_a"], "cat": ["model_a", ""]})
-    by_rater = agreement(votes).by_rater.set_index("rater")
-    assert by_rater["tie_discounted"].to_dict() == {"ann": 0.625, "ben": 0.625, "cat": 0.5}
-    assert by_rater["rater_pairs"].tolist() == [3, 3, 2]
-    assert by_rater["items"].tolist() == [2, 2, 1]
 
 
 def test_items_needed_are_those_of_the_published_table() -> None:
