@@ -16,6 +16,8 @@ from serving.engine import FailureKind
 
 # Fields that shape no response: what a model is called, where it runs and is kept.
 BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache"})
+# Fields that came later: while they say their default a model is the one it was without them.
+LATER: Final = frozenset({"adapter_revision"})
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
 # Upper bounds are far above what anybody needs, and below what clocks and counters bear.
@@ -203,7 +205,9 @@ class ModelSpec(Part):
 
     def fingerprint(self) -> str:
         """Return a short hash of everything that shapes a response; the name is not part of it."""
-        settings = self.model_dump_json(exclude=set(BESIDE))
+        fields = type(self).model_fields
+        unsaid = {field for field in LATER if getattr(self, field) == fields[field].default}
+        settings = self.model_dump_json(exclude={*BESIDE, *unsaid})
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 

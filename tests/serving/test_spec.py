@@ -71,8 +71,28 @@ def test_fingerprint_follows_what_shapes_a_response() -> None:
     spec = ModelSpec(name="m", checkpoint="c")
     renamed = spec.model_copy(update={"name": "other", "device": "cpu", "batch": 2})
     assert renamed.fingerprint() == spec.fingerprint()
-    for change in ({"quantization": Quantization.INT8}, {"output_tokens": 9}, {"revision": "r"}):
+    for change in (
+        {"quantization": Quantization.INT8},
+        {"output_tokens": 9},
+        {"revision": "r"},
+        {"adapter_revision": "r"},
+    ):
         assert spec.model_copy(update=change).fingerprint() != spec.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("fields", "before"),
+    [
+        ({"checkpoint": "c"}, "dba0209f1b569bac"),
+        ({"checkpoint": "c", "adapter": "a"}, "493f38b2e8658833"),
+        ({"url": "http://h/v1", "remote_name": "x"}, "c09abf3eed82dd72"),
+    ],
+)
+def test_a_field_that_came_later_makes_no_stored_model_another(
+    fields: dict[str, str], before: str
+) -> None:
+    """Databases know a model by this; a new field belongs into `LATER`."""
+    assert ModelSpec.model_validate({"name": "m", **fields}).fingerprint() == before
 
 
 def test_paths_are_found_beside_the_roster(tmp_path: Path) -> None:
