@@ -41,6 +41,10 @@ class EngineError(Exception):
         self.cause = cause
 
 
+class KeyRefusedError(EngineError):
+    """A server is there and refuses our key: unlike one that is away, waiting does not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""

@@ -21,7 +21,7 @@ from openai import (
 )
 
 from serving.aside import aside
-from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
+from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
 from serving.spec import ModelSpec
 from serving.text import Trimmer
 from serving.tokens import kind_of
@@ -43,26 +43,29 @@ def reach(spec: ModelSpec) -> None:
 
     Raises
     ------
+    KeyRefusedError
+        If it refuses our key; every other answer will do.
     EngineError
-        If nobody answers there, or the key is refused; every other answer will do.
+        If nobody answers there.
     """
-    cause = None
+    status, cause = 0, None
     # Asked aside, because a name server may hang; closing the client ends a thread that waits.
     with DefaultHttpxClient(follow_redirects=False, timeout=2 * REACH_S) as client:
         try:
-            asked = aside(partial(_ask_for_models, client, spec), "reach")
-            if (status := asked.result(REACH_S)) in REFUSALS:
-                cause = f"HTTP {status}"
+            status = aside(partial(_ask_for_models, client, spec), "reach").result(REACH_S)
         except TimeoutError:
             cause = f"no answer within {REACH_S:.0f} s"
         except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
             cause = _root_of(error)
-    if cause is not None:
-        raise EngineError(
-            FailureKind.BACKEND,
-            f"{spec.name}: {spec.url} does not serve us: {cause}; start the server, or correct "
-            "url and api_key_env",
+    whose = f"{spec.name}: {spec.url} does not serve us: "
+    if status in REFUSALS:
+        way_out = "let api_key_env name the variable that holds a key of this server"
+        raise KeyRefusedError(
+            FailureKind.BACKEND, f"{whose}HTTP {status}, it refuses our key; {way_out}"
         )
+    if cause is not None:
+        way_out = "start the server, or correct url"
+        raise EngineError(FailureKind.BACKEND, f"{whose}{cause}; {way_out}")
 
 
 def _ask_for_models(client: DefaultHttpxClient, spec: ModelSpec) -> int:

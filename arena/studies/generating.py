@@ -23,7 +23,7 @@ from arena.studies.makers import Known, know_makers
 from arena.studies.study_file import Study
 from serving.budget import parts_of
 from serving.devices import roomiest
-from serving.engine import EngineError, FailureKind, Message, Prompt
+from serving.engine import EngineError, FailureKind, KeyRefusedError, Message, Prompt
 from serving.pool import Pool
 from serving.rests import REST_S
 from serving.spec import ModelSpec
@@ -193,6 +193,8 @@ async def _absence(pool: Pool | None, due: _Due) -> str | None:
     try:
         async with pool.engine(due.known.spec.name):
             return None
+    except KeyRefusedError:
+        return None  # it is there: the turn of its model tells what it said
     except EngineError as error:
         return f"{error.kind}: {error.cause}"
 

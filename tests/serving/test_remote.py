@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Message, Prompt
+from serving.engine import (
+    Delta,
+    Done,
+    EngineError,
+    Event,
+    Failed,
+    FailureKind,
+    KeyRefusedError,
+    Message,
+    Prompt,
+)
 from serving.remote import MOST_CHARACTERS, RemoteEngine, reach
 from serving.spec import ModelSpec
 from tests.serving.bad_server import (
@@ -341,12 +351,6 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
 @pytest.mark.parametrize(
     ("behave", "why"),
     [
-        pytest.param(answers("401 Unauthorized"), "HTTP 401", id="refuses the key"),
-        pytest.param(
-            drips(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99999\r\n\r\n"),
-            "HTTP 403",
-            id="refuses the key at great length",
-        ),
         pytest.param(drips(b"HTTP/1.1 200 OK\r\nX: "), "no answer within 0 s", id="drips"),
         pytest.param(hangs_before_headers, "no answer within 0 s", id="hangs"),
         pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
@@ -357,7 +361,26 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
 ) -> None:
     if why.startswith("no answer"):
         monkeypatch.setattr("serving.remote.REACH_S", 0.4)
-    with pytest.raises(EngineError, match=f"far: .* does not serve us: {why}.*; start the server"):
+    told = f"far: .* does not serve us: {why}.*; start the server"
+    with pytest.raises(EngineError, match=told) as caught:
+        await reached(behave)
+    assert not isinstance(caught.value, KeyRefusedError)
+
+
+@pytest.mark.parametrize(
+    ("behave", "status"),
+    [
+        pytest.param(answers("401 Unauthorized"), 401, id="at once"),
+        pytest.param(
+            drips(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99999\r\n\r\n"),
+            403,
+            id="at great length",
+        ),
+    ],
+)
+async def test_who_refuses_our_key_is_told_from_who_is_away(behave: Behaviour, status: int) -> None:
+    told = f"far: .* does not serve us: HTTP {status}, it refuses our key; let api_key_env name"
+    with pytest.raises(KeyRefusedError, match=told):
         await reached(behave)
 
 

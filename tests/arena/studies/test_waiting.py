@@ -13,6 +13,7 @@ from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
 from tests.arena.studies.conftest import STUDY, Folder
 from tests.arena.studies.test_generating import Heard
+from tests.serving.bad_server import answers, serving
 
 FAR = """
 [[models]]
@@ -88,3 +89,21 @@ async def test_nobody_waits_for_a_server_of_which_nothing_is_missing(
     await run(folder, asked, monkeypatch)
     _, heard = await run(folder, asked, monkeypatch, elm=10**6)
     assert (asked["elm"], heard.waits_for) == (1, [])
+
+
+async def test_nobody_waits_for_a_server_that_refuses_our_key(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.studies.generating.REST_S", 0.001)
+    async with serving(answers("401 Unauthorized")) as server:
+        head, *models = STUDY.partition("[[models]]")
+        far = FAR.format("elm").replace("http://127.0.0.1:1/v1", server.url)
+        folder.write("".join([head, far, *models]))
+        heard = Heard()
+        elm, *others = await generate_into(folder.db, load_study(folder.study), heard)
+    told = f"backend: elm: {server.url} does not serve us: HTTP 401, it refuses our key; "
+    assert len(elm.failures) == 3
+    assert all(failure.cause.startswith(told) for failure in elm.failures)
+    assert heard.waits_for == []
+    assert [model for model, *_ in heard.turns] == ["elm", "oak", "pine"]
+    assert [other.made for other in others] == [3, 3]
