@@ -1,4 +1,4 @@
-"""A model that holds memory, and who brings it there: one at a time, off the event loop.
+"""A model that holds memory, and who brings it there, off the event loop.
 
 Knows how an engine is made and how it is; who is loaded and when is decided by `serving.pool`.
 """
@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -59,7 +59,8 @@ class Loader:
     def __init__(self, build: Callable[[ModelSpec], Engine]) -> None:
         self._build = build
         self._one = asyncio.Lock()  # at a time: the library's loader keeps process-wide state
-        self._made: Future[Engine] = Future()
+        self._making: set[Future[Engine]] = set()
+        self._away: dict[str, str] = {}  # what was said last of servers that do not serve us
         self._closed = False
 
     async def load(self, spec: ModelSpec) -> Engine:
@@ -80,21 +81,35 @@ class Loader:
             if died.kind not in DEATHS:
                 raise
             engine = await self._make(spec)
+        if self._away.pop(spec.name, None) is not None:
+            log.warning("%s: its server is there again", spec.name)
         taken, size = loop.time() - start, engine.footprint
         log.info("%s: loaded on %s in %.1f s, %d bytes", spec.name, spec.device, taken, size)
         return engine
 
     async def _make(self, spec: ModelSpec) -> Engine:
-        async with self._one:
+        async with nullcontext() if spec.kind == "remote" else self._one:
             if self._closed:
                 raise _stopped(spec.name)
-            self._made = aside(partial(self._build, spec), "load")
+            made = aside(partial(self._build, spec), "load")
+            self._making.add(made)
             try:
-                return await asyncio.wrap_future(self._made)
+                return await asyncio.wrap_future(made)
             except Exception as error:
                 refused = error if isinstance(error, EngineError) else _unknown(spec.name, error)
-                _tell(spec.name, refused)
+                self.tell(spec, refused)
                 raise refused from error
+            finally:
+                self._making.discard(made)
+
+    def tell(self, spec: ModelSpec, refused: EngineError) -> None:
+        """Log why a model is not loaded; quietly what was said of its server the last time too."""
+        cause = refused.cause.removeprefix(f"{spec.name}: ").removeprefix("not loaded: ")
+        known = refused.kind is FailureKind.CANCELLED or self._away.get(spec.name) == cause
+        level = logging.INFO if known else logging.ERROR
+        log.log(level, "%s: not loaded (%s): %s", spec.name, refused.kind, cause)
+        if spec.kind == "remote":  # it is asked again and again
+            self._away[spec.name] = cause
 
     async def close(self) -> None:
         """Load no more, and end the processes of engines, also one in which a model loads.
@@ -108,18 +123,14 @@ class Loader:
             except asyncio.CancelledError:
                 self._build.kill()
                 raise
-        if self._one.locked():
-            loading = asyncio.wrap_future(self._made)
-            loading.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await asyncio.wait({loading}, timeout=LEAVE_S)
+        loading = [asyncio.wrap_future(made) for made in self._making]
+        for one in loading:
+            one.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if loading:
+            await asyncio.wait(loading, timeout=LEAVE_S)
+        for made in self._making:
             with suppress(InvalidStateError):
-                self._made.set_exception(_stopped("a model"))
-
-
-def _tell(name: str, refused: EngineError) -> None:
-    cause = refused.cause.removeprefix(f"{name}: ").removeprefix("not loaded: ")
-    level = logging.INFO if refused.kind is FailureKind.CANCELLED else logging.ERROR
-    log.log(level, "%s: not loaded (%s): %s", name, refused.kind, cause)
+                made.set_exception(_stopped("a model"))
 
 
 def _stopped(name: str) -> EngineError:
