@@ -1,6 +1,7 @@
 """Models that failed and are left alone for a while, longer each time.
 
-Each try of a broken model costs somebody a battle. Knows names and reasons, and no engine.
+Each try of a broken model costs somebody a battle, unless it is asked without one. Knows names and
+reasons, and no engine.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from serving.engine import DEATHS, EngineError
 REST_S: Final = 15.0  # seconds before a model that failed for the first time is tried again
 DEATH_S: Final = 1.0  # the same where its engine died: the next one starts afresh
 LONGEST: Final = 40  # times the first rest: ten minutes
+LONGEST_ASKED: Final = 4  # the same where asking costs nobody a battle: one minute
 FORGOTTEN: Final = 240  # times the first rest without a failure: the next one is a first again
 
 
@@ -37,7 +39,8 @@ class Rests:
         Parameters
         ----------
         until_found : bool, default False
-            Whether it still counts as resting when its time is over, until somebody ends that.
+            Whether it still counts as resting when its time is over, until somebody asked and ends
+            that.
         """
         now = asyncio.get_running_loop().time()
         last = self._rests.get(name)
@@ -46,7 +49,8 @@ class Rests:
             first = min(first, DEATH_S)
         length = first
         if last is not None and now - last.since < self._first_s * FORGOTTEN:
-            length = min(max(last.length * 2, first), self._first_s * LONGEST)
+            most = LONGEST_ASKED if until_found else LONGEST
+            length = min(max(last.length * 2, first), self._first_s * most)
         self._rests[name] = _Rest(error, now, length, until_found)
 
     def end(self, name: str) -> None:

@@ -32,6 +32,17 @@ async def test_each_rest_is_twice_as_long_up_to_ten_minutes() -> None:
 
 
 @virtual_time
+async def test_a_server_that_is_asked_without_a_battle_is_asked_each_minute() -> None:
+    rests = Rests(15)
+    lengths = []
+    for _ in range(5):
+        rests.add("a", BROKEN, until_found=True)
+        lengths.append(rests.left("a"))
+        await asyncio.sleep(rests.left("a"))
+    assert lengths == [15, 30, 60, 60, 60]
+
+
+@virtual_time
 async def test_who_rests_is_refused_with_the_cause_and_others_are_not() -> None:
     rests = Rests(15)
     rests.add("a", BROKEN)
