@@ -5,7 +5,6 @@ not know battles, and no engine knows the pool.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -22,8 +21,6 @@ from serving.rests import REST_S, Rests
 from serving.spec import ModelSpec
 
 LOOK_S: Final = 1.0  # seconds between two looks of who waits: nobody tells of a death or a return
-
-log = logging.getLogger(__name__)
 
 Held = tuple[Resident, ...]
 
@@ -115,18 +112,15 @@ class Pool:
     async def warm(self, names: Iterable[str]) -> None:
         """Load models ahead of their first use, as many as fit; the rest wait for their turn.
 
-        A model that cannot be loaded stops no other: it is logged, and `unavailable` names it.
+        A model that cannot be loaded stops no other: `unavailable` names it.
         """
         warmed: list[str] = []
         for name in dict.fromkeys(names):
-            try:
+            with suppress(EngineError):  # it was logged when it was refused
                 self._check([name])
-                if not self._placement.fit([*warmed, name]):
-                    continue
-                async with self.engine(name):
-                    warmed.append(name)
-            except EngineError as error:
-                _tell("is left out", name, error)
+                if self._placement.fit([*warmed, name]):
+                    async with self.engine(name):
+                        warmed.append(name)
 
     def refusal(self, *names: str) -> str | None:
         """Return why models can never be in memory at one time; None where they can."""
@@ -148,12 +142,10 @@ class Pool:
             if name in self._memory:
                 self._memory.touch(name)
         for name in wanted:
-            try:
+            with suppress(EngineError):  # it was logged when it was refused
                 if name not in self._memory and self._has_room(name, wanted):
                     async with self.engine(name):
                         pass
-            except EngineError as error:
-                _tell("is not loaded ahead", name, error)
 
     def _has_room(self, name: str, keep: tuple[str, ...]) -> bool:
         idle = [other for other in self._memory.idle() if other not in keep]
@@ -207,6 +199,7 @@ class Pool:
                 self._placement.options(name)
             except EngineError as error:
                 if name in self._specs:
+                    self._loader.tell(self._specs[name], error)
                     self._rest(name, error)
                 raise
         self._placement.check(names)
@@ -284,10 +277,6 @@ class Pool:
             self._memory.evict(name)
         elif resident.lost:
             self._memory.evict(name)
-
-
-def _tell(what: str, name: str, error: EngineError) -> None:
-    log.error("%s %s: %s", name, what, error.cause.removeprefix(f"{name}: "))
 
 
 def _closed_error() -> EngineError:

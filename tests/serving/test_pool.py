@@ -456,10 +456,23 @@ async def test_a_broken_model_does_not_stop_the_others_from_warming(
     await pool.warm("abc")
     assert pool.resident() == ("a", "c")
     assert list(pool.unavailable()) == ["b"]
-    assert caplog.messages == [
-        "b: not loaded (template): no template",
-        "b is left out: no template",
-    ]
+    assert caplog.messages == ["b: not loaded (template): no template"]
+
+
+async def test_a_model_whose_files_cannot_be_read_is_told_once_when_warmed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def measure(spec: ModelSpec) -> dict[str, int]:
+        if spec.name == "b":
+            raise EngineError(FailureKind.BACKEND, "b: no config.json")
+        return {spec.name: 1}
+
+    specs = [ModelSpec(name=name, kind="scripted") for name in "abc"]
+    pool = Pool(specs, 3, build=lambda spec: Sized(spec, 1), measure=measure)
+    await pool.warm("abc")
+    assert pool.resident() == ("a", "c")
+    assert pool.unavailable() == {"b": "b: no config.json"}
+    assert caplog.messages == ["b: not loaded (backend): no config.json"]
 
 
 async def test_a_broken_model_does_not_stop_the_others_from_being_loaded_ahead(
@@ -469,7 +482,8 @@ async def test_a_broken_model_does_not_stop_the_others_from_being_loaded_ahead(
     pool = shop.pool(3)
     await pool.prefetch("bc")
     assert pool.resident() == ("c",)
-    assert caplog.messages[-1] == "b is not loaded ahead: no template"
+    await pool.prefetch("bc")
+    assert caplog.messages == ["b: not loaded (template): no template"]
 
 
 async def test_leaving_the_queue_leaves_it_in_order() -> None:
