@@ -206,13 +206,29 @@ async def _outlast(study: Study, away: list[_Away], watcher: Watcher) -> None:
         if not rests:
             watcher.waits([one.due.known.spec.name for one in away], REST_S, RESTS)
         await asyncio.sleep(REST_S)
-        still = [left for one in away for left in await _make(study, [one.due], watcher)]
+        there = await asyncio.gather(*(_answers(one.due.known.spec) for one in away))
+        still: list[_Away] = []
+        for one, answers in zip(away, there, strict=True):
+            still += await _make(study, [one.due], watcher) if answers else [one]
         rests = rests + 1 if len(still) == len(away) else 0
         away = still
     for one in away:
         tally = one.due.turn.tally
         watcher.begin(tally.model, tally.stored, tally.wanted)
         one.due.turn.give_up(one.cause)
+
+
+async def _answers(spec: ModelSpec) -> bool:
+    """Ask a server whether it is there, and log nothing: why it is away was logged before."""
+    from serving.remote import reach  # noqa: PLC0415 -- heavy, and only waiting needs it
+
+    try:
+        await asyncio.to_thread(reach, spec)
+    except KeyRefusedError:
+        return True
+    except EngineError:
+        return False
+    return True
 
 
 def _specs(study: Study, asked: Sequence[ModelSpec]) -> dict[str, ModelSpec]:

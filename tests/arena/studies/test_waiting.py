@@ -25,7 +25,7 @@ remote_name = "x"
 
 @pytest.fixture
 def asked(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Return how often each model was loaded; servers are away until they are `back` times."""
+    """Return how often each server was asked; they are away until they are `back`."""
     head, *models = STUDY.partition("[[models]]")
     folder.write(head + FAR.format("elm") + FAR.format("fir") + "".join(models))
     monkeypatch.setattr("arena.studies.generating.REST_S", 0.001)
@@ -40,12 +40,17 @@ async def run(
 ) -> tuple[dict[str, Tally], Heard]:
     """Generate; the server of a model is back when it was asked so often."""
 
-    def build(spec: ModelSpec) -> ScriptedEngine:
+    def reach(spec: ModelSpec) -> None:
         asked[spec.name] += 1
         if asked[spec.name] < back.get(spec.name, 0):
             raise EngineError(FailureKind.BACKEND, f"{spec.name}: refused")
+
+    def build(spec: ModelSpec) -> ScriptedEngine:
+        if spec.kind == "remote":
+            reach(spec)
         return ScriptedEngine(spec)
 
+    monkeypatch.setattr("serving.remote.reach", reach)
     monkeypatch.setattr(
         "arena.studies.generating.pool_of", lambda specs, _: Pool(specs, 1, build=build)
     )
@@ -66,10 +71,14 @@ async def test_a_server_that_is_away_at_first_is_waited_for_after_the_others(
 
 
 async def test_a_server_that_stays_away_is_given_up_and_listed(
-    folder: Folder, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+    folder: Folder,
+    asked: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     tallies, heard = await run(folder, asked, monkeypatch, elm=10**6)
     assert asked["elm"] == 1 + RESTS
+    assert caplog.messages == ["elm: not loaded (backend): refused"]  # not one a try
     assert [failure.cause for failure in tallies["elm"].failures] == 3 * ["backend: elm: refused"]
     assert heard.failures == 3
     assert heard.turns[-1][0] == "elm"
