@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from serving.process import ANSWER_S, SILENCE_S, EngineProcess
+from tests.serving.bad_process import Start
 from tests.serving.hub import put
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any library reads it
@@ -86,3 +88,20 @@ def put_on_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     """Return who lays a folder into the hub's cache, and returns its commit."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return partial(put, tmp_path / "hub")
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Return a starter of processes that break; none outlives the test."""
+    started: list[EngineProcess] = []
+
+    def one(silence_s: float = SILENCE_S, answer_s: float = ANSWER_S) -> EngineProcess:
+        process = EngineProcess(
+            "cpu", module="tests.serving.bad_child", silence_s=silence_s, answer_s=answer_s
+        )
+        started.append(process)
+        return process
+
+    yield one
+    for process in started:
+        process.end()

@@ -15,7 +15,7 @@ from serving.engine import Done, EngineError, Failed, FailureKind, Prompt
 from serving.pool import Pool
 from serving.processes import Processes
 from serving.spec import ModelSpec
-from tests.serving.test_process import is_there
+from tests.serving.bad_process import is_there
 
 
 @pytest.fixture

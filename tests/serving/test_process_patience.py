@@ -1,0 +1,78 @@
+"""How long a process of engines may be silent before it is killed, and who is only slow."""
+
+import asyncio
+
+import pytest
+
+from serving.engine import Done, FailureKind, Prompt
+from tests.serving.bad_process import Start, events, failure, is_there, load, until
+
+
+@pytest.mark.parametrize("way", ["sleep", "hold", "stop"])
+async def test_a_process_that_hangs_is_killed(start: Start, way: str) -> None:
+    process = start(silence_s=3.0)
+    end = failure(await events(load(process), f"{way} 2"))
+    assert end.kind is FailureKind.PROCESS_DEAD
+    assert "because it gave no sign of life for 3 s" in end.cause
+    if way != "stop":  # who is stopped cannot even say where
+        assert "bad_child.py" in end.cause
+    assert not is_there(process.pid)
+
+
+async def test_a_cancellation_that_is_not_heard_kills(start: Start) -> None:
+    process = start(answer_s=1.0)
+    stream = load(process).stream(Prompt.of("deaf 1"))
+    await anext(stream)
+    await asyncio.sleep(0.3)
+    await stream.aclose()
+    await until(lambda: process.death is not None)
+    assert "ended no stream or engine within 1 s" in (process.death or "")
+
+
+async def test_who_waits_for_a_model_to_load_is_late_only_afterwards(start: Start) -> None:
+    """Closing a model waits for the one that loads, which may take minutes."""
+    process = start(answer_s=1.0)
+    closing = asyncio.create_task(load(process, "m", "clinging").close())
+    await asyncio.sleep(0)
+    other = await asyncio.to_thread(load, process, "n", "slow")
+    assert other.health() is None
+    await asyncio.wait_for(closing, 10)
+    assert process.death is not None
+
+
+async def test_an_engine_that_does_not_close_is_killed(start: Start) -> None:
+    process = start(answer_s=1.0)
+    await asyncio.wait_for(load(process, "m", "clinging").close(), 10)
+    assert process.death is not None
+
+
+async def test_a_cancellation_that_is_heard_kills_nobody(start: Start) -> None:
+    process = start(answer_s=1.0)
+    engine = load(process)
+    for asked in ("hang 0", "hang 1"):
+        reading = asyncio.create_task(events(engine, asked))
+        await asyncio.sleep(0.1)
+        reading.cancel()
+    await asyncio.sleep(2.0)
+    assert isinstance((await events(engine))[-1], Done)
+
+
+async def test_a_process_in_which_nobody_speaks_until_the_deadline_ends(start: Start) -> None:
+    process = start()
+    engine = load(process)
+    assert failure(await events(engine, "late 0")).kind is FailureKind.DEADLINE
+    await until(lambda: "no engine said a word" in (process.death or ""))
+    assert "ended with status 87" in (process.death or "")
+
+
+async def test_a_slow_model_beside_one_that_speaks_is_only_slow(start: Start) -> None:
+    process = start()
+    engine = load(process)
+    beside = asyncio.gather(events(engine, "hang 1"), return_exceptions=True)
+    slow = asyncio.create_task(events(engine, "late 0"))
+    await asyncio.sleep(0.3)
+    assert isinstance((await events(engine))[-1], Done)
+    assert failure(await slow).kind is FailureKind.DEADLINE
+    await asyncio.sleep(0.3)
+    assert process.death is None
+    beside.cancel()

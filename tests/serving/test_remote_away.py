@@ -1,0 +1,99 @@
+"""When an engine takes its server to be away, and when to be back."""
+
+import asyncio
+import socket
+
+import pytest
+
+from serving.engine import (
+    Failed,
+    FailureKind,
+)
+from tests.serving.bad_server import (
+    serving,
+)
+from tests.serving.far import GOOD, engine_of, events, far, text, unknown_name
+
+
+async def test_a_refused_connection_is_a_failure() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        engine = engine_of(f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
+        (end,) = await events(engine)
+    await engine.close()
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.BACKEND
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        pytest.param("http://127.0.0.1:1/v1", "Connection refused", id="refused"),
+        pytest.param("http://far.example/v1", "Name or service not known", id="unknown name"),
+    ],
+)
+async def test_where_nobody_is_there_once_is_enough(
+    url: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "far" in url:
+        monkeypatch.setattr("socket.getaddrinfo", unknown_name)
+    engine = engine_of(url)
+    assert engine.health() is None
+    first, again = [(await events(engine))[-1] for _ in range(2)]
+    await engine.close()
+    assert isinstance(first, Failed)
+    assert isinstance(again, Failed)
+    assert first.cause.startswith("far: nobody is there: ")
+    assert why in first.cause
+    assert engine.health() == first.cause
+    assert again.cause == f"far: not asked: {first.cause}"
+
+
+async def test_connections_that_come_to_nothing_have_two_more_tries() -> None:
+    async def hangs_up(writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with far(hangs_up) as (engine, server):
+        for _ in range(3):
+            assert engine.health() is None
+            await events(engine)
+        assert "Connection error" in (engine.health() or "")
+        await events(engine)
+    assert len(server.asked) == 3
+
+
+async def test_a_server_that_was_away_is_ill_until_who_holds_it_gets_a_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.remote.REST_S", 0.05)
+    async with serving(GOOD) as server:
+        engine = engine_of(server.url)
+    await events(engine)
+    await asyncio.sleep(0.06)
+    assert "nobody is there" in (engine.health() or "")
+    async with serving(GOOD, server.port):
+        assert text(await events(engine)) == "The sky is blue."
+    assert engine.health() is None
+    await engine.close()
+
+
+async def test_a_response_that_comes_late_ends_the_rest() -> None:
+    asked, late = asyncio.Event(), asyncio.Event()
+
+    async def first_one_late(writer: asyncio.StreamWriter) -> None:
+        if len(server.asked) > 1:
+            writer.transport.abort()
+            return
+        asked.set()
+        await late.wait()
+        await GOOD(writer)
+
+    async with far(first_one_late) as (engine, server):
+        slow = asyncio.create_task(events(engine))
+        await asyncio.wait_for(asked.wait(), 10)
+        for _ in range(3):
+            await events(engine)
+        assert engine.health() is not None
+        late.set()
+        assert text(await slow) == "The sky is blue."
+        assert engine.health() is None

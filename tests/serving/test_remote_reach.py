@@ -1,0 +1,131 @@
+"""A server is asked whether it serves us: in time, whatever it does, and told in one sentence."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from serving.engine import (
+    EngineError,
+    KeyRefusedError,
+)
+from serving.remote import reach
+from tests.serving.bad_server import (
+    Behaviour,
+    answers,
+    drips,
+    hangs_before_headers,
+    serving,
+    talks_nonsense,
+)
+from tests.serving.far import spec_of, unknown_name
+
+
+async def reached(behave: Behaviour) -> None:
+    async with serving(behave) as server:
+        await asyncio.wait_for(asyncio.to_thread(reach, spec_of(server.url)), 10)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(answers("200 OK"), id="a list of nothing"),
+        pytest.param(answers("404 Not Found"), id="no list"),
+        pytest.param(answers("500 Internal Server Error"), id="an error"),
+        pytest.param(answers("307 Temporary Redirect"), id="sent elsewhere"),
+        pytest.param(
+            drips(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"), id="an endless list"
+        ),
+    ],
+)
+async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
+    await reached(behave)
+
+
+@pytest.mark.parametrize(
+    ("behave", "why"),
+    [
+        pytest.param(drips(b"HTTP/1.1 200 OK\r\nX: "), "no answer within 0 s", id="drips"),
+        pytest.param(hangs_before_headers, "no answer within 0 s", id="hangs"),
+        pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
+    ],
+)
+async def test_whoever_does_not_serve_us_is_told_in_time(
+    behave: Behaviour, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if why.startswith("no answer"):
+        monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+    told = f"far: .* does not serve us: {why}.*; start the server"
+    with pytest.raises(EngineError, match=told) as caught:
+        await reached(behave)
+    assert not isinstance(caught.value, KeyRefusedError)
+
+
+@pytest.mark.parametrize(
+    ("behave", "status"),
+    [
+        pytest.param(answers("401 Unauthorized"), 401, id="at once"),
+        pytest.param(
+            drips(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99999\r\n\r\n"),
+            403,
+            id="at great length",
+        ),
+    ],
+)
+async def test_who_refuses_our_key_is_told_from_who_is_away(behave: Behaviour, status: int) -> None:
+    told = f"far: .* does not serve us: HTTP {status}, it refuses our key; let api_key_env name"
+    with pytest.raises(KeyRefusedError, match=told):
+        await reached(behave)
+
+
+def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:
+    with pytest.raises(EngineError, match=r"serve us: InvalidURL.*; start the server"):
+        reach(spec_of("http://h\x01/v1"))
+
+
+def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def hangs(*_: object, **__: object) -> None:
+        asked.set()
+        answered.wait(60)
+        unknown_name()
+
+    monkeypatch.setattr("socket.getaddrinfo", hangs)
+    monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match="no answer within 0 s"):
+        reach(spec_of("http://far.example/v1"))
+    assert asked.is_set()
+    assert time.monotonic() - begun < 30  # the name server hangs for a minute
+    answered.set()
+
+
+NEVER_RESOLVED = """
+import socket, time
+from serving import remote
+from serving.engine import EngineError
+from serving.spec import ModelSpec
+
+socket.getaddrinfo = lambda *_, **__: time.sleep(600)
+remote.REACH_S = 0.4
+try:
+    remote.reach(ModelSpec(name="far", url="http://far.example/v1", remote_name="x"))
+except EngineError as refusal:
+    print(refusal)
+"""
+
+
+def test_nor_does_it_hold_up_the_end_of_the_program() -> None:
+    ended = subprocess.run(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-c", NEVER_RESOLVED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "no answer within 0 s" in ended.stdout
+    assert ended.stderr == ""
