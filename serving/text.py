@@ -37,12 +37,23 @@ def _decode_stream() -> Any:  # noqa: ANN401 -- tokenizers ships no types
 
 
 class Trimmer:
-    """Pass text on until a stop string; hold back what may still turn out to be one."""
+    """Pass text on until a stop string; hold back what may still turn out to be one.
+
+    Character by character, so that it does not matter in which pieces the text comes. Spelled out
+    special tokens are removed, also where removing one joins another: "<|im_<|end|>end|>".
+    """
 
     def __init__(self, stop: Sequence[str] = (), special: Sequence[str] = ()) -> None:
-        self._stop = tuple(stop)
-        self._special = tuple(word for word in special if word)
+        self._stop = frozenset(stop)
+        self._special = frozenset(special) - {""}
+        words = self._stop | self._special
+        self._longest = max(map(len, words), default=0)
+        self._first = frozenset(word[0] for word in words)
+        self._begun = _beginnings(words)
+        self._may_vanish = _beginnings(self._special)
         self._held = ""
+        self._certain: list[int] = []
+        """For each character that is held: how many would be certain if it were the last."""
         self._half = ""
         self.stopped = False
 
@@ -50,20 +61,56 @@ class Trimmer:
         """Return the part of the text so far that is certain; nothing after a stop string."""
         if self.stopped:
             return ""
-        held, self._held = self._held + self._sound(text), ""
-        # A stop string may itself hold a special token, so it is looked for first.
-        for whole in (held, cleaned := self._clean(held)):
-            if (cut := self._first_stop(whole)) is not None:
+        said: list[str] = []
+        for character in self._sound(text):
+            if not self._held and character not in self._first:
+                said.append(character)
+            elif self._take(character):
+                said.append(self._release())
+            else:
                 self.stopped = True
-                return self._clean(whole[:cut])
-        keep = len(cleaned) - self._undecided(cleaned)
-        self._held = cleaned[keep:]
-        return cleaned[:keep]
+                said.append(self.finish())
+                break
+        return "".join(said)
 
     def finish(self) -> str:
         """Return what was held back: the text ended, so it is no stop string."""
         rest, self._held = self._held, ""
         return rest
+
+    def _take(self, character: str) -> bool:
+        """Hold one more character; return whether it ends no stop string."""
+        self._held += character
+        tails = [self._held[-size:] for size in range(min(self._longest, len(self._held)), 0, -1)]
+        stop = next((tail for tail in tails if tail in self._stop), None)
+        # A stop string may be a special token too, so it is looked for first.
+        word = stop or next((tail for tail in tails if tail in self._special), None)
+        if word is None:
+            self._certain.append(self._certain_before(tails))
+        else:
+            self._held = self._held.removesuffix(word)
+            self._certain = self._certain[: len(self._held)]
+        return stop is None
+
+    def _release(self) -> str:
+        """Return what is certain of what is held, and hold the rest."""
+        certain = self._certain[-1] if self._certain else 0
+        if not certain:
+            return ""
+        said, self._held = self._held[:certain], self._held[certain:]
+        self._certain = [max(0, one - certain) for one in self._certain[certain:]]
+        return said
+
+    def _certain_before(self, tails: Sequence[str]) -> int:
+        """Return how much of what is held no word can reach any more, whatever comes."""
+        certain = len(self._held)
+        for tail in tails:
+            if tail in self._begun:
+                before = len(self._held) - len(tail)
+                certain = min(certain, before)
+                if before and tail in self._may_vanish:  # then what is before it ends the text
+                    certain = min(certain, self._certain[before - 1])
+        return certain
 
     def _sound(self, text: str) -> str:
         """Return text that can be stored: no NUL, and surrogates from JSON made characters."""
@@ -72,25 +119,6 @@ class Trimmer:
             text, self._half = text[:-1], text[-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
-    def _clean(self, text: str) -> str:
-        # Removing one word may join another: "<|im_<|end|>end|>".
-        before = None
-        while before != text:
-            before = text
-            for word in self._special:
-                text = text.replace(word, "")
-        return text
 
-    def _first_stop(self, text: str) -> int | None:
-        found = [at for word in self._stop if (at := text.find(word)) >= 0]
-        return min(found, default=None)
-
-    def _undecided(self, text: str) -> int:
-        """Return the length of the longest ending that begins a stop string or special token."""
-        longest = 0
-        for word in (*self._stop, *self._special):
-            for size in range(min(len(word) - 1, len(text)), longest, -1):
-                if text.endswith(word[:size]):
-                    longest = size
-                    break
-        return longest
+def _beginnings(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(word[:size] for word in words for size in range(1, len(word)))

@@ -37,6 +37,19 @@ def test_spelled_out_special_tokens_are_removed_even_when_nested() -> None:
     assert trimmed(["a<|e", "nd|>b<|<s>end|>c"], trimmer) == "abc"
 
 
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        pytest.param(["<a>b"], "b", id="a special token is gone before the stop string ends"),
+        pytest.param(["<<", "a>a>"], "", id="what a special token parted is joined"),
+        pytest.param(["a<", "a>>bc"], "", id="also to a stop string"),
+    ],
+)
+def test_words_that_overlap_are_the_same_in_any_pieces(pieces: list[str], text: str) -> None:
+    for parts in (pieces, ["".join(pieces)], list("".join(pieces))):
+        assert trimmed(parts, Trimmer(stop=["a>b"], special=["<a>"])) == text
+
+
 def test_a_stop_string_that_is_a_special_token_still_stops() -> None:
     trimmer = Trimmer(stop=["<|end|>"], special=["<|end|>", "<s>"])
     assert trimmed(["a<s>b<|en", "d|>c"], trimmer) == "ab"
