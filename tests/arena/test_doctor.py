@@ -197,4 +197,4 @@ def test_a_server_that_does_not_answer_is_told() -> None:
     far = ModelSpec(name="far", url="http://127.0.0.1:9/v1", remote_name="x")
     finding = about_roster(Settings(models=(*SCRIPTED, far)))["far"]
     assert (finding.level, "does not serve us" in finding.found) == (Level.BAD, True)
-    assert finding.way_out == "Start the server, or correct url and api_key_env."
+    assert finding.way_out == "Start the server, or correct url."
