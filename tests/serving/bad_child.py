@@ -116,6 +116,6 @@ class BadEngine:
 
 def main(fd: int, level: int) -> None:
     """Serve, and give up on itself sooner than the real one."""
-    serving.child.STUCK_S = 6.0
+    serving.child.STUCK_S = 4.5
     serving.child.PATIENCE_S = 0.5
     serving.child.main(fd, level, BadEngine)

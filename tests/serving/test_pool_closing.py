@@ -38,8 +38,11 @@ async def test_closing_closes_all_and_refuses_who_waits() -> None:
 
 NEVER_LOADED = """
 import asyncio, time
+import serving.resident
 from serving.pool import Pool
 from serving.spec import ModelSpec
+
+serving.resident.LEAVE_S = 0.2
 
 async def use(pool):
     async with pool.engine("a"):

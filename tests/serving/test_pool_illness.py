@@ -89,7 +89,10 @@ async def test_a_dead_engine_is_replaced_at_once_whoever_still_holds_it() -> Non
     assert pool.unavailable() == {}
 
 
-async def test_the_memory_of_a_dead_engine_is_free_for_who_waits_though_nobody_tells() -> None:
+async def test_the_memory_of_a_dead_engine_is_free_for_who_waits_though_nobody_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.pool.LOOK_S", 0.05)
     shop = Workshop()
     pool = shop.pool(1)
     async with pool.engine("a"):

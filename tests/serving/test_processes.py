@@ -214,7 +214,10 @@ async def _stopped_while_it_loads(builder: Builder, pool: Pool) -> "tuple[int, a
     return house.process.pid, waiting
 
 
-async def test_closing_ends_a_process_in_which_a_model_loads_for_ever() -> None:
+async def test_closing_ends_a_process_in_which_a_model_loads_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.process.END_S", 0.5)
     builder = Builder("device")
     pool = Pool([model("a")], 2, build=builder)
     pid, waiting = await _stopped_while_it_loads(builder, pool)

@@ -75,7 +75,7 @@ class Far(ScriptedEngine):
             self._strikes += 1
             if self._strikes >= 3:
                 outage.rests += 1
-                self._rests_until = time.monotonic() + 0.1
+                self._rests_until = time.monotonic() + 0.03
             yield Failed(FailureKind.BACKEND, "not reached")
             return
         self._responses += 1
