@@ -41,7 +41,7 @@ name = "{name}"
 checkpoint = "{folder}"
 device = "cpu"
 sampling = {{ temperature = 0.0 }}
-output_tokens = 1000
+output_tokens = 200
 context_tokens = 2048
 """
 
