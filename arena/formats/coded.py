@@ -60,6 +60,10 @@ class Coding:
         Names are categories, -1 in `seq` and `length_a` is a number that is missing, 0 in
         `question_id` and `item_id` (hashes) a name; `failed_a` is `UNKNOWN`, `GAVE` or `FAILED`.
         """
+        if not self._parts:  # no votes, but every column
+            nothing = Coding()
+            nothing.add(pd.DataFrame())
+            return nothing.frame()
         columns: dict[str, Any] = {}
         for name, parts in self._parts.items():
             values = _joined(parts)

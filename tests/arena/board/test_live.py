@@ -133,6 +133,25 @@ async def test_whatever_happens_the_board_is_that_of_a_full_recount(
     same(live, board_of(store.path, choice=Choice(study=LIVE)), settled=True)
 
 
+async def test_a_database_without_votes_has_no_board_until_the_first(
+    store: Store, arena: Arena
+) -> None:
+    for _ in range(2):
+        await arena.add_model()
+    boards = LiveBoards(store.path)
+    for _ in range(2):
+        boards.follow()
+        boards.settle()
+        assert boards.board("rating") is None
+        await arena.show()
+    await arena.vote()
+    boards.follow()
+    boards.settle()
+    board = boards.board("rating")
+    assert board is not None
+    same(board, board_of(store.path, choice=Choice(study=LIVE)), settled=True)
+
+
 async def test_a_board_says_of_how_many_votes_its_slow_parts_are(
     store: Store, arena: Arena
 ) -> None:

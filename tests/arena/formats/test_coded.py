@@ -72,6 +72,14 @@ def test_a_log_without_a_vote_has_all_columns(tmp_path: Path) -> None:
     assert list(read_coded(tmp_path / "none.parquet")) == list(read_coded(full))
 
 
+def test_no_votes_have_all_columns_and_are_no_part_of_those_that_come() -> None:
+    coding, log = Coding(), pd.DataFrame({"model_a": ["oak"], "length_a": [70_000]})
+    none = coding.frame()
+    coding.add(log)
+    assert (len(none), list(none)) == (0, list(coding.frame()))
+    assert coding.frame()["model_a"].tolist() == ["oak"]
+
+
 def test_what_is_known_of_a_response_is_whether_it_failed() -> None:
     coding = Coding()
     ended = pd.Series(["length", "stop", None, None], dtype="str")
