@@ -1,14 +1,15 @@
 """A leaderboard to visit without a server: its pages, and the log it stands on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from fastapi import FastAPI
 
+from arena.record.store import Store
 from arena.shipped import shipped
 from arena.votelog import load_votes
 from arena.web.board_page import board_routes
@@ -46,11 +47,20 @@ class Site:
         return answer.text
 
 
-def nothing(folder: Path) -> Path:
+def empty_file(folder: Path) -> Path:
     """Write a log without a vote."""
     log = folder / "none.jsonl"
     log.write_text("", encoding="utf-8")
     return log
+
+
+def empty_database(folder: Path) -> Path:
+    """Make a database as a server finds it at its first start."""
+    Store(folder / "none.db").close()
+    return folder / "none.db"
+
+
+NOTHING: Final[tuple[Callable[[Path], Path], ...]] = (empty_file, empty_database)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """What is taken home from a leaderboard: the same table, and nothing about raters."""
 
 import csv
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 
 from arena.board import board_of
 from arena.votelog import load_votes
-from tests.web.board_site import Site, nothing, peoples_log, visiting
+from tests.web.board_site import NOTHING, Site, peoples_log, visiting
 
 
 @pytest.fixture
@@ -18,7 +18,10 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         yield site
 
 
-async def test_before_the_first_vote_nothing_can_be_downloaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nothing", NOTHING)
+async def test_before_the_first_vote_nothing_can_be_downloaded(
+    nothing: Callable[[Path], Path], tmp_path: Path
+) -> None:
     async with visiting(nothing(tmp_path)) as site:
         answer = await site.client.get("/leaderboard/votes.csv")
         assert (answer.status_code, answer.headers["location"]) == (303, "/leaderboard")

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pytest
 from arena.board import board_of
 from arena.board.live import LiveBoards
 from arena.votelog import load_votes
-from tests.web.board_site import Site, nothing, peoples_log, visiting
+from tests.web.board_site import NOTHING, Site, empty_file, peoples_log, visiting
 
 
 @pytest.fixture
@@ -96,12 +96,16 @@ async def test_votes_of_studies_and_votes_set_aside_stay_away(tmp_path: Path) ->
 @pytest.fixture
 async def nobody(tmp_path: Path) -> AsyncIterator[Site]:
     """Serve a site before its first vote."""
-    async with visiting(nothing(tmp_path)) as site:
+    async with visiting(empty_file(tmp_path)) as site:
         yield site
 
 
-async def test_before_the_first_vote_an_example_is_shown_as_one(nobody: Site) -> None:
-    page = await nobody.page()
+@pytest.mark.parametrize("nothing", NOTHING)
+async def test_before_the_first_vote_an_example_is_shown_as_one(
+    nothing: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    async with visiting(nothing(tmp_path)) as site:
+        page = await site.page()
     empty, ribbon, table = (page.index(t) for t in ("No votes yet", "Example</strong>", "<table"))
     assert empty < ribbon < table
     assert "Invented models, simulated votes. Nothing below was measured here." in page
