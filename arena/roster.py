@@ -15,6 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
+from serving.adapters import adapter_config
 from serving.budget import Budget, Seat, parts_of
 from serving.devices import devices_of, roomiest
 from serving.engine import EngineError, FailureKind
@@ -121,15 +122,15 @@ def no_room(spec: ModelSpec) -> Lack | None:
     return Lack("output_tokens", what, way_out)
 
 
-def broken(spec: ModelSpec) -> bool:
-    """Tell whether the files of a model say that it cannot be loaded: no rest mends that."""
+def lack_in_files(spec: ModelSpec) -> Lack | None:
+    """Return why a model cannot be loaded, as far as its files say: no rest mends that."""
     if spec.kind != "local":
-        return False
+        return None
     try:
         estimate(spec)
-    except EngineError:
-        return True
-    return any(_missing(spec))
+    except EngineError as error:
+        return lack_of(spec, error.cause)
+    return next(_missing(spec), None)
 
 
 def lack_of(spec: ModelSpec, cause: str) -> Lack:
@@ -274,11 +275,11 @@ def _template(folder: Path) -> object:
 
 
 def _of_adapter(folder: Path) -> Iterator[Lack]:
-    if not (folder / "adapter_config.json").is_file():
-        what = f"the adapter {folder} has no adapter_config.json"
-        yield Lack("adapter", what, "name the folder that PEFT saved")
-    elif _read(folder / "adapter_config.json").get("peft_type") != "LORA":
-        yield Lack("adapter", f"the adapter {folder} is not LoRA", "take one that is")
+    try:
+        adapter_config(folder)
+    except EngineError as error:
+        what, _, way_out = error.cause.rpartition("; ")
+        yield Lack("adapter", what, way_out)
 
 
 def _read(file: Path) -> dict[str, Any]:

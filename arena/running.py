@@ -5,7 +5,7 @@ What stands here is construction and nothing else; pages and commands decide whe
 
 import itertools
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,11 @@ from arena.errors import ConfigError
 from arena.pools import pool_of
 from arena.questions import QuestionBank, load_bank
 from arena.record.store import Store
-from arena.roster import broken, lack_of, no_room
+from arena.roster import Lack, lack_in_files, lack_of, no_room
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from serving.duet import Pace
 from serving.pool import Pool
-from serving.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 
@@ -78,32 +77,38 @@ def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
     return Arena(settings, bank, store, signer, pool, responders, battles)
 
 
-def _check_room(settings: Settings, is_out: Callable[[ModelSpec], bool]) -> None:
+def _check_room(settings: Settings, left_out: Collection[str]) -> None:
     """Refuse to open an arena in which no prompt can be sent.
 
     A model that only rests counts too: it is tried again, and may come back at any time.
     """
     for number, spec in enumerate(settings.models):
-        if (lack := no_room(spec)) is not None and not is_out(spec):
+        if (lack := no_room(spec)) is not None and spec.name not in left_out:
             raise ConfigError(
                 f"{settings.place('models', number, lack.field)}: no prompt can be sent to any "
                 f"model: {lack.what}. To open the arena, {lack.way_out}."
             )
 
 
-def _reasons(settings: Settings, out: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for number, spec in enumerate(settings.models):
+def _reasons(arena: Arena, left_out: Mapping[str, Lack]) -> dict[str, str]:
+    """Return who cannot respond at the start, and why; the pool knows only whom it has tried."""
+    out = {name: f"{lack.what}; {lack.way_out}" for name, lack in left_out.items()}
+    out |= arena.pool.unavailable()
+    reasons = {}
+    for number, spec in enumerate(arena.settings.models):
         if spec.name in out:
-            lack = lack_of(spec, out[spec.name])
+            lack = left_out.get(spec.name) or lack_of(spec, out[spec.name])
             cause = out[spec.name].removeprefix(f"{spec.name}: ")
-            yield spec.name, f"{settings.place('models', number, lack.field)}: {spec.name}: {cause}"
+            place = arena.settings.place("models", number, *filter(None, [lack.field]))
+            reasons[spec.name] = f"{place}: {spec.name}: {cause}"
+    return reasons
 
 
-def _check_models(arena: Arena, left_out: Collection[str]) -> None:
+def _check_models(arena: Arena, left_out: Mapping[str, Lack]) -> None:
     """Refuse to open an arena in which no battle can be, or in which two models can never meet."""
-    out = arena.pool.unavailable()
-    reasons = dict(_reasons(arena.settings, out))
-    if len(arena.settings.models) - len(out) < TWO:
+    reasons = _reasons(arena, left_out)
+    there = [model.name for model in arena.settings.models if model.name not in reasons]
+    if len(there) < TWO:
         told = "\n".join(f"  {reason}" for reason in reasons.values())
         raise ConfigError(
             f"Fewer than two models of the roster can respond:\n{told}\n"
@@ -112,7 +117,6 @@ def _check_models(arena: Arena, left_out: Collection[str]) -> None:
     for name, reason in reasons.items():
         until = "until it is started again" if name in left_out else "and tries again"
         log.warning("%s. The arena opens without it, %s.", reason, until)
-    there = [model.name for model in arena.settings.models if model.name not in out]
     for pair in itertools.combinations(there, TWO):
         if (refusal := arena.pool.refusal(*pair)) is not None:
             raise ConfigError(
@@ -126,12 +130,14 @@ async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
     """Load what fits, serve, and on the way out stop streams before the store is closed."""
     try:
         models = arena.settings.models
-        _check_room(arena.settings, broken)  # at once: loading takes minutes
+        lacks = {model.name: lack for model in models if (lack := lack_in_files(model))}
+        _check_room(arena.settings, lacks)  # at once: loading takes minutes
         if warm:
             await arena.pool.warm(model.name for model in models)
-        failed = arena.pool.unavailable()
-        left_out = {model.name for model in models if model.name in failed and broken(model)}
-        _check_room(arena.settings, lambda model: model.name in left_out)
+        # What lacks something and serves all the same counts; most have had no room to try it.
+        loaded = arena.pool.resident()
+        left_out = {name: lack for name, lack in lacks.items() if name not in loaded}
+        _check_room(arena.settings, left_out)
         await arena.battles.start(left_out)
         if warm:
             _check_models(arena, left_out)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from arena.errors import ConfigError, PromptRefused
-from arena.roster import broken
+from arena.roster import lack_in_files
 from arena.running import open_store, put_together, running
 from arena.settings import ArenaSettings, PoolSettings, Settings, load_settings
 from arena.shipped import shipped
+from serving.estimate import estimate
 from serving.spec import ModelSpec
 
 MIB = 2**20
@@ -100,7 +101,9 @@ async def test_nor_with_a_model_that_serves_whatever_the_doctor_says_of_it(tmp_p
     config["auto_map"] = {"AutoModelForCausalLM": "modeling.Elm"}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     chosen = roster_of(tmp_path, 'checkpoint = "elm"\noutput_tokens = 512')
-    assert broken(chosen.models[2])  # it brings code of its own, and the library has that code too
+    assert lack_in_files(
+        chosen.models[2]
+    )  # it brings code of its own, and the library has that code too
     with pytest.raises(ConfigError, match="no prompt can be sent to any model: elm takes 512"):
         async with running(put_together(chosen, *open_store(chosen))):
             pass
@@ -133,3 +136,27 @@ async def test_a_model_that_may_come_back_bounds_what_is_said(
             await arena.battles.open("ada", LONG)
         await arena.battles.open("ada", "Why?")
     assert "The arena opens without it, and tries again." in caplog.text
+
+
+async def test_broken_files_are_seen_without_a_load_where_memory_has_no_room_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "elm"
+    shutil.copytree(shipped("models/pebble-1m"), folder)
+    (folder / "tokenizer.json").unlink()
+    two = sum(estimate(model).total for model in settings(tmp_path, 0.1).models)
+    chosen = settings(tmp_path, memory_mib=1.2 * two / MIB)
+    elm = chosen.models[0].model_copy(update={"name": "elm", "checkpoint": str(folder)})
+    chosen = chosen.model_copy(update={"models": (*chosen.models, elm)})
+    arena = put_together(chosen, *open_store(chosen))
+    async with running(arena):
+        assert "elm" not in arena.pool.unavailable()  # nobody has tried it
+        for rater in range(8):
+            await arena.battles.open(str(rater), "Why?")
+    assert (
+        "models[2].checkpoint: elm: the checkpoint has no tokenizer.json; save its tokenizer with "
+        "transformers. The arena opens without it, until it is started again." in caplog.text
+    )
+    query = "SELECT DISTINCT name FROM item JOIN model ON model.id IN (model_x, model_y) ORDER BY 1"
+    with closing(sqlite3.connect(tmp_path / "arena.db")) as connection:
+        assert connection.execute(query).fetchall() == [("pebble-1m",), ("willow-1m",)]
