@@ -4,7 +4,10 @@ Speed, time to the first token and chunk size would name a model to whoever watc
 So both sides are shown at one fixed rate, the same for the whole roster; they start together and
 they end together, at a moment that follows from the longer text alone. Only when a side has nothing
 more to show do both pause: `serving.tempo` keeps the rate below what the slowest model makes. The
-pace knows characters and seconds; it does not know models.
+pace knows letters and seconds; it does not know models.
+
+Text is counted in bytes of UTF-8: a Latin letter is one, a Chinese character three. So a token is
+about as much in either script, and as much to read.
 """
 
 import asyncio
@@ -15,7 +18,7 @@ from typing import Literal
 
 from serving.engine import Delta, Done, Event, Failed, FailureKind, Terminal
 
-ROUNDING = 1e-6  # characters: sums of ticks fall short of whole numbers by less
+ROUNDING = 1e-6  # bytes: sums of ticks fall short of whole numbers by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Pace:
     """``paced`` shows text as it comes; ``together`` shows both sides whole, in the moment in which
     they would have been shown to their end."""
     characters_per_second: float = 60.0
-    """At most what the slowest model of the roster makes, or its pauses tell that it is there."""
+    """In Latin letters; others count as many as they have bytes in UTF-8. At most what the slowest
+    model of the roster makes, or its pauses tell that it is there."""
     tick_s: float = 0.1
     """Seconds between two showings."""
     start_s: float = 0.3
@@ -56,12 +60,15 @@ class _Side:
     """One stream as it is read."""
 
     text: str = ""
+    size: int = 0
     end: Terminal | None = None
     pieces: list[str] = field(default_factory=list)
 
     def gather(self) -> None:
         if self.pieces:
-            self.text += "".join(self.pieces)
+            more = "".join(self.pieces)
+            self.text += more
+            self.size += size_of(more)
             self.pieces.clear()
 
     async def read(self, stream: AsyncIterator[Event]) -> None:
@@ -112,7 +119,7 @@ async def _show(
 ) -> AsyncGenerator[Shown]:
     now = asyncio.get_running_loop().time
     start = last = now()
-    place = 0.0  # characters shown of either side
+    place = 0.0  # how much is shown of either side
     shown = Shown("", "")
     while True:
         await asyncio.sleep(pace.tick_s)
@@ -127,7 +134,7 @@ async def _show(
             continue
         step = math.inf if pace.mode == "together" else pace.characters_per_second * elapsed
         place = min(place + step, _common_room(sides))
-        frame = Shown(*(_first(side.text, place) for side in sides))
+        frame = Shown(*(_first(side, place) for side in sides))
         if frame != shown:
             shown = frame
             yield shown
@@ -139,7 +146,7 @@ def _may_start(sides: tuple[_Side, _Side], pace: Pace, waited: float) -> bool:
     waited += pace.tick_s / 2  # a tick that comes a little early counts
     if pace.mode == "together":
         # As soon as both are done would tell how fast they are.
-        longest = max(len(side.text) for side in sides)
+        longest = max(side.size for side in sides)
         due = pace.start_s + longest / pace.characters_per_second
         return waited > due and all(side.end for side in sides)
     return waited > pace.start_s and all(side.text or side.end for side in sides)
@@ -147,16 +154,32 @@ def _may_start(sides: tuple[_Side, _Side], pace: Pace, waited: float) -> bool:
 
 def _common_room(sides: tuple[_Side, _Side]) -> float:
     """Return how far both may be shown: a side that is still being made holds the other back."""
-    return min((len(side.text) for side in sides if side.end is None), default=math.inf)
+    return min((side.size for side in sides if side.end is None), default=math.inf)
 
 
-def _first(text: str, place: float) -> str:
-    place += ROUNDING
-    return text if place >= len(text) else text[: int(place)]
+def size_of(text: str) -> int:
+    """Return how much a text is to show: its bytes in UTF-8."""
+    return len(text) if text.isascii() else len(_bytes(text))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # half a pair is no reason to fail
+
+
+def _first(side: _Side, place: float) -> str:
+    """Return the whole characters that a place is past."""
+    if (end := place + ROUNDING) >= side.size:
+        return side.text
+    if side.text.isascii():
+        return side.text[: int(end)]
+    encoded, cut = _bytes(side.text), int(end)
+    while encoded[cut] & 0xC0 == 0x80:  # noqa: PLR2004 -- amid a character
+        cut -= 1
+    return encoded[:cut].decode("utf-8", "surrogatepass")
 
 
 def _all_shown(sides: tuple[_Side, _Side], place: float) -> bool:
-    return all(side.end is not None and place + ROUNDING >= len(side.text) for side in sides)
+    return all(side.end is not None and place + ROUNDING >= side.size for side in sides)
 
 
 def _give_up(sides: tuple[_Side, _Side], deadline_s: float) -> None:

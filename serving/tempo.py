@@ -4,18 +4,21 @@ A pair shown faster than it is made must pause, and a pause tells that a slow mo
 each model is measured, once with a prompt of ours before its first battle and then with every
 response, and all pairs get one pace that follows from the whole roster. What of a response a rater
 may see, and when, is known by `serving.duet`.
+
+A model may be much slower in one script than in another, as its tokens are shorter there. So text
+that is mostly ASCII and other text are measured apart, and a battle's pace is that of its prompt's.
 """
 
 import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
-from serving.duet import Pace
+from serving.duet import Pace, size_of
 from serving.engine import Delta, Done, Engine, Failed, Message, Prompt
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ log = logging.getLogger(__name__)
 MARGIN: Final = 0.8  # of the slowest rate: a model may be slower in the next battle
 PATIENCE: Final = 1.25  # times the slowest first token, for the same reason
 REMEMBERED: Final = 16  # responses of each model; older ones tell of another load
+OTHERWISE: Final = 0.5  # of its rate in ASCII text, until a model has said anything else
+FOREIGN: Final = 0.25  # of the characters of a text that is not "mostly ASCII"
 TOKENS: Final = 4  # fewer say nothing of a rate
 MEASURE_S: Final = 5.0  # the longest measurement before a first battle
 ASKED: Final = Prompt(
@@ -35,13 +40,14 @@ class Tempo:
 
     def __init__(self, wanted: Pace) -> None:
         self._wanted = wanted
-        self._rates: dict[str, deque[float]] = {}  # characters a second
+        self._rates: dict[bool, dict[str, deque[float]]] = {True: {}, False: {}}
+        """Bytes a second of each model, in text that is mostly ASCII and in other text."""
         self._firsts: dict[str, deque[float]] = {}  # seconds to the first token
         self._asked: dict[str, asyncio.Task[None]] = {}
 
-    def pace(self) -> Pace:
+    def pace(self, prompt: str = "") -> Pace:
         """Return the pace of a battle that starts now, whichever its models are."""
-        slowest = MARGIN * min(map(_low, self._rates.values()), default=math.inf)
+        slowest = MARGIN * min(self._slowest(ascii_text=is_ascii(prompt)), default=math.inf)
         latest = PATIENCE * max(map(_high, self._firsts.values()), default=0.0)
         together = self._wanted.mode == "together"  # nobody reads along, so nothing is too quick
         ceiling = math.inf if together else self._wanted.characters_per_second
@@ -50,6 +56,14 @@ class Tempo:
             characters_per_second=min(ceiling, slowest),
             start_s=max(self._wanted.start_s, latest),
         )
+
+    def _slowest(self, *, ascii_text: bool) -> Iterator[float]:
+        """Yield how fast each model is sure to be in a kind of text."""
+        for name in {**self._rates[True], **self._rates[False]}:
+            if said := self._rates[ascii_text].get(name):
+                yield _low(said)
+            else:
+                yield OTHERWISE * _low(self._rates[not ascii_text][name])
 
     async def measure(self, name: str, engine: Engine) -> None:
         """Let a model respond to a prompt of ours, once; who comes meanwhile waits too."""
@@ -60,11 +74,11 @@ class Tempo:
     def learn(self, name: str, text: str, end: Done) -> None:
         """Take a response into account."""
         if end.first_token_seconds is not None:
-            self._note(name, len(text), end.tokens, end.first_token_seconds, end.seconds)
+            self._note(name, text, end.tokens, end.first_token_seconds, end.seconds)
 
     async def _measure(self, name: str, engine: Engine) -> None:
         clock = asyncio.get_running_loop().time
-        start, times, characters, cause = clock(), list[float](), 0, "it said nothing"
+        start, times, text, cause = clock(), list[float](), "", "it said nothing"
         try:
             async with asyncio.timeout(2 * MEASURE_S), aclosing(engine.stream(ASKED)) as events:
                 async for event in events:
@@ -72,19 +86,24 @@ class Tempo:
                         cause = event.cause if isinstance(event, Failed) else cause
                         break
                     times.append(clock() - start)
-                    characters += len(event.text)
+                    text += event.text
         except Exception as error:  # noqa: BLE001 -- the battle must go on, whatever an engine does
             cause = f"{type(error).__name__}: {error}"
         if times:
-            self._note(name, characters, len(times), times[0], times[-1])
+            self._note(name, text, len(times), times[0], times[-1])
         else:
             log.warning("%s could not be measured: %s", name, cause)
 
-    def _note(self, name: str, characters: int, tokens: int, first: float, last: float) -> None:
+    def _note(self, name: str, text: str, tokens: int, first: float, last: float) -> None:
         self._firsts.setdefault(name, deque(maxlen=REMEMBERED)).append(first)
         if tokens >= TOKENS and last > first:
-            rates = self._rates.setdefault(name, deque(maxlen=REMEMBERED))
-            rates.append(characters * (tokens - 1) / tokens / (last - first))
+            rates = self._rates[is_ascii(text)].setdefault(name, deque(maxlen=REMEMBERED))
+            rates.append(size_of(text) * (tokens - 1) / tokens / (last - first))
+
+
+def is_ascii(text: str) -> bool:
+    """Tell whether a text is mostly ASCII."""
+    return text.isascii() or sum(not sign.isascii() for sign in text) <= FOREIGN * len(text)
 
 
 def _low(values: Iterable[float]) -> float:

@@ -170,7 +170,7 @@ class PoolResponders:
             await self._tempo.measure(side.model, engine)
             prompt = Prompt(side.messages, seed=side.seed, deadline_s=left_s)
             streams.append(engine.stream(prompt))
-        pace = self._tempo.pace()
+        pace = self._tempo.pace(sides.a.messages[-1].content)
         async with aclosing(duet(streams[0], streams[1], pace, deadline_s=left_s)) as events:
             async for event in events:
                 if isinstance(event, Finished):

@@ -55,6 +55,25 @@ async def test_speed_does_not_show_while_the_rate_is_below_it() -> None:
 
 
 @virtual_time
+async def test_a_script_of_more_bytes_is_shown_slower_and_by_whole_characters() -> None:
+    chinese, accents = "冰比水轻" * 10, "naïve façade " * 10
+    frames, (end, finished) = await shown(engine(chinese), engine(accents))
+    assert end == pytest.approx(0.3 + len(accents.encode()) / 20, abs=0.2)
+    for at, frame in frames:
+        letters = [len(text.encode()) for text in (frame.a, frame.b)]
+        assert max(letters) <= 20 * at
+        assert chinese.startswith(frame.a)
+        assert accents.startswith(frame.b)
+    assert (finished.text_a, finished.text_b) == (chinese, accents)
+
+
+@virtual_time
+async def test_half_a_surrogate_pair_ends_no_battle() -> None:
+    _, (_, finished) = await shown(engine("a\ud83d" * 5), engine("short"))
+    assert finished.text_a == "a\ud83d" * 5
+
+
+@virtual_time
 async def test_a_first_chunk_waits_for_the_other_side() -> None:
     frames, _ = await shown(engine(LONG), engine(LONG, first_chunk_s=3.0))
     assert frames[0][0] == pytest.approx(3.1, abs=0.11)

@@ -9,12 +9,13 @@ import pytest
 from serving.duet import Finished, Pace, Shown, duet
 from serving.engine import Delta, Done, Event, Prompt
 from serving.scripted import ScriptedEngine
-from serving.tempo import MARGIN, PATIENCE, Tempo
+from serving.tempo import MARGIN, PATIENCE, Tempo, is_ascii
 from tests.serving.virtual_time import virtual_time
 
 WANTED = Pace("paced", 60.0, tick_s=0.1, start_s=0.3)
 SLOW, FAST = 0.2, 0.02  # seconds a token: 5 and 50 tokens a second
 TEXT = "It is said that ice floats since it is lighter than the water below. " * 3
+CHINESE = "冰比水轻所以浮在上"
 COUNTED = "one two three four five six seven eight nine ten"  # twelve tokens of four characters
 
 
@@ -149,11 +150,33 @@ def test_an_empty_or_tiny_response_tells_no_rate() -> None:
     assert tempo.pace() == WANTED
 
 
-async def frames(pace: Pace, chunk_s: tuple[float, ...]) -> list[tuple[float, Shown]]:
+def test_a_script_of_shorter_tokens_has_a_pace_of_its_own() -> None:
+    """Half of the other until a response says more, and neither slows the other down."""
+    tempo = Tempo(WANTED)
+    tempo.learn("oak", "x" * 400, done(100, 20.5))
+    unheard = tempo.pace(CHINESE).characters_per_second
+    assert unheard == pytest.approx(tempo.pace().characters_per_second / 2)
+    for _ in range(16):
+        tempo.learn("oak", CHINESE * 10, done(90, 18.5))
+    assert tempo.pace(CHINESE).characters_per_second == pytest.approx(MARGIN * 3 * 89 / 18)
+    assert tempo.pace("Why?").characters_per_second == pytest.approx(MARGIN * 4 * 99 / 20)
+
+
+def test_a_foreign_word_makes_no_other_script() -> None:
+    assert is_ascii("What does 冰 mean, and how is naïveté spelled?")
+    assert not is_ascii("冰 (ice) 为什么会浮？")
+
+
+async def frames(
+    pace: Pace, chunk_s: tuple[float, ...], text: str = TEXT, chunk_characters: int = 4
+) -> list[tuple[float, Shown]]:
     """Return what is shown of two texts, and when, if they are made at these speeds."""
     now = asyncio.get_running_loop().time
     ask, start, seen = Prompt.of("Why does ice float?"), now(), list[tuple[float, Shown]]()
-    a, b = engine(chunk_s[0], TEXT), engine(chunk_s[1], TEXT[:150])
+    a, b = (
+        ScriptedEngine.saying(said, chunk_s=seconds, chunk_characters=chunk_characters)
+        for said, seconds in zip((text, text[: len(text) * 3 // 4]), chunk_s, strict=True)
+    )
     async for event in duet(a.stream(ask), b.stream(ask), pace):
         if isinstance(event, Finished):
             return [*seen, (round(now() - start, 6), Shown(event.text_a, event.text_b))]
@@ -167,6 +190,19 @@ async def test_what_is_shown_and_when_is_the_same_for_every_pair_of_speeds(mode:
     wanted = Pace("together" if mode == "together" else "paced", 60.0)
     pace = (await measured(FAST, SLOW, wanted=wanted)).pace()
     shown = [await frames(pace, speeds) for speeds in product((FAST, SLOW), repeat=2)]
+    assert all(pair == shown[0] for pair in shown)
+
+
+@pytest.mark.parametrize("mode", ["paced", "together"])
+@virtual_time
+async def test_pairs_are_told_apart_in_no_script_though_models_were_measured_in_another(
+    mode: str,
+) -> None:
+    """A token of four letters in the prompt of ours, and of one character here."""
+    wanted = Pace("together" if mode == "together" else "paced", 60.0)
+    pace = (await measured(FAST, SLOW, wanted=wanted)).pace("冰为什么会浮？")
+    pairs = product((FAST, SLOW), repeat=2)
+    shown = [await frames(pace, speeds, CHINESE, 1) for speeds in pairs]
     assert all(pair == shown[0] for pair in shown)
 
 
