@@ -20,7 +20,7 @@ from openai import (
     Timeout,
 )
 
-from serving.aside import aside
+from serving.aside import aside, resolve_aside
 from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
 from serving.spec import ModelSpec
 from serving.text import Trimmer
@@ -154,6 +154,7 @@ class RemoteEngine:
     async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Any]:
         if self._away is not None and Watch().now < self._rests_until:
             raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._away}")
+        resolve_aside()
         async with await self._client.chat.completions.create(**self._ask(prompt)) as answer:
             async for chunk in answer:
                 yield chunk

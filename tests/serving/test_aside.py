@@ -1,10 +1,12 @@
 """Work that blocks beside everybody: told when it is done, waited for by nobody."""
 
+import asyncio
+import socket
 import threading
 
 import pytest
 
-from serving.aside import aside
+from serving.aside import aside, resolve_aside
 
 
 def test_what_it_returns_or_raises_comes_into_the_future() -> None:
@@ -45,3 +47,25 @@ def test_its_thread_keeps_no_program_alive() -> None:
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "held")
     assert thread.daemon
     go.set()
+
+
+async def test_names_are_looked_up_aside_and_what_is_found_is_the_same() -> None:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+    resolve_aside()
+    assert await loop.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM) == found
+
+
+async def test_a_name_that_is_never_found_keeps_nobody_from_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: answered.wait(60))
+    resolve_aside()
+    loop = asyncio.get_running_loop()
+    asked = [asyncio.create_task(loop.getaddrinfo("far.example", 80)) for _ in range(40)]
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(asyncio.to_thread(str, 7), 30) == "7"
+    for one in asked:
+        one.cancel()
+    answered.set()

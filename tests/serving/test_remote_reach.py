@@ -119,13 +119,42 @@ except EngineError as refusal:
 """
 
 
-def test_nor_does_it_hold_up_the_end_of_the_program() -> None:
+NEVER_RESPONDED = """
+import asyncio, socket, time
+from serving.engine import Prompt
+from serving.remote import RemoteEngine
+from serving.spec import ModelSpec
+
+socket.getaddrinfo = lambda *_, **__: time.sleep(600)
+
+async def end(spec):
+    async for event in RemoteEngine(spec).stream(Prompt.of("hello")):
+        return event.cause
+
+async def main():
+    fields = dict(url="http://far.example/v1", remote_name="x", first_token_s=0.4)
+    specs = [ModelSpec(name=f"far {number}", **fields) for number in range(40)]
+    print(await asyncio.gather(*map(end, specs)))
+    print(await asyncio.to_thread(str, "others have their turn"))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        pytest.param(NEVER_RESOLVED, "no answer within 0 s", id="who asks"),
+        pytest.param(NEVER_RESPONDED, "others have their turn", id="who responds"),
+    ],
+)
+def test_nor_does_it_hold_up_the_end_of_the_program(program: str, told: str) -> None:
     ended = subprocess.run(  # noqa: S603 -- our own interpreter
-        [sys.executable, "-c", NEVER_RESOLVED],
+        [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    assert "no answer within 0 s" in ended.stdout
+    assert told in ended.stdout
     assert ended.stderr == ""
