@@ -1,8 +1,8 @@
 """One process of engines, from outside: started, written to, listened to, buried.
 
-Two threads do what may block: writing orders and reading what comes. A process that is silent for
-long, or owes an answer for long, is killed; however it dies, everyone who waits for it is told
-once, and why. Knows neither models nor budgets.
+Two threads do what may block: writing orders and reading what comes. A third one watches: a process
+that is silent for long, also amid a word, or owes an answer for long, is killed. However it dies,
+everyone who waits for it is told once, and why. Knows neither models nor budgets.
 
 Silence is borne for half a minute although a sign of life comes each second: who is frozen cannot
 be told from who gets no turn (a library holds the interpreter, a machine swaps). Waiting costs some
@@ -73,13 +73,19 @@ class EngineProcess:
         self._death: str | None = None
         self._buried = False  # its end is certain, and everyone who waited has been told
         self._ending = False
+        self._words = 0  # that were read
+        self._taking = False  # of one of them: meanwhile nobody listens, and it is not silent
         self._outbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._connection, theirs = Pipe()
         self._process = Spawned(label, module, theirs)
         theirs.close()
         self._threads = {
             name: threading.Thread(target=work, name=f"{label}: {name}", daemon=True)
-            for name, work in (("write", self._write), ("read", self._read))
+            for name, work in (
+                ("write", self._write),
+                ("read", self._read),
+                ("watch", self._watch),
+            )
         }
         for thread in self._threads.values():
             thread.start()
@@ -172,21 +178,29 @@ class EngineProcess:
                 return
 
     def _read(self) -> None:
-        silent = 0.0
         try:
             while True:
-                if self._connection.poll(LOOK_S):
-                    silent = 0.0
-                    self._take(self._connection.recv())
-                else:
-                    silent += LOOK_S  # counted, not measured: a sleeping machine proves nothing
-                if (why := self._overdue(silent)) is not None:
-                    self._process.abort(why)
+                word = self._connection.recv()
+                self._taking = True
+                self._words += 1
+                self._take(word)
+                self._taking = False
         except (EOFError, OSError):
             self._bury()
         except Exception as error:  # noqa: BLE001 -- nobody else would ever tell who waits
             self._process.abort(f"it could not be understood: {error}")
             self._bury()
+
+    def _watch(self) -> None:
+        """Kill it when it is silent or owes an answer for too long; whoever reads buries it."""
+        silent, words, reader = 0.0, 0, self._threads["read"]
+        while self._death is None:
+            reader.join(LOOK_S)
+            heard = self._taking or self._words != words
+            # Counted, not measured: a sleeping machine proves nothing.
+            silent, words = 0.0 if heard else silent + LOOK_S, self._words
+            if (why := self._overdue(silent)) is not None:
+                self._process.abort(why)
 
     def _take(self, word: Word) -> None:
         match word:

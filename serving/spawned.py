@@ -67,7 +67,7 @@ class Spawned:
 
     def abort(self, why: str) -> None:
         """Kill it; it may still write where each of its threads stands."""
-        if self._reason is None:
+        if self._reason is None and self._process.poll() is None:  # else it has a reason of its own
             self._reason = why
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.send_signal(signal.SIGABRT)

@@ -8,9 +8,11 @@ import ctypes
 import logging
 import os
 import signal
+import struct
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
 import serving.child
 from serving.engine import Delta, Done, Event, Failed, FailureKind, Prompt
@@ -34,6 +36,11 @@ def _segfault() -> None:
 
 def _hold_the_interpreter() -> None:
     ctypes.PyDLL(None).sleep(600)
+
+
+def _stop_amid_a_word(fd: int) -> None:
+    os.write(fd, struct.pack("!i", 100_000) + b"x" * 5_000)
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _spoil() -> None:
@@ -118,4 +125,5 @@ def main(fd: int, level: int) -> None:
     """Serve, and give up on itself sooner than the real one."""
     serving.child.STUCK_S = 4.5
     serving.child.PATIENCE_S = 0.5
+    WAYS["half"] = partial(_stop_amid_a_word, fd)
     serving.child.main(fd, level, BadEngine)

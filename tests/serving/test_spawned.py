@@ -71,3 +71,10 @@ def test_who_is_killed_for_a_reason_says_where_it_stands(spawn: Spawn) -> None:
     buried = process.bury()
     assert buried.startswith("was ended by SIGABRT, because it was slow\n")
     assert "told_child.py" in buried
+
+
+def test_who_ended_before_it_was_killed_has_a_reason_of_its_own(spawn: Spawn) -> None:
+    process = spawn("os._exit(7)")
+    process.bury()
+    process.abort("it was slow")
+    assert process.end() == "ended with status 7"
