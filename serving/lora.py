@@ -3,10 +3,10 @@
 The library's continuous batching knows one adapter at a time. Here every adapted layer adds, after
 its own output, ``scale * B A x`` on the rows of each adapter's requests, so that many adapted
 models cost one copy of the weights. Whose rows are whose is said before each forward pass, by the
-thread that runs it. Plain LoRA on linear layers only; anything else is refused when it is read.
+thread that runs it. Only plain LoRA on linear layers is that; what counts as plain,
+`serving.adapters` knows.
 """
 
-import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from serving.engine import EngineError, FailureKind
+from serving.adapters import CONFIG, adapter_config, refusal
 
 PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
-REFUSED = ("use_dora", "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication")
+UNSAID = 8  # what PEFT takes for a rank or alpha that a configuration leaves out
+RETRY = "save it again with PEFT, as LoRA on linear layers alone"
 
 Rows = slice | torch.Tensor
 
@@ -45,30 +46,32 @@ def read_adapter(folder: Path, *, device: torch.device, dtype: torch.dtype) -> A
     Raises
     ------
     EngineError
-        If it cannot be read or is more than plain LoRA.
+        If it cannot be read or is more than plain LoRA; the message says what to do.
     """
+    config = adapter_config(folder)
+    rank = config.get("r", UNSAID)
+    file = folder / "adapter_model.safetensors"
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "adapter_model.safetensors", device=str(device))
+        weights = load_file(file, device=str(device))
     except (OSError, ValueError, SafetensorError) as error:
-        raise _refusal(f"the adapter {folder} cannot be read: {error}") from error
-    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
-        raise _refusal(f"the adapter {folder} is not plain LoRA without bias")
-    if found := [key for key in REFUSED if config.get(key)]:
-        raise _refusal(f"the adapter {folder} uses {', '.join(found)}, which is not supported")
+        cause = f"the adapter {folder} cannot be read: {error}"
+        raise refusal(cause, "set adapter to a folder as PEFT saved it") from error
     layers = {}
     for name in [key.removesuffix(DOWN) for key in weights if key.endswith(DOWN)]:
-        pair = weights.pop(name + DOWN), weights.pop(name + UP)
-        layers[name.removeprefix(PREFIX)] = (pair[0].to(dtype), pair[1].to(dtype))
-    if weights or not layers:
-        raise _refusal(f"the adapter {folder} changes more than linear layers: {sorted(weights)}")
-    rank = int(config["r"])
+        if name + UP not in weights:
+            raise refusal(f"{file} has {name + DOWN} without its lora_B", RETRY)
+        down, up = (weights.pop(name + end) for end in (DOWN, UP))
+        if (down.shape[0], up.shape[1]) != (rank, rank):
+            raise refusal(f"{file} has another rank than {CONFIG} (r = {rank}) at {name}", RETRY)
+        layers[name.removeprefix(PREFIX)] = (down.to(dtype), up.to(dtype))
+    if weights:
+        raise refusal(
+            f"{file} changes more than linear layers: {', '.join(sorted(weights))}", RETRY
+        )
+    if not layers:
+        raise refusal(f"{file} changes no layer", RETRY)
     spread = math.sqrt(rank) if config.get("use_rslora") else rank
-    return Adapter(layers, float(config["lora_alpha"]) / spread)
-
-
-def _refusal(cause: str) -> EngineError:
-    return EngineError(FailureKind.BACKEND, cause)
+    return Adapter(layers, float(config.get("lora_alpha", UNSAID)) / spread)
 
 
 class AdapterBank:
@@ -93,7 +96,10 @@ class AdapterBank:
             module = modules.get(layer)
             sizes = (getattr(module, "in_features", None), getattr(module, "out_features", None))
             if sizes != (down.shape[1], up.shape[0]):
-                raise _refusal(f"the adapter of {name} does not fit the model at {layer}")
+                raise refusal(
+                    f"the adapter of {name} does not fit the model at {layer}",
+                    "name the checkpoint that it was trained on",
+                )
         for layer in adapter.layers:
             if layer not in self._hooks:
                 hook = modules[layer].register_forward_hook(self._hook_of(layer))

@@ -8,6 +8,8 @@ import pytest
 
 from arena.roster import Need, look_at
 from arena.shipped import shipped
+from serving.adapters import adapter_config
+from serving.engine import EngineError
 from serving.shelf import Shelf
 from serving.spec import ModelSpec
 
@@ -36,13 +38,13 @@ def test_a_whole_model_lacks_nothing_and_has_a_place(folder: Path) -> None:
     assert found.estimate.weights > 3e6
 
 
-def _adapter(folder: Path, kind: str = "LORA") -> Path:
+def _adapter(folder: Path, **config: object) -> Path:
     import torch  # noqa: PLC0415 -- heavy
     from safetensors.torch import save_file  # noqa: PLC0415 -- heavy
 
     place = folder.parent / "adapter"
     place.mkdir()
-    (place / "adapter_config.json").write_text(json.dumps({"peft_type": kind}))
+    (place / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", **config}))
     save_file({"a": torch.zeros(8, 64)}, place / "adapter_model.safetensors")
     return place
 
@@ -54,6 +56,20 @@ def test_adapters_on_one_base_count_its_weights_once(folder: Path) -> None:
     assert law.beside == "base"
     assert law.estimate.adapter == 8 * 64 * 4
     assert roster.used["cpu"] == base.estimate.total + law.estimate.adapter
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"init_lora_weights": "pissa"}, {"alora_invocation_tokens": [9]}, {"peft_type": "IA3"}],
+    ids=["another base", "not all tokens", "another method"],
+)
+def test_an_adapter_that_would_be_refused_is_told(folder: Path, said: dict[str, object]) -> None:
+    place = _adapter(folder, **said)
+    (lack,) = need(spec(folder, adapter=str(place))).missing
+    with pytest.raises(EngineError) as refused:
+        adapter_config(place)
+    assert refused.value.cause == f"{lack.what}; {lack.way_out}"
+    assert lack.field == "adapter"
 
 
 @pytest.mark.parametrize(

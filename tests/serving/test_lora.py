@@ -13,7 +13,7 @@ from serving.build import Builder
 from serving.engine import Delta, EngineError, Prompt
 from serving.estimate import estimate
 from serving.local import LocalEngine
-from serving.lora import read_adapter
+from serving.lora import AdapterBank, read_adapter
 from serving.spec import ModelSpec
 
 # PEFT 0.21 asks transformers 5.23 in a way that transformers 6 will not know.
@@ -174,19 +174,100 @@ async def test_a_bad_adapter_leaves_nothing_behind(checkpoint: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("fields", "taken"),
     [
-        pytest.param({"peft_type": "IA3"}, "not plain LoRA", id="another method"),
-        pytest.param({"bias": "all"}, "not plain LoRA", id="with bias"),
-        pytest.param({"use_dora": True}, "use_dora", id="another formula"),
-        pytest.param({"rank_pattern": {"q_proj": 8}}, "rank_pattern", id="mixed ranks"),
+        *(
+            pytest.param({"init_lora_weights": start}, True, id=f"start {start}")
+            for start in (True, False, "gaussian", "eva", "orthogonal", "mica")
+        ),
+        pytest.param({"use_rslora": True, "lora_dropout": 0.5}, True, id="rslora"),
+        pytest.param({"fan_in_fan_out": True}, True, id="another order"),
+        pytest.param({"init_lora_weights": "pissa"}, False, id="pissa"),
+        pytest.param({"init_lora_weights": "pissa_niter_4"}, False, id="pissa in steps"),
+        pytest.param({"init_lora_weights": "olora"}, False, id="olora"),
+        pytest.param({"alora_invocation_tokens": [6, 7]}, False, id="alora"),
+        pytest.param({"use_dora": True}, False, id="dora"),
     ],
 )
-def test_what_is_not_plain_lora_is_refused(
-    tmp_path: Path, config: dict[str, object], message: str
+@pytest.mark.filterwarnings("ignore:.*fan_in_fan_out.*", "ignore:.*EVA.*")
+def test_an_adapter_is_computed_as_peft_does_or_refused(
+    checkpoint: Path, tmp_path: Path, fields: dict[str, object], *, taken: bool
 ) -> None:
-    _write(tmp_path / "a", 64, layers=1, **config)
+    """The oracle: PEFT, and that what is refused could not be computed in our way."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 -- heavy
+
+    def base() -> Any:  # noqa: ANN401 -- any architecture
+        read = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+        return read.train(mode=False)
+
+    torch.manual_seed(0)
+    named = {"target_modules": ["q_proj", "down_proj"], "task_type": "CAUSAL_LM"}
+    made = peft.get_peft_model(base(), peft.LoraConfig(r=4, lora_alpha=8, **named, **fields))
+    with torch.no_grad():
+        for name, matrix in made.named_parameters():
+            if "lora_" in name:
+                matrix.add_(torch.randn_like(matrix) * 0.1)
+    made.save_pretrained(tmp_path)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        expected = peft.PeftModel.from_pretrained(base(), tmp_path).eval()(ids).logits
+    if not taken:
+        with pytest.raises(EngineError, match=f"says {next(iter(fields))} = "):
+            read_adapter(tmp_path, device=CPU, dtype=torch.float32)
+        _forget(tmp_path, *fields)
+    assert torch.allclose(_adapted(base(), tmp_path, ids), expected, atol=1e-4) == taken
+    assert not torch.allclose(base()(ids).logits, expected, atol=1e-3)
+
+
+def _forget(folder: Path, *keys: str) -> None:
+    """Take keys out of an adapter's configuration, and matrices that are neither A nor B."""
+    from safetensors.torch import load_file, save_file  # noqa: PLC0415 -- here alone
+
+    file = folder / "adapter_config.json"
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps({key: one for key, one in said.items() if key not in keys}))
+    weights = load_file(folder / "adapter_model.safetensors")
+    kept = {key: one for key, one in weights.items() if "lora_A" in key or "lora_B" in key}
+    save_file(kept, folder / "adapter_model.safetensors")
+
+
+def _adapted(base: Any, folder: Path, ids: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+    """Return the logits of a base with an adapter in our way."""
+    bank = AdapterBank(base)
+    bank.add("law", read_adapter(folder, device=CPU, dtype=torch.float32))
+    bank.set_batch([("law", ids.shape[1])])
+    with torch.no_grad():
+        logits: torch.Tensor = base(ids).logits
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("r", "drop", "message"),
+    [
+        pytest.param(8, None, "has another rank than adapter_config.json", id="rank"),
+        pytest.param(4, "lora_B", "without its lora_B; save it again with PEFT", id="half"),
+        pytest.param(4, "lora_A", "changes more than linear layers", id="other half"),
+        pytest.param(4, "lora", "changes no layer", id="nothing"),
+    ],
+)
+def test_matrices_that_do_not_belong_together_are_told(
+    tmp_path: Path, r: int, drop: str | None, message: str
+) -> None:
+    from safetensors.torch import load_file, save_file  # noqa: PLC0415 -- here alone
+
+    _write(tmp_path / "a", 64, layers=1, r=r)
+    file = tmp_path / "a" / "adapter_model.safetensors"
+    kept = {key: one for key, one in load_file(file).items() if drop is None or drop not in key}
+    save_file(kept, file)
     with pytest.raises(EngineError, match=message):
+        read_adapter(tmp_path / "a", device=CPU, dtype=torch.float32)
+
+
+def test_an_adapter_without_its_matrices_is_told_with_the_way_out(tmp_path: Path) -> None:
+    _write(tmp_path / "a", 64, layers=1)
+    (tmp_path / "a" / "adapter_model.safetensors").write_bytes(b"{}")
+    with pytest.raises(EngineError, match=r"cannot be read: .*; set adapter to a folder as PEFT"):
         read_adapter(tmp_path / "a", device=CPU, dtype=torch.float32)
 
 

@@ -1,0 +1,100 @@
+"""What an adapter's configuration may say: what is known to be plain LoRA, and nothing else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from serving.adapters import CONVERT, MERGE, REPLACE, adapter_config
+from serving.engine import EngineError
+
+
+def written(folder: Path, **config: object) -> Path:
+    described = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "bias": "none", **config}
+    (folder / "adapter_config.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_what_peft_writes_of_plain_lora_is_taken(tmp_path: Path) -> None:
+    """Every key of PEFT's own, with its default or with what only training asks for."""
+    peft = pytest.importorskip("peft")
+    peft.LoraConfig(
+        base_model_name_or_path="lab/base",
+        exclude_modules=["lm_head"],
+        fan_in_fan_out=True,
+        init_lora_weights="gaussian",
+        layers_pattern="layers",
+        layers_to_transform=[0, 1],
+        lora_dropout=0.1,
+        revision="main",
+        target_modules=["q_proj"],
+        task_type="CAUSAL_LM",
+        use_rslora=True,
+    ).save_pretrained(tmp_path)
+    assert adapter_config(tmp_path)["lora_dropout"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        pytest.param({"init_lora_weights": "pissa"}, CONVERT, id="pissa"),
+        pytest.param({"init_lora_weights": "pissa_niter_16"}, CONVERT, id="pissa in steps"),
+        pytest.param({"init_lora_weights": "OLoRA"}, CONVERT, id="olora"),
+        pytest.param({"init_lora_weights": "corda"}, CONVERT, id="corda"),
+        pytest.param({"init_lora_weights": "lora_ga"}, CONVERT, id="lora-ga"),
+        pytest.param({"init_lora_weights": "loftq"}, MERGE, id="loftq"),
+        pytest.param({"init_lora_weights": "tomorrow"}, MERGE, id="a start of tomorrow"),
+        pytest.param({"alora_invocation_tokens": [1]}, REPLACE, id="alora"),
+        pytest.param({"arrow_config": {"top_k": 3}}, REPLACE, id="arrow"),
+        pytest.param({"bias": "all"}, MERGE, id="bias"),
+        pytest.param({"lora_bias": True}, MERGE, id="bias of an adapter"),
+        pytest.param({"use_dora": True}, MERGE, id="dora"),
+        pytest.param({"use_tomorrow": {"a": 1}}, MERGE, id="a key of tomorrow"),
+        pytest.param({"r": 0}, "save it again with PEFT", id="no rank"),
+        pytest.param({"lora_alpha": None}, "save it again with PEFT", id="no alpha"),
+        *(
+            pytest.param({key: value}, MERGE, id=key)
+            for key, value in {
+                "alpha_pattern": {"q_proj": 8},
+                "ensure_weight_tying": True,
+                "kasa_config": {"a": 1},
+                "layer_replication": [[0, 2]],
+                "megatron_config": {"a": 1},
+                "modules_to_save": ["lm_head"],
+                "monteclora_config": {"a": 1},
+                "rank_pattern": {"q_proj": 8},
+                "target_parameters": ["experts"],
+                "trainable_token_indices": [1],
+                "use_bdlora": {"a": 1},
+                "use_qalora": True,
+                "velora_config": {"a": 1},
+            }.items()
+        ),
+    ],
+)
+def test_whatever_else_is_set_is_refused_by_file_and_key(
+    tmp_path: Path, said: dict[str, object], way_out: str
+) -> None:
+    ((key, value),) = said.items()
+    with pytest.raises(EngineError) as refused:
+        adapter_config(written(tmp_path, **said))
+    assert refused.value.cause == (
+        f"{tmp_path / 'adapter_config.json'} says {key} = {json.dumps(value)}, "
+        f"which is more than plain LoRA; {way_out}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(None, "has no adapter_config.json; set adapter to a folder", id="gone"),
+        pytest.param("{", "cannot be read: .*; set adapter to a folder", id="no JSON"),
+        pytest.param("[]", "says no peft_type LORA; take an adapter that is LoRA", id="a list"),
+        pytest.param('{"peft_type": "IA3"}', "says no peft_type LORA; take", id="another method"),
+    ],
+)
+def test_what_is_no_configuration_is_told(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "adapter_config.json").write_text(text)
+    with pytest.raises(EngineError, match=message):
+        adapter_config(tmp_path)
