@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from openai import (
     APIConnectionError,
@@ -22,8 +22,8 @@ from openai import (
 
 from serving.aside import aside, resolve_aside
 from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
+from serving.reply import Reply
 from serving.spec import ModelSpec
-from serving.text import Trimmer
 from serving.tokens import kind_of
 from serving.watch import Watch
 
@@ -33,7 +33,6 @@ CONNECT_S = 10.0  # seconds to connect for a response
 # What the client's transport raises where nobody is there; its transport depends on its version.
 NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
-MOST_CHARACTERS = 1 << 20  # of a response; more is cut as at the limit of tokens
 STRIKES = 3  # connections that came to nothing before a server is left alone
 REST_S = 15.0  # seconds before it is asked again by who still holds it
 
@@ -126,7 +125,7 @@ class RemoteEngine:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early closes the connection."""
         watch = Watch(DEADLINE_S if prompt.deadline_s is None else prompt.deadline_s)
-        reply = _Reply(self._spec, watch)
+        reply = Reply(self._spec, watch)
         chunks = self._chunks(prompt)
         try:
             while (chunk := await watch.next(chunks, first_s=self._spec.first_token_s)) is not None:
@@ -207,63 +206,6 @@ class RemoteEngine:
     async def close(self) -> None:
         """Close the connections; streams still open fail."""
         await self._client.close()
-
-
-class _Reply:
-    """One response as its chunks come."""
-
-    def __init__(self, spec: ModelSpec, watch: Watch) -> None:
-        self._watch = watch
-        self._trimmer = Trimmer(spec.stop)
-        self._characters = 0
-        self._reason: str | None = None
-        self._used: int | None = None
-        self._pieces = 0
-
-    @property
-    def tokens(self) -> int:
-        """What the server counted, or the number of pieces."""
-        return self._used if self._used is not None else self._pieces
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more is wanted."""
-        return self._trimmer.stopped or self._characters >= MOST_CHARACTERS
-
-    @property
-    def finish_reason(self) -> Literal["stop", "length"]:
-        """Why the response ended."""
-        cut = self._characters >= MOST_CHARACTERS
-        return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
-
-    def add(self, chunk: Any) -> str:  # noqa: ANN401 -- the client's chunk, of any server
-        if chunk.usage is not None:
-            self._used = chunk.usage.completion_tokens
-        if not chunk.choices:
-            return ""
-        choice = chunk.choices[0]
-        self._reason = choice.finish_reason or self._reason
-        content = choice.delta.content if choice.delta else None
-        if not content:
-            return ""
-        self._pieces += 1
-        self._watch.mark()
-        room = MOST_CHARACTERS - self._characters
-        text = self._trimmer.add(content[:room])
-        self._characters += len(content[:room])
-        return text
-
-    def finish(self) -> str:
-        """Return the last text.
-
-        Raises
-        ------
-        EngineError
-            If the server never said that the response is whole.
-        """
-        if self._reason is None and not self.ended:
-            raise EngineError(FailureKind.BACKEND, "the stream ended early")
-        return self._trimmer.finish()
 
 
 def _is_nobody(error: APIConnectionError) -> bool:

@@ -29,6 +29,7 @@ REMEMBERED: Final = 16  # responses of each model; older ones tell of another lo
 OTHERWISE: Final = 0.5  # of its rate in ASCII text, until a model has said anything else
 FOREIGN: Final = 0.25  # of the characters of a text that is not "mostly ASCII"
 TOKENS: Final = 4  # fewer say nothing of a rate
+MOST: Final = 1e9  # tokens or seconds; nobody counted more
 MEASURE_S: Final = 5.0  # the longest measurement before a first battle
 ASKED: Final = Prompt(
     (Message("user", "Count from one to one hundred."),), max_tokens=48, deadline_s=MEASURE_S
@@ -72,8 +73,10 @@ class Tempo:
         await asyncio.shield(self._asked[name])
 
     def learn(self, name: str, text: str, end: Done) -> None:
-        """Take a response into account."""
-        if end.first_token_seconds is not None:
+        """Take a response into account, unless what is said of it cannot be."""
+        if end.first_token_seconds is None:
+            return
+        if all(map(_is_sane, (end.tokens, end.first_token_seconds, end.seconds))):
             self._note(name, text, end.tokens, end.first_token_seconds, end.seconds)
 
     async def _measure(self, name: str, engine: Engine) -> None:
@@ -96,7 +99,7 @@ class Tempo:
 
     def _note(self, name: str, text: str, tokens: int, first: float, last: float) -> None:
         self._firsts.setdefault(name, deque(maxlen=REMEMBERED)).append(first)
-        if tokens >= TOKENS and last > first:
+        if text and tokens >= TOKENS and last > first:  # of no text nothing could be shown, ever
             rates = self._rates[is_ascii(text)].setdefault(name, deque(maxlen=REMEMBERED))
             rates.append(size_of(text) * (tokens - 1) / tokens / (last - first))
 
@@ -104,6 +107,10 @@ class Tempo:
 def is_ascii(text: str) -> bool:
     """Tell whether a text is mostly ASCII."""
     return text.isascii() or sum(not sign.isascii() for sign in text) <= FOREIGN * len(text)
+
+
+def _is_sane(figure: object) -> bool:
+    return isinstance(figure, int | float) and 0 <= figure <= MOST
 
 
 def _low(values: Iterable[float]) -> float:

@@ -12,7 +12,7 @@ from serving.engine import (
     Message,
     Prompt,
 )
-from serving.remote import MOST_CHARACTERS
+from serving.reply import MOST_CHARACTERS
 from tests.serving.bad_server import (
     CARELESS,
     DONE,
@@ -47,6 +47,16 @@ async def test_the_servers_own_count_of_tokens_is_taken() -> None:
         end = (await events(engine))[-1]
     assert isinstance(end, Done)
     assert (end.finish_reason, end.tokens) == ("length", 17)
+
+
+async def test_a_count_of_tokens_that_is_none_loses_no_response() -> None:
+    usage = {"completion_tokens": "many"}
+    counted = says(event("all "), event("said"), event(finish="stop"), event(usage=usage), DONE)
+    async with far(counted) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "all said"
+    assert isinstance(said[-1], Done)
+    assert said[-1].tokens == 2
 
 
 async def test_everything_a_roster_sets_is_asked_for() -> None:

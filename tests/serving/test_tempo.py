@@ -1,8 +1,10 @@
 """One pace for a roster: what the slowest model makes, whichever pair is shown."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -165,6 +167,23 @@ def test_a_script_of_shorter_tokens_has_a_pace_of_its_own() -> None:
 def test_a_foreign_word_makes_no_other_script() -> None:
     assert is_ascii("What does 冰 mean, and how is naïveté spelled?")
     assert not is_ascii("冰 (ice) 为什么会浮？")
+
+
+@pytest.mark.parametrize(
+    "tokens", ["x", [], 10**400, math.inf, math.nan, -1], ids=lambda x: repr(x)[:9]
+)
+def test_nothing_that_is_said_of_a_response_is_an_error(tokens: Any) -> None:  # noqa: ANN401
+    tempo = Tempo(WANTED)
+    tempo.learn("oak", TEXT, done(tokens, 10.5))
+    tempo.learn("oak", TEXT, done(50, math.nan))
+    tempo.learn("oak", TEXT, done(50, 10.5, math.inf))
+    assert tempo.pace() == WANTED
+
+
+def test_tokens_without_text_do_not_stop_the_arena() -> None:
+    tempo = Tempo(WANTED)
+    tempo.learn("oak", "", done(50, 10.5, 0.1))
+    assert tempo.pace().characters_per_second == WANTED.characters_per_second
 
 
 async def frames(

@@ -1,0 +1,77 @@
+"""One response of a server as its chunks come: its text, why it ended, how many tokens it was.
+
+A server may say anything, so nothing is taken unchecked. Knows no connection.
+"""
+
+from typing import Any, Final, Literal
+
+from serving.engine import EngineError, FailureKind
+from serving.spec import ModelSpec
+from serving.text import Trimmer
+from serving.watch import Watch
+
+MOST_CHARACTERS: Final = 1 << 20  # of a response; more is cut as at the limit of tokens
+MOST_TOKENS: Final = 1 << 24  # that a server may have counted, also of what it does not show
+
+
+class Reply:
+    """One response as its chunks come."""
+
+    def __init__(self, spec: ModelSpec, watch: Watch) -> None:
+        self._watch = watch
+        self._trimmer = Trimmer(spec.stop)
+        self._characters = 0
+        self._reason: str | None = None
+        self._used: int | None = None
+        self._pieces = 0
+
+    @property
+    def tokens(self) -> int:
+        """What the server counted, or the number of pieces."""
+        return self._used or self._pieces  # that none came is no count of a text
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is wanted."""
+        return self._trimmer.stopped or self._characters >= MOST_CHARACTERS
+
+    @property
+    def finish_reason(self) -> Literal["stop", "length"]:
+        """Why the response ended."""
+        cut = self._characters >= MOST_CHARACTERS
+        return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
+
+    def add(self, chunk: Any) -> str:  # noqa: ANN401 -- the client's chunk, of any server
+        """Take a chunk in, and return the text that may be shown."""
+        if chunk.usage is not None:
+            self._used = _count(getattr(chunk.usage, "completion_tokens", None))
+        if not chunk.choices:
+            return ""
+        choice = chunk.choices[0]
+        self._reason = choice.finish_reason or self._reason
+        content = choice.delta.content if choice.delta else None
+        if not content:
+            return ""
+        self._pieces += 1
+        self._watch.mark()
+        room = MOST_CHARACTERS - self._characters
+        text = self._trimmer.add(content[:room])
+        self._characters += len(content[:room])
+        return text
+
+    def finish(self) -> str:
+        """Return the last text.
+
+        Raises
+        ------
+        EngineError
+            If the server never said that the response is whole.
+        """
+        if self._reason is None and not self.ended:
+            raise EngineError(FailureKind.BACKEND, "the stream ended early")
+        return self._trimmer.finish()
+
+
+def _count(said: object) -> int | None:
+    """Return how many tokens a server counted; None where what it says is no such number."""
+    return said if type(said) is int and 0 <= said <= MOST_TOKENS else None
