@@ -6,7 +6,7 @@ What stands here is construction and nothing else; pages and commands decide whe
 import itertools
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,7 +128,10 @@ def _check_models(arena: Arena, left_out: Mapping[str, Lack]) -> None:
 @asynccontextmanager
 async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
     """Load what fits, serve, and on the way out stop streams before the store is closed."""
-    try:
+    async with AsyncExitStack() as ends:  # from the last to the first, whatever one of them raises
+        ends.callback(arena.store.close)  # also where a second Ctrl+C cuts the rest short
+        ends.push_async_callback(arena.pool.close)
+        ends.push_async_callback(arena.battles.close)
         models = arena.settings.models
         lacks = {model.name: lack for model in models if (lack := lack_in_files(model))}
         _check_room(arena.settings, lacks)  # at once: loading takes minutes
@@ -143,9 +146,3 @@ async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
             _check_models(arena, left_out)
             await arena.responders.measure()
         yield
-    finally:
-        try:
-            await arena.battles.close()
-            await arena.pool.close()
-        finally:
-            arena.store.close()  # also where a second Ctrl+C cuts the rest short

@@ -18,7 +18,7 @@ from arena.battle.known import Known
 from arena.battle.responding import Responders, Sides
 from arena.battle.streaming import Abandoned, Ending, RunningTurn
 from arena.battle.views import TOO_LONG
-from arena.errors import AlreadyVoted, BattleNotReady
+from arena.errors import AlreadyVoted, BattleNotReady, ModelUnavailable
 from arena.record.showing import Showing
 from arena.record.store import Store
 from arena.record.tables import EndingKind
@@ -51,7 +51,9 @@ class Turns:
         self._tick_s = tick_s
         self._clock = clock
         self._running: dict[str, RunningTurn] = {}
-        self._starting: set[str] = set()
+        self._starting: dict[str, asyncio.Event] = {}
+        self._refused: set[str] = set()  # their rows stand, and their turns came too late
+        self._closed = False
         self._ready_since: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -59,15 +61,36 @@ class Turns:
         return len(self._running)
 
     async def close(self) -> None:
-        """Stop what is streaming; those battles are void."""
-        await asyncio.gather(*(self._cut_off(*running) for running in self._running.items()))
-        self._running.clear()
+        """Stop what is streaming, and begin nothing more; those battles are void.
 
-    async def _cut_off(self, battle_id: str, turn: RunningTurn) -> None:
-        with suppress(AlreadyVoted):  # it was complete in this very moment
-            # First: a reader who is let go looks why.
-            await self._store.end_battle(battle_id, EndingKind.VOID, "the server was stopped")
-        await turn.cancel()
+        Raises
+        ------
+        StoreError
+            If an ending cannot be stored; the others are ended all the same.
+        """
+        self._closed = True
+        cut = [self._cut_off(battle_id) for battle_id in self._running]
+        late = [self._cut_off_late(*starting) for starting in self._starting.items()]
+        ended = await asyncio.gather(*cut, *late, return_exceptions=True)
+        for trouble in ended:
+            if trouble is not None:
+                raise trouble
+
+    async def _cut_off_late(self, battle_id: str, begun: asyncio.Event) -> None:
+        """End a battle whose rows are being written while the server stops."""
+        await begun.wait()
+        if battle_id in self._refused:
+            await self._cut_off(battle_id)
+
+    async def _cut_off(self, battle_id: str) -> None:
+        turn = self._running.get(battle_id)
+        try:
+            with suppress(AlreadyVoted):  # it was complete in this very moment
+                # First: a reader who is let go looks why.
+                await self._store.end_battle(battle_id, EndingKind.VOID, "the server was stopped")
+        finally:
+            if turn is not None:
+                await turn.cancel()
 
     @contextmanager
     def starts(self, battle_id: str) -> Iterator[None]:
@@ -77,18 +100,31 @@ class Turns:
         ------
         BattleNotReady
             If it is held already.
+        ModelUnavailable
+            If the server is being stopped.
         """
+        if self._closed:
+            raise _stopping()
         if battle_id in self._starting:
             raise BattleNotReady(f"Battle {battle_id} is taking another prompt.")
-        self._starting.add(battle_id)
+        self._starting[battle_id] = asyncio.Event()
         try:
             yield
         finally:
-            self._starting.discard(battle_id)
+            self._starting.pop(battle_id).set()
 
     def start(self, showing: Showing) -> None:
-        """Have both responses to the newest prompt of a battle made."""
+        """Have both responses to the newest prompt of a battle made.
+
+        Raises
+        ------
+        ModelUnavailable
+            If the server is being stopped; the battle is ended with the others.
+        """
         battle_id = showing.battle_id
+        if self._closed:
+            self._refused.add(battle_id)
+            raise _stopping()
         self._ready_since.pop(battle_id, None)
         sides = Sides.of(showing, self._random)
 
@@ -149,6 +185,10 @@ class Turns:
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
                 self._draws.failed(battle_id, blames)
                 log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
+
+
+def _stopping() -> ModelUnavailable:
+    return ModelUnavailable("The server is being stopped; no further turn begins.")
 
 
 def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:

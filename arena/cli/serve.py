@@ -108,10 +108,12 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
             logging.getLogger("uvicorn.error").addFilter(is_no_cancelled_stream)
             # Beside it, once nobody is let in: whoever follows a battle hears its end, and leaves.
             ending = asyncio.create_task(arena.battles.close())
-            await super().shutdown(sockets)
-            await ending
-            # It would raise them again as soon as it has stopped, and nothing would be closed.
-            self._captured_signals.clear()
+            try:
+                await super().shutdown(sockets)
+            finally:
+                # It would raise them again as soon as it has stopped, and nothing would be closed.
+                self._captured_signals.clear()
+                await ending
 
     typer.echo(f"Loading {len(arena.settings.models)} models ...", err=True)
     async with running(arena):

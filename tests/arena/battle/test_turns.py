@@ -1,0 +1,96 @@
+"""Turns when the server stops: none begins any more, and each ending is tried."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from arena.errors import ModelUnavailable, StoreError
+from arena.record.store import Store
+from tests.arena.battle.conftest import Make, ready, scripted
+
+SLOW = [scripted(name, "word " * 200, chunk_s=0.05) for name in ("oak", "pine")]
+
+
+def endings(store: Store) -> list[tuple[str, ...]]:
+    with sqlite3.connect(store.path) as connection:
+        query = "SELECT kind, cause FROM battle LEFT JOIN ending ON battle.id = battle_id"
+        return connection.execute(query).fetchall()
+
+
+def turns() -> list["asyncio.Task[object]"]:
+    return [task for task in asyncio.all_tasks() if "RunningTurn._run" in repr(task)]
+
+
+class Held:
+    """Holds the named write of a store up until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store, name: str) -> None:
+        self.begun, self.let_go = asyncio.Event(), asyncio.Event()
+        write = getattr(store, name)
+
+        async def held(*values: object) -> None:
+            self.begun.set()
+            await self.let_go.wait()
+            await write(*values)
+
+        monkeypatch.setattr(store, name, held)
+
+
+async def test_no_turn_begins_while_the_server_stops(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    battles = await make(*SLOW)
+    await battles.open("ada", "Why?")
+    held = Held(monkeypatch, store, "end_battle")
+    closing = asyncio.create_task(battles.close())
+    await held.begun.wait()
+    with pytest.raises(ModelUnavailable, match="being stopped"):
+        await battles.open("bob", "Why?")
+    held.let_go.set()
+    await closing
+    assert endings(store) == [("void", "the server was stopped")]
+    assert turns() == []
+
+
+@pytest.mark.parametrize("follow_up", [False, True])
+async def test_a_battle_whose_rows_are_written_meanwhile_is_ended_too(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch, *, follow_up: bool
+) -> None:
+    battles = await make()
+    held = Held(monkeypatch, store, "add_turn" if follow_up else "open_battle")
+    if follow_up:
+        begins = battles.follow_up((await ready(battles)).battle_id, "ada", "And why?")
+    else:
+        begins = battles.open("ada", "Why?")
+    beginning = asyncio.create_task(begins)
+    await held.begun.wait()
+    closing = asyncio.create_task(battles.close())
+    await asyncio.sleep(0)
+    held.let_go.set()
+    await closing
+    with pytest.raises(ModelUnavailable, match="being stopped"):
+        await beginning
+    assert endings(store) == [("void", "the server was stopped")]
+    assert turns() == []
+
+
+async def test_an_ending_that_cannot_be_stored_holds_up_no_other(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    battles = await make(*SLOW)
+    for rater in ("ada", "bob", "eve"):
+        await battles.open(rater, "Why?")
+    end_battle, tried = store.end_battle, iter(range(3))
+
+    async def fails_once(*values: object) -> None:
+        if next(tried) == 1:
+            raise StoreError("the disk is full")
+        await end_battle(*values)  # type: ignore[arg-type]  # whatever the turns say
+
+    monkeypatch.setattr(store, "end_battle", fails_once)
+    with pytest.raises(StoreError, match="the disk is full"):
+        await battles.close()
+    assert turns() == []
+    ended = ("void", "the server was stopped")
+    assert sorted(endings(store), key=str) == [ended, ended, (None, None)]
