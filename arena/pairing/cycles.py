@@ -5,8 +5,10 @@ gets it, and given back when that battle ends without a vote. So at any moment t
 one battle at most, but for those that are owed: a battle given back after its cycle was over, or
 pairs of a model that was away when the others were through. A few such battles come first. More
 than a model's round of them come in the next cycle beside its own pairs, drawn as from an urn that
-holds each pair as often as it is still to come, so that nobody sees one model in every battle. More
-than three battles a pair are not made up for.
+holds each pair as often as it is still to come, so that nobody sees one model in every battle. So
+that this comes to an end, a cycle ends early for one model only once its most owed pairs are owed
+one battle less than when the last cycle did; until then they come alone. More than three battles a
+pair are not made up for.
 
 Nothing has to be kept for a restart: the counts of votes say where a cycle stands. Pairs of a
 model that is new join at the next cycle, for the same reason. What is loaded is not known here.
@@ -14,9 +16,11 @@ model that is new join at the next cycle, for the same reason. What is loaded is
 
 import itertools
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+TWO: Final = 2
 MOST_OWED: Final = 3  # battles of a pair that are made up for, beside that of the cycle itself
 
 Pair = tuple[str, str]
@@ -41,6 +45,7 @@ class Cycles:
 
     def __init__(self, models: Iterable[str], counts: Mapping[Pair, int] | None = None) -> None:
         pairs = itertools.combinations(sorted(set(models)), 2)
+        self._before_early = MOST_OWED + 1
         self._taken = {pair: (counts or {}).get(pair, 0) for pair in pairs}
         usual = statistics.median_low(self._taken.values()) if self._taken else 0
         present = [taken for taken in self._taken.values() if taken >= usual - 1]
@@ -57,8 +62,13 @@ class Cycles:
         here = set(models)
         among = [pair for pair in self._taken if here.issuperset(pair)]
         owed = self._owed(among)
-        if among and (not owed or _makes_up_for_one(owed, here)):
-            self._begin()
+        one_left = _makes_up_for_one(owed, here)
+        times = Counter(owed)
+        most = max(times.values(), default=0)
+        if one_left and most > self._before_early:
+            return [pair for pair in times if times[pair] == most]
+        if among and (one_left or not owed):
+            self._begin(min(most, MOST_OWED) - 1 if one_left else MOST_OWED + 1)
             owed = self._owed(among)
         overdue = [pair for before, pair in itertools.pairwise(owed) if pair == before]
         return overdue if 0 < len(overdue) < len(here) else owed
@@ -88,7 +98,9 @@ class Cycles:
         """Return pairs as often as they are owed: more than once where older cycles count too."""
         return [pair for pair in pairs for _ in range(self._cycle - self._taken[pair])]
 
-    def _begin(self) -> None:
+    def _begin(self, before_early: int) -> None:
+        """Begin a cycle, and let none begin early until no pair is owed more than this."""
+        self._before_early = before_early
         for pair, taken in self._taken.items():
             self._taken[pair] = max(taken, self._cycle - MOST_OWED)
         self._cycle += 1
@@ -96,6 +108,6 @@ class Cycles:
 
 def _makes_up_for_one(owed: Collection[Pair], models: Collection[str]) -> bool:
     """Tell whether only one model has anything left, and more than one round of it."""
-    if len(owed) < len(models) or len(models) <= len(next(iter(owed))):
+    if len(models) <= TWO or len(owed) < len(models):
         return False
     return bool(set.intersection(*map(set, owed)))

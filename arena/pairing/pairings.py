@@ -33,10 +33,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from arena.errors import ModelUnavailable
-from arena.pairing.cycles import Cycles, Pair, pair_of
+from arena.pairing.cycles import TWO, Cycles, Pair, pair_of
 from arena.pairing.rotation import Fits, Rotation, Surroundings, pairs_within
-
-TWO = 2
 
 
 @dataclass(frozen=True)

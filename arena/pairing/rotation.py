@@ -59,11 +59,10 @@ class Rotation:
 
     def next_set(self, held: frozenset[str]) -> frozenset[str]:
         """Return the set to have in memory, as close to `held` as the open pairs allow."""
-        before, held = held, held & self._around.models
+        held &= self._around.models
         while held and not self._fits(held):
             held -= {self._random.choice(sorted(held))}
-        if not held or held != before:
-            held = self._filled(held)
+        held = self._filled(held)  # whoever was away may be back, and memory may be free again
         for _ in self._around.models:  # each step opens more pairs, so this is more than enough
             inside = len(pairs_within(held, self._around.open_pairs))
             if inside >= min(enough(held), len(self._around.open_pairs)):

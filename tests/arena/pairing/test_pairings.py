@@ -105,6 +105,23 @@ def test_a_model_that_sits_out_is_drawn_in_the_next_cycle_again() -> None:
     assert sum("ash" in pair for pair in drawn) == 3
 
 
+@pytest.mark.parametrize("here", [3, 4, 6])
+@pytest.mark.parametrize("slots", [2, 3, 99])
+@pytest.mark.parametrize("never_there", [0, 2])
+def test_a_model_that_was_away_and_is_back_is_made_up_for(
+    here: int, slots: int, never_there: int
+) -> None:
+    models = [f"m{number}" for number in range(here + never_there)]
+    source = pairings(models, slots=slots)
+    available, rest = models[:here], models[1:here]
+    missed = (here - 1) * (here - 2)  # two battles of each other pair
+    votes = Counter(source.draw(rest, source.look_ahead(rest, ())).pair for _ in range(missed))
+    for _ in range(5 * here * (here - 1)):
+        votes[source.draw(available, source.look_ahead(available, ())).pair] += 1
+    assert len(votes) == here * (here - 1) // 2
+    assert max(votes.values()) - min(votes.values()) <= 1
+
+
 def test_seats_are_a_fair_coin() -> None:
     source = random.Random(0)  # noqa: S311 - a fixed draw
     heads = sum(x_sits_at_a(source) for _ in range(10_000))

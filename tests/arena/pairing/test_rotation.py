@@ -53,6 +53,10 @@ def test_room_is_filled() -> None:
     assert after("", slots=6) == frozenset(SIX)
 
 
+def test_whoever_is_back_joins_a_set_that_has_room() -> None:
+    assert len(after("abc", slots=4)) == 4
+
+
 def test_a_set_that_has_become_too_large_shrinks() -> None:
     assert len(after("abcde", slots=3)) == 3
 
