@@ -21,6 +21,7 @@ from serving.devices import devices_of, roomiest
 from serving.engine import EngineError, FailureKind
 from serving.estimate import Estimate, estimate
 from serving.folders import adapter_folder, checkpoint_folder
+from serving.foreign import check_code
 from serving.placement import Placement
 from serving.prompt import template_fault, template_of
 from serving.room import bytes_of, room_of, tokens_of
@@ -29,7 +30,8 @@ from serving.spec import ModelSpec, Quantization
 
 NOTHING: Final = Estimate(0, 0)
 PAIRS_TOLD: Final = 3  # of those that never fit together
-NAMED: Final = ("device", "adapter", "chat_template")  # as they are told with their values
+# As they are told with their values, the nearest to the mistake first.
+NAMED: Final = ("adapter_revision", "revision", "device", "adapter", "chat_template")
 SHORTEST: Final = bytes_of(["Why?"])  # bytes that a prompt takes at least
 
 
@@ -231,12 +233,7 @@ def _of_own_template(spec: ModelSpec) -> Iterator[Lack]:
 
 def _of_checkpoint(spec: ModelSpec, folder: Path) -> Iterator[Lack]:
     config = _read(folder / "config.json")
-    if "auto_map" in config and not spec.trust_remote_code:
-        yield Lack(
-            "checkpoint",
-            "the checkpoint brings code of its own",
-            "set trust_remote_code and pin revision, if you trust it",
-        )
+    yield from _of_code(spec, folder, config)
     if quantized := config.get("quantization_config"):
         what = f"the checkpoint is quantized already ({quantized.get('quant_method')})"
         yield Lack("checkpoint", what, "take the one in full width")
@@ -252,6 +249,21 @@ def _of_checkpoint(spec: ModelSpec, folder: Path) -> Iterator[Lack]:
     if trained is not None and (spec.context_tokens or 0) > trained:
         what = f"context_tokens {spec.context_tokens} is more than the {trained} it was made for"
         yield Lack("context_tokens", what, "lower it")
+
+
+def _of_code(spec: ModelSpec, folder: Path, config: Mapping[str, Any]) -> Iterator[Lack]:
+    """Say what keeps the code that a checkpoint needs from being run."""
+    if spec.trust_remote_code:
+        try:
+            check_code(spec.name, folder)
+        except EngineError as error:
+            yield lack_of(spec, error.cause)
+    elif "auto_map" in config:
+        yield Lack(
+            "checkpoint",
+            "the checkpoint brings code of its own",
+            "if you trust it, set trust_remote_code, and revision where it is a name on the hub",
+        )
 
 
 def _of_template(folder: Path) -> Iterator[Lack]:

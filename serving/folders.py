@@ -1,6 +1,8 @@
 """Where the files of a model lie on this machine: in the folder that is named, or the hub's cache.
 
-Nothing is downloaded here: gigabytes come before raters do. Knows nothing of what is in a folder.
+A revision pins a name on the hub, and so says that the hub is meant, also where a folder has that
+name. Nothing is downloaded here: gigabytes come before raters do. Knows nothing of what is in a
+folder.
 """
 
 from pathlib import Path
@@ -21,7 +23,14 @@ def checkpoint_folder(spec: ModelSpec) -> Path:
     EngineError
         If it is not here; the message says what to do.
     """
-    return _folder(spec, "checkpoint", spec.checkpoint or "", spec.revision)
+    named = spec.checkpoint or ""
+    if spec.trust_remote_code and not spec.revision and not _is_path(named):
+        raise _missing(
+            spec,
+            f"trust_remote_code runs the code of checkpoint {named}, which is no folder here",
+            "pin it with revision, a commit of 40 hex digits, or leave trust_remote_code off",
+        )
+    return _folder(spec, "checkpoint", named, spec.revision)
 
 
 def adapter_folder(spec: ModelSpec) -> Path | None:
@@ -37,24 +46,37 @@ def adapter_folder(spec: ModelSpec) -> Path | None:
     return _folder(spec, "adapter", spec.adapter, spec.adapter_revision)
 
 
+def _is_path(named: str) -> bool:
+    """Tell whether a name says a folder: it looks like a path, or there is one."""
+    return Path(named).is_absolute() or named.startswith(".") or Path(named).is_dir()
+
+
 def _folder(spec: ModelSpec, what: str, named: str, revision: str | None) -> Path:
-    folder = Path(named)
-    if folder.is_dir():
-        return folder
-    if folder.is_absolute() or named.startswith("."):
-        cause = f"there is no {what} folder {named}; correct the path"
-        raise EngineError(FailureKind.BACKEND, f"{spec.name}: {cause}")
+    if not revision and _is_path(named):
+        if Path(named).is_dir():
+            return Path(named)
+        raise _missing(spec, f"there is no {what} folder {named}", "correct the path")
+    field = "revision" if what == "checkpoint" else f"{what}_revision"
+    if Path(named).is_absolute() or named.startswith("."):
+        cause = f"{field} {revision} pins a name on the hub, and {what} {named} is a folder"
+        raise _missing(spec, cause, f"remove {field}: a folder is what lies in it")
     from huggingface_hub import snapshot_download  # noqa: PLC0415 -- only for names on the hub
 
     try:
         found = snapshot_download(
-            named, revision=revision, allow_patterns=list(READ), local_files_only=True
+            named, revision=revision or None, allow_patterns=list(READ), local_files_only=True
         )
     except Exception as error:  # the library has many errors for one fact
-        pinned = "" if revision is None else f" --revision {revision}"
-        raise EngineError(
-            FailureKind.BACKEND,
-            f"{spec.name}: {what} {named} is neither a folder nor in the hub's cache; "
-            f"download it first (hf download {named}{pinned}), or give the path of a folder",
-        ) from error
+        order = f"hf download {named}" + (f" --revision {revision}" if revision else "")
+        if not revision:
+            cause = f"{what} {named} is neither a folder nor in the hub's cache"
+            way_out = f"download it first ({order}), or give the path of a folder"
+        else:
+            cause = f"{what} {named} is not in the hub's cache with {field} {revision}"
+            way_out = f"download it first ({order}), or remove {field} if a folder is meant"
+        raise _missing(spec, cause, way_out) from error
     return Path(found)
+
+
+def _missing(spec: ModelSpec, cause: str, way_out: str) -> EngineError:
+    return EngineError(FailureKind.BACKEND, f"{spec.name}: {cause}; {way_out}")

@@ -18,6 +18,7 @@ from serving.devices import SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
 from serving.estimate import estimate
 from serving.folders import checkpoint_folder
+from serving.foreign import check_code
 from serving.quantize import check_weights, load_arguments, quiet_libraries
 from serving.shelf import Shelf, keeps
 from serving.spec import ModelSpec
@@ -52,6 +53,8 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     """
     folder = checkpoint_folder(spec)
     check_weights(spec.name, folder)
+    if spec.trust_remote_code:
+        check_code(spec.name, folder)
     quiet_libraries()
     _settle_libraries()
     devices = devices_for(spec)

@@ -18,6 +18,10 @@ from serving.engine import FailureKind
 BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache"})
 # Fields that came later: while they say their default a model is the one it was without them.
 LATER: Final = frozenset({"adapter_revision"})
+COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+
+# What may be a path, and the field that says it is a name on the hub.
+PINNED: Final = {"checkpoint": "revision", "adapter": "adapter_revision", "chat_template": None}
 
 Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
 # Upper bounds are far above what anybody needs, and below what clocks and counters bear.
@@ -118,6 +122,7 @@ class ModelSpec(Part):
     cache: str | None = None
     """Folder that keeps quantized weights between runs; a roster's `[pool]` names it for all."""
     trust_remote_code: bool = False
+    """Whether the code beside the weights is run; on the hub only that of a commit."""
     responses: tuple[str, ...] = ()
     """What a scripted model says; the prompt's seed and text choose one."""
     behaviour: Behaviour = Behaviour()
@@ -150,11 +155,11 @@ class ModelSpec(Part):
                 "adapter_revision",
                 f"{self.name}: adapter_revision pins an adapter; add adapter, or remove it",
             )
-        if self.trust_remote_code and not self.revision:
+        if self.trust_remote_code and self.revision and not COMMIT.fullmatch(self.revision):
             raise Contradiction(
-                "trust_remote_code",
-                f"{self.name}: trust_remote_code runs code from the checkpoint; "
-                "pin it with revision, or leave trust_remote_code off",
+                "revision",
+                f"{self.name}: trust_remote_code runs the checkpoint's code, and revision "
+                f"{self.revision} may be moved to another; set it to a commit, all 40 hex digits",
             )
         if self.context_tokens is not None and self.output_tokens >= self.context_tokens:
             raise Contradiction(
@@ -194,8 +199,10 @@ class ModelSpec(Part):
         """Return a copy whose paths, where they exist below ``base``, are absolute."""
         found = {
             field: str((base / value).resolve())
-            for field in ("checkpoint", "adapter", "chat_template")
-            if isinstance(value := getattr(self, field), str) and _exists(base, value)
+            for field, revision in PINNED.items()
+            if isinstance(value := getattr(self, field), str)
+            and not (revision and getattr(self, revision))  # then a name on the hub is meant
+            and _exists(base, value)
         }
         return self.model_copy(update=found) if found else self
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,25 @@ def test_what_a_checkpoint_lacks_is_told(
         (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | changes))
     (lack,) = need(spec(folder)).missing
     assert told in lack.what
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "told"),
+    [
+        pytest.param({}, "checkpoint", "takes code of another repository (lab/x--y.Z)", id="map"),
+        pytest.param({"revision": "0f" * 20}, "revision", "pins a name on the hub", id="pin"),
+        pytest.param({"checkpoint": "lab/oak"}, "checkpoint", "which is no folder", id="no pin"),
+    ],
+)
+def test_code_that_nothing_pins_is_told(
+    folder: Path, fields: dict[str, Any], field: str, told: str
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForCausalLM": "lab/x--y.Z"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (lack,) = need(spec(folder, trust_remote_code=True, **fields)).missing
+    assert told in lack.what
+    assert lack.field == field
 
 
 @pytest.mark.parametrize(

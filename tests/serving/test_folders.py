@@ -28,6 +28,7 @@ def adapter(named: str, revision: str | None = None) -> Path | None:
     return adapter_folder(spec)
 
 
+FIELDS = {"checkpoint": "revision", "adapter": "adapter_revision"}
 Find = Callable[..., Path | None]
 EACH = pytest.mark.parametrize(
     ("find", "what"), [(checkpoint, "checkpoint"), (adapter, "adapter")], ids=["base", "adapter"]
@@ -65,16 +66,18 @@ def test_a_name_that_is_nowhere_is_told_with_the_way_out(
     find: Find, what: str, put_on_hub: Callable[..., str], oak: Path
 ) -> None:
     put_on_hub("lab/oak", oak)
-    for name, revision, order in (
-        ("lab/elm", None, "hf download lab/elm"),
-        ("lab/oak", "v9", "hf download lab/oak --revision v9"),
-    ):
-        with pytest.raises(EngineError) as refused:
-            find(name, revision)
-        assert refused.value.cause == (
-            f"m: {what} {name} is neither a folder nor in the hub's cache; "
-            f"download it first ({order}), or give the path of a folder"
-        )
+    with pytest.raises(EngineError) as refused:
+        find("lab/elm")
+    assert refused.value.cause == (
+        f"m: {what} lab/elm is neither a folder nor in the hub's cache; "
+        "download it first (hf download lab/elm), or give the path of a folder"
+    )
+    with pytest.raises(EngineError) as refused:
+        find("lab/oak", "v9")
+    assert refused.value.cause == (
+        f"m: {what} lab/oak is not in the hub's cache with {FIELDS[what]} v9; download it first "
+        f"(hf download lab/oak --revision v9), or remove {FIELDS[what]} if a folder is meant"
+    )
 
 
 @EACH
@@ -84,6 +87,50 @@ def test_a_path_is_never_looked_up_on_the_hub(find: Find, what: str, named: str)
         EngineError, match=f"m: there is no {what} folder {named}; correct the path"
     ):
         find(named)
+
+
+@EACH
+def test_a_revision_means_the_hub_also_where_a_folder_has_the_name(
+    find: Find,
+    what: str,
+    oak: Path,
+    put_on_hub: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commit = put_on_hub("lab/oak", oak)
+    (oak.parent / "lab" / "oak").mkdir(parents=True)
+    monkeypatch.chdir(oak.parent)
+    assert find("lab/oak") == Path("lab/oak")
+    found = find("lab/oak", commit)
+    assert found is not None, what
+    assert found.name == commit
+
+
+@EACH
+def test_a_path_with_a_revision_is_refused_as_nothing_pins_a_folder(
+    find: Find, what: str, oak: Path
+) -> None:
+    with pytest.raises(EngineError) as refused:
+        find(str(oak), "v1")
+    assert refused.value.cause == (
+        f"m: {FIELDS[what]} v1 pins a name on the hub, and {what} {oak} is a folder; "
+        f"remove {FIELDS[what]}: a folder is what lies in it"
+    )
+
+
+def test_code_of_the_hub_is_run_only_of_a_commit(oak: Path, put_on_hub: Callable[..., str]) -> None:
+    commit = put_on_hub("lab/oak", oak)
+    trusted = ModelSpec(name="m", checkpoint="lab/oak", trust_remote_code=True)
+    with pytest.raises(EngineError) as refused:
+        checkpoint_folder(trusted)
+    assert refused.value.cause == (
+        "m: trust_remote_code runs the code of checkpoint lab/oak, which is no folder here; "
+        "pin it with revision, a commit of 40 hex digits, or leave trust_remote_code off"
+    )
+    pinned = trusted.model_copy(update={"revision": commit})
+    assert checkpoint_folder(pinned).name == commit
+    beside = trusted.model_copy(update={"checkpoint": str(oak)})
+    assert checkpoint_folder(beside) == oak
 
 
 def test_a_model_without_an_adapter_has_no_folder_of_one() -> None:

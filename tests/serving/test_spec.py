@@ -38,7 +38,14 @@ def test_an_address_makes_a_model_remote() -> None:
             id="remote with checkpoint",
         ),
         pytest.param(
-            {"checkpoint": "c", "trust_remote_code": True}, "pin it with revision", id="loose code"
+            {"checkpoint": "c", "trust_remote_code": True, "revision": "main"},
+            "revision main may be moved to another; set it to a commit, all 40 hex digits",
+            id="code of a branch",
+        ),
+        pytest.param(
+            {"checkpoint": "c", "trust_remote_code": True, "revision": "abc1234"},
+            "revision abc1234 may be moved",
+            id="code of half a commit",
         ),
         pytest.param(
             {"checkpoint": "c", "adapter_revision": "v2"},
@@ -62,8 +69,8 @@ def test_refuses(fields: dict[str, object], message: str) -> None:
         ModelSpec.model_validate({"name": "m", **fields})
 
 
-def test_a_pinned_revision_may_run_its_code() -> None:
-    spec = ModelSpec(name="m", checkpoint="hub/model", trust_remote_code=True, revision="abc123")
+def test_a_commit_may_run_its_code() -> None:
+    spec = ModelSpec(name="m", checkpoint="hub/m", trust_remote_code=True, revision="0f" * 20)
     assert spec.trust_remote_code
 
 
@@ -106,6 +113,16 @@ def test_paths_are_found_beside_the_roster(tmp_path: Path) -> None:
 def test_a_name_on_the_hub_stays_as_it_is(tmp_path: Path) -> None:
     spec = ModelSpec(name="m", checkpoint="owner/model")
     assert spec.located(tmp_path) is spec
+
+
+def test_a_name_with_a_revision_stays_as_it_is_where_a_folder_has_it(tmp_path: Path) -> None:
+    (tmp_path / "lab" / "oak").mkdir(parents=True)
+    fields = {"checkpoint": "lab/oak", "adapter": "lab/oak"}
+    pins = {"revision": "v1", "adapter_revision": "v1"}
+    here = str(tmp_path / "lab" / "oak")
+    for pinned, expected in ((pins, ("lab/oak", "lab/oak")), ({}, (here, here))):
+        spec = ModelSpec.model_validate({"name": "m", **fields, **pinned}).located(tmp_path)
+        assert (spec.checkpoint, spec.adapter) == expected
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9", "ftp://h/v1", "http://"])
