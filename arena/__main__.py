@@ -3,6 +3,7 @@
 import sys
 
 from arena.cli.commands import app
+from arena.cli.oneline import one_line
 from arena.errors import ArenaError
 
 
@@ -13,7 +14,8 @@ def main() -> None:
     except (ArenaError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        sys.stderr.write(f"arena: {error}\n")
+        said = "\n".join(one_line(line) for line in str(error).split("\n"))
+        sys.stderr.write(f"arena: {said}\n")
         sys.exit(getattr(error, "exit_status", 1))
 
 

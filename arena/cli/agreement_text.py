@@ -13,6 +13,7 @@ from rich.text import Text
 
 from arena.cli.board_table import NONE, console, numbered
 from arena.cli.board_text import as_json
+from arena.cli.oneline import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -138,7 +139,7 @@ def _show(
 ) -> None:
     out = console()
     out.print()
-    out.print(Text.assemble((source, "bold"), ("   agreement of raters", "dim")))
+    out.print(Text.assemble((one_line(source), "bold"), ("   agreement of raters", "dim")))
     if not found.items:
         out.print("No item was judged by two raters, so nothing can be said about agreement.\n")
         _show_judges(judges, out)
@@ -179,7 +180,7 @@ def _show_judges(judges: Sequence["JudgeAgreement"], out: "Console") -> None:
     """Say of each model judge how it compares with one more person."""
     for judge in judges:
         said = (
-            f"The judge {judge.judge} agrees with people by {judge.tie_discounted:.3f} "
+            f"agrees with people by {judge.tie_discounted:.3f} "
             f"({judge.lower:.3f} to {judge.upper:.3f}) on {numbered(judge.items, 'item')}"
         )
         if judge.paired_items:
@@ -191,7 +192,8 @@ def _show_judges(judges: Sequence["JudgeAgreement"], out: "Console") -> None:
                 f" Its deficit is {judge.deficit:.3f} ({judge.deficit_lower:.3f} to "
                 f"{judge.deficit_upper:.3f}), {worse}"
             )
-        out.print(Text(f"{said}.".replace("nan", NONE)), width=max(min(out.width, 130), 60))
+        shown = f"The judge {one_line(judge.judge)} " + f"{said}.".replace("nan", NONE)
+        out.print(Text(shown), width=max(min(out.width, 130), 60))
 
 
 def _frame(frame: Any) -> Table:  # noqa: ANN401  # pandas is not imported here
@@ -200,7 +202,7 @@ def _frame(frame: Any) -> Table:  # noqa: ANN401  # pandas is not imported here
         text = frame[name].dtype == object or str(frame[name].dtype) == "str"
         table.add_column(_latex(str(name)), justify="left" if text else "right")
     for row in frame.itertuples(index=False):
-        table.add_row(*(v if isinstance(v, str) else _cell(v) for v in row))
+        table.add_row(*(Text(one_line(v) if isinstance(v, str) else _cell(v)) for v in row))
     return table
 
 

@@ -1,6 +1,7 @@
 """A board as a terminal shows it: intervals drawn on one axis, votes as bars, doubts in words.
 
-Where the figures come from is not known here; `arena.cli.board_text` writes them for programs.
+Names are a stranger's, and are escaped. Where the figures come from is not known here;
+`arena.cli.board_text` writes them for programs.
 """
 
 import math
@@ -16,6 +17,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from arena.cli.oneline import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +46,8 @@ def console() -> Console:
 def show(board: "Board", out: Console, *, heading: str | None = None) -> None:
     """Print a board: what was counted, the table, and how far to trust it."""
     out.print()
-    out.print(Text.assemble((heading or board.source, "bold"), "   ", (_counted(board), "dim")))
+    shown = one_line(heading or board.source)
+    out.print(Text.assemble((shown, "bold"), "   ", (one_line(_counted(board)), "dim")))
     table = _table(_columns(board), out.width)
     out.print(table)
     wide = max(min(out.width, out.measure(table).maximum), NARROW)
@@ -122,7 +126,7 @@ def _columns(board: "Board") -> list[Column]:
 
 def _score(records: list[dict[Any, Any]], name: str) -> Column:
     cells = [(Text(_number(row[name], digits=3)),) for row in records]
-    return Column(12, (Text(name.removeprefix(SCORE)),), cells)
+    return Column(12, (Text(one_line(name.removeprefix(SCORE))),), cells)
 
 
 def has_groups(board: "Board") -> bool:
@@ -132,7 +136,7 @@ def has_groups(board: "Board") -> bool:
 
 def _model(row: dict[Any, Any], *, several: bool) -> Text:
     group = f"  group {row['group']}" if several and row["group"] else ""
-    return Text.assemble((row["model"], "bold"), (group, "dim"))
+    return Text.assemble((one_line(row["model"]), "bold"), (group, "dim"))
 
 
 def _table(columns: list[Column], width: int) -> Table:
@@ -271,10 +275,10 @@ def _remarks(board: "Board") -> Iterator[Text]:
         )
         yield Text(said, "dim")
     for said in (*_redrawn(board), *judged_said(board), *swayed_said(board)):
-        yield Text(said, "dim")
+        yield Text(one_line(said), "dim")
     for note in (board.made.warning, *board.notes):
         if note:
-            yield Text.assemble(("! ", "yellow"), note)
+            yield Text.assemble(("! ", "yellow"), one_line(note))
 
 
 def _redrawn(board: "Board") -> Iterator[str]:

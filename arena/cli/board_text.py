@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from arena.cli.board_table import TO, has_groups, numbered, place
+from arena.cli.oneline import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +58,8 @@ def table_rows(board: "Board") -> "pd.DataFrame":
 def as_latex(board: "Board", *, heading: str | None = None) -> str:
     """Return a board as a table for the packages booktabs and siunitx-free LaTeX."""
     head = r"Rank & Model & Rating & 95\,\% interval & Elo & Votes & W / T / B / L & Win rate"
-    lines = [
-        f"% {heading or board.source}: {numbered(board.votes, 'vote')}, {board.counted:,} counted"
-    ]
+    shown = one_line(heading or board.source)  # a line's end would end the comment
+    lines = [f"% {shown}: {numbered(board.votes, 'vote')}, {board.counted:,} counted"]
     if any(ord(letter) > _LATIN for name in board.rows["model"] for letter in str(name)):
         lines.append("% names beyond the Latin alphabet: compile with xelatex or lualatex")
     lines += [f"% interval: {board.interval}", r"\begin{tabular}{rlrcrrcr}", r"\toprule"]

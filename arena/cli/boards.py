@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from arena.cli.oneline import one_line
 from arena.cli.working import working
 
 if TYPE_CHECKING:
@@ -108,13 +109,14 @@ def _print_boards(boards: dict[str, "Board"], by: Split | None, form: TableForma
     from arena.cli import board_table, board_text  # noqa: PLC0415  # brings rich
 
     if form is TableFormat.CSV:
-        typer.echo(board_text.as_csv(boards, by=by), nl=False)
+        # With colours, or parts of names that look like one would be taken out.
+        typer.echo(board_text.as_csv(boards, by=by), nl=False, color=True)
     elif form is TableFormat.JSON:
         objects = {value: board.to_dict() for value, board in boards.items()}
         typer.echo(board_text.as_json(objects[""] if by is None else {"by": objects}))
     elif form is TableFormat.LATEX:
         tables = (board_text.as_latex(board, heading=value) for value, board in boards.items())
-        typer.echo("\n\n".join(tables))
+        typer.echo("\n\n".join(tables), color=True)
     else:
         out = board_table.console()
         for value, board in boards.items():
@@ -178,7 +180,7 @@ def heatmap(
 
         said = [f"{output}: {kind.value} win rates of {len(board.rows)} models."]
         said += judged_said(board)
-    typer.echo("\n".join(said), err=True)
+    typer.echo("\n".join(one_line(line) for line in said), err=True)
 
 
 def register(app: typer.Typer) -> None:

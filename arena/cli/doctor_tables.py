@@ -6,6 +6,7 @@ from typing import Final
 from rich.markup import escape
 from rich.table import Table
 
+from arena.cli.oneline import one_line
 from arena.doctor import Finding, Level
 from arena.roster import Need, Roster
 
@@ -20,7 +21,7 @@ def findings(found: Iterable[Finding]) -> Table:
     for heading in ("", "what", "found", "way out"):
         table.add_column(heading)
     for finding in found:
-        words = (escape(word) for word in (finding.what, finding.found, finding.way_out))
+        words = (escape(one_line(word)) for word in (finding.what, finding.found, finding.way_out))
         table.add_row(MARKS[finding.level], *words)
     return table
 

@@ -91,7 +91,7 @@ def family_of(path: Path, columns: Sequence[str]) -> Family:
     for family in FAMILIES:
         if family.marks <= set(columns):
             return family
-    found = ", ".join(columns) or "none"
+    found = ", ".join(name if name.isprintable() else repr(name) for name in columns) or "none"
     raise LogError(
         f"{path}: the columns fit no vote log that we know; needed are {_KNOWN}; found: {found}."
     )

@@ -1,6 +1,7 @@
 """The commands over votes: their output, their exit status, their sentences."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -185,3 +186,51 @@ def test_an_export_is_a_log_again(arena: Arena, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["leaderboard", "agreement", "heatmap", "export"])
 def test_help_shows_an_example(arena: Arena, command: str) -> None:
     assert f"Example: arena {command}" in " ".join(arena(command, "--help").stdout.split())
+
+
+NASTY = "a\x1b[31mRED\nforged [bold]x"
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "agreement", "heatmap"])
+def test_no_name_of_a_strangers_file_moves_the_cursor(
+    arena: Arena, tmp_path: Path, command: str
+) -> None:
+    rows = [
+        vote(NASTY, model, winner, judge=judge + NASTY, question_id=f"q{number}", aspect=NASTY)
+        for judge in ("ann", "ben")
+        for model in ("oak", "pine")
+        for number, winner in enumerate(("model_a", "model_b", "tie"))
+    ]
+    rows += [
+        vote(NASTY, "oak", "tie", judge=NASTY, question_id=f"q{number}", rater_kind="model")
+        for number in range(3)
+    ]
+    scores = tmp_path / "s.csv"
+    scores.write_text('model,"mm\x1b[31mlu"\noak,0.4\npine,0.5\n', encoding="utf-8")
+    options = {
+        "leaderboard": ("--by", "aspect", "--with", scores),
+        "agreement": (),
+        "heatmap": ("-o", tmp_path / "heat.csv"),
+    }[command]
+    run = arena(command, written(tmp_path, *rows), *options)
+    said = run.stdout + run.stderr
+    assert run.returncode == 0
+    assert "\x1b" not in said
+    assert not any(line.startswith("forged") for line in said.splitlines())
+    if command != "heatmap":
+        assert r"a\x1b[31mRED\nforged [bold]x" in said
+
+
+def test_programs_get_names_as_they_are(arena: Arena, tmp_path: Path) -> None:
+    log = written(tmp_path, *(vote(NASTY, "oak", w) for w in ("model_a", "model_b")))
+    board = json.loads(arena("leaderboard", log, "-f", "json").stdout)
+    assert NASTY in {row["model"] for row in board["rows"]}
+    lines = io.StringIO(arena("leaderboard", log, "-f", "csv").stdout)
+    assert NASTY in {row["model"] for row in csv.DictReader(lines)}
+
+
+def test_nor_does_a_refusal(arena: Arena, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("a\x1b[31mRED,b\n1,2\n", encoding="utf-8")
+    run = arena("leaderboard", tmp_path / "log.csv")
+    assert run.returncode == 1
+    assert r"found: 'a\x1b[31mRED', b." in run.stderr
