@@ -5,33 +5,28 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import os
-import socket
 from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from openai import (
     APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
     AsyncOpenAI,
+    DefaultAsyncHttpxClient,
     DefaultHttpxClient,
-    OpenAIError,
     Timeout,
 )
 
 from serving.aside import aside, resolve_aside
 from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
+from serving.refusals import is_nobody, read_error, refuse, root_of, unwrapped
 from serving.reply import Reply
 from serving.spec import ModelSpec
-from serving.tokens import kind_of
 from serving.watch import Watch
 
 REACH_S = 3.0  # seconds to reach a server, in all
 REFUSALS = (401, 403)
 CONNECT_S = 10.0  # seconds to connect for a response
-# What the client's transport raises where nobody is there; its transport depends on its version.
-NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 STRIKES = 3  # connections that came to nothing before a server is left alone
 REST_S = 15.0  # seconds before it is asked again by who still holds it
@@ -55,7 +50,7 @@ def reach(spec: ModelSpec) -> None:
         except TimeoutError:
             cause = f"no answer within {REACH_S:.0f} s"
         except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
-            cause = _root_of(error)
+            cause = root_of(error)
     whose = f"{spec.name}: {spec.url} does not serve us: "
     if status in REFUSALS:
         way_out = "let api_key_env name the variable that holds a key of this server"
@@ -72,18 +67,6 @@ def _ask_for_models(client: DefaultHttpxClient, spec: ModelSpec) -> int:
     key = {"Authorization": f"Bearer {_key(spec)}"}
     with client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=key) as answer:
         return int(answer.status_code)
-
-
-def _root_of(error: BaseException) -> str:
-    """Return what the system said, where it is known, or else what the client said."""
-    root = error
-    while (deeper := root.__cause__ or root.__context__) is not None:
-        root = deeper
-    if isinstance(root, socket.gaierror) and root.strerror:
-        return root.strerror
-    if isinstance(root, OSError) and root.errno is not None and root.errno > 0:
-        return os.strerror(root.errno)
-    return f"{type(error).__name__}: {error}"
 
 
 def _key(spec: ModelSpec) -> str:
@@ -113,6 +96,8 @@ class RemoteEngine:
             api_key=_key(spec),
             max_retries=0,
             timeout=Timeout(DEADLINE_S, connect=CONNECT_S),
+            default_headers={"Accept-Encoding": "identity"},  # errors are read as they are sent
+            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [refuse]}),
         )
         self._strikes = 0
         self._away: str | None = None
@@ -140,9 +125,10 @@ class RemoteEngine:
             self._learn(error, cause, reply.tokens)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
-            kind, cause = _read_error(error)
+            raised = unwrapped(error)
+            kind, cause = read_error(raised)
             cause = f"{self._spec.name}: {cause}"
-            self._learn(error, cause, reply.tokens)
+            self._learn(raised, cause, reply.tokens)
             yield watch.failed(kind, cause, reply.tokens)
         else:
             self._reached()
@@ -187,7 +173,7 @@ class RemoteEngine:
             case TimeoutError() if not tokens:
                 self._missed(cause)
             case APIConnectionError():
-                self._missed(cause, STRIKES if _is_nobody(error) else 1)
+                self._missed(cause, STRIKES if is_nobody(error) else 1)
             case _:
                 self._reached()
 
@@ -206,34 +192,3 @@ class RemoteEngine:
     async def close(self) -> None:
         """Close the connections; streams still open fail."""
         await self._client.close()
-
-
-def _is_nobody(error: APIConnectionError) -> bool:
-    """Tell whether no connection came to be: nobody listens there, or the name is unknown."""
-    return type(error.__cause__).__name__ in NOBODY
-
-
-def _read_error(error: Exception) -> tuple[FailureKind, str]:
-    """Return kind and words of what the client raised."""
-    match error:
-        case EngineError():
-            return error.kind, error.cause
-        case APIConnectionError() if _is_nobody(error):
-            return FailureKind.BACKEND, f"nobody is there: {_root_of(error)}"
-        case APITimeoutError():
-            return FailureKind.DEADLINE, str(error)
-        case APIStatusError():
-            return _read_status(error)
-        case OpenAIError():
-            return FailureKind.BACKEND, f"{error}: {error.__cause__!r}"
-        case _:
-            return FailureKind.BACKEND, f"{type(error).__name__}: {error}"
-
-
-def _read_status(error: APIStatusError) -> tuple[FailureKind, str]:
-    cause = f"HTTP {error.status_code}: {error.message[:2000]}"
-    if error.status_code in (400, 413, 422) and "context" in error.message.lower():
-        return FailureKind.CONTEXT, cause
-    if kind_of(error) is FailureKind.OUT_OF_MEMORY:
-        return FailureKind.OUT_OF_MEMORY, cause
-    return FailureKind.BACKEND, cause

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 CARELESS = "mistral-7b at 10.0.0.7"
 """What a careless server says in its errors."""
@@ -94,6 +94,18 @@ def answers(status: str) -> Behaviour:
     return behave
 
 
+def goes_on(head: bytes, blob: bytes = b"y" * 65536) -> Behaviour:
+    """Return a behaviour that sends a head, and then as much as the other end takes, for ever."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(blob)
+            await writer.drain()
+
+    return behave
+
+
 async def talks_nonsense(writer: asyncio.StreamWriter) -> None:
     """Answer with something that is not HTTP."""
     writer.write(b"220 mail.example ESMTP\r\n")
@@ -153,8 +165,10 @@ class Server:
 
     async def _watch(self, reader: asyncio.StreamReader) -> None:
         """Note when the other end hangs up."""
-        if not await reader.read(1):
-            self.closed_early.set()
+        with suppress(ConnectionError):
+            if await reader.read(1):
+                return
+        self.closed_early.set()
 
 
 @asynccontextmanager

@@ -1,0 +1,100 @@
+"""What a server says in place of a response, or its client raises: kind and words, for the log.
+
+Of the body of an error a little is read, for a moment: a server may go on for ever. Knows no model.
+"""
+
+import asyncio
+import os
+import socket
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+from openai import APIConnectionError, APITimeoutError, OpenAIError
+
+from serving.engine import EngineError, FailureKind
+from serving.tokens import kind_of
+
+MOST_BYTES: Final = 8192  # of the body of an error
+BODY_S: Final = 2.0  # seconds for it
+MOST_WORDS: Final = 2000  # characters of it for the log
+TOO_LONG: Final = (400, 413, 422)  # statuses of servers that refuse a prompt for its length
+# What the client's transport raises where nobody is there; its transport depends on its version.
+NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
+
+
+async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
+    """Let a response pass, and raise what anything else says.
+
+    Raises
+    ------
+    EngineError
+        If the status is one of an error, or sends us elsewhere at too great length.
+    """
+    if answer.is_success or _leads_on(answer):
+        return
+    body = b""
+    with suppress(Exception):  # what has come is enough
+        async with asyncio.timeout(BODY_S), aclosing(answer.aiter_raw()) as pieces:
+            async for piece in pieces:
+                body += piece[: MOST_BYTES - len(body)]
+                if len(body) >= MOST_BYTES:
+                    break
+    words = _plain(body.decode(errors="replace"))
+    raise EngineError(_kind(words, answer.status_code), f"HTTP {answer.status_code}: {words}")
+
+
+def _leads_on(answer: Any) -> bool:  # noqa: ANN401
+    """Tell whether the client may follow: it reads the whole body before it does."""
+    length = answer.headers.get("content-length", "")
+    return bool(answer.has_redirect_location) and length.isdecimal() and int(length) <= MOST_BYTES
+
+
+def unwrapped(error: Exception) -> Exception:
+    """Return what `refuse` raised, where the client has wrapped it, as some versions do."""
+    return error.__cause__ if isinstance(error.__cause__, EngineError) else error
+
+
+def is_nobody(error: APIConnectionError) -> bool:
+    """Tell whether no connection came to be: nobody listens there, or the name is unknown."""
+    return type(error.__cause__).__name__ in NOBODY
+
+
+def read_error(error: Exception) -> tuple[FailureKind, str]:
+    """Return kind and words of what the client raised."""
+    match error:
+        case EngineError():
+            return error.kind, error.cause
+        case APIConnectionError() if is_nobody(error):
+            return FailureKind.BACKEND, f"nobody is there: {root_of(error)}"
+        case APITimeoutError():
+            return FailureKind.DEADLINE, str(error)
+        case OpenAIError():
+            return FailureKind.BACKEND, f"{error}: {error.__cause__!r}"
+        case _:
+            return FailureKind.BACKEND, f"{type(error).__name__}: {error}"
+
+
+def root_of(error: BaseException) -> str:
+    """Return what the system said, where it is known, or else what the client said."""
+    root = error
+    while (deeper := root.__cause__ or root.__context__) is not None:
+        root = deeper
+    if isinstance(root, socket.gaierror) and root.strerror:
+        return root.strerror
+    if isinstance(root, OSError) and root.errno is not None and root.errno > 0:
+        return os.strerror(root.errno)
+    return f"{type(error).__name__}: {error}"
+
+
+def _kind(words: str, status: int) -> FailureKind:
+    if status in TOO_LONG and "context" in words.lower():
+        return FailureKind.CONTEXT
+    if kind_of(Exception(words)) is FailureKind.OUT_OF_MEMORY:
+        return FailureKind.OUT_OF_MEMORY
+    return FailureKind.BACKEND
+
+
+def _plain(text: str) -> str:
+    """Return text as one line without what cannot be printed."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(line.split())[:MOST_WORDS]
