@@ -217,9 +217,11 @@ def export_votes(
     Raises
     ------
     ArenaError
-        If the source cannot be read, the format is unknown or the file cannot be written.
+        If the source cannot be read, the format is unknown, or the file cannot be written or is
+        the source itself.
     """
     from arena.formats import write_votes  # noqa: PLC0415  # pandas takes its time
+    from arena.formats.files import check_is_another  # noqa: PLC0415
     from arena.formats.masking import masked  # noqa: PLC0415
 
     if every and export not in ("evenhand", "flat"):
@@ -227,6 +229,7 @@ def export_votes(
             f"--all with --format {export}: that format cannot say which votes count; "
             "leave out one of the two."
         )
+    check_is_another(Path(destination), source)
     log = every_vote(source) if every else load_votes(source, conversations=True)
     write_votes(masked(log) if public else log, destination, export=export, excel=excel)
     return len(log)

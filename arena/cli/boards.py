@@ -172,7 +172,9 @@ def heatmap(
     with working("Drawing the heat map"):
         from arena.board import board_of  # noqa: PLC0415  # brings pandas and scipy
         from arena.charts.files import write_heat  # noqa: PLC0415
+        from arena.formats.files import check_is_another  # noqa: PLC0415
 
+        check_is_another(output, source)
         chosen = _choice(study, aspect, language)
         board = board_of(source, choice=chosen, rank_by=ratings.value, orders=0)
         write_heat(board.heat(kind.value, by=ratings.value), output)

@@ -262,6 +262,22 @@ def _csv_line(path: Path, row: int) -> int:
     return begins
 
 
+def check_is_another(path: Path, source: str | Path) -> None:
+    """Make sure that a file to be written is not the one that is read, by whatever name.
+
+    Raises
+    ------
+    ConfigError
+        If it is.
+    """
+    read = Path(str(source).removeprefix("sqlite:///"))
+    if path.exists() and read.exists() and path.samefile(read):
+        raise ConfigError(
+            f"{path} is the file that is read ({source}), and would be overwritten; "
+            "name another file to write."
+        )
+
+
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file by way of a temporary one beside it, so that readers see all of it or none.
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,24 @@ def test_nor_does_a_refusal(arena: Arena, tmp_path: Path) -> None:
     run = arena("leaderboard", tmp_path / "log.csv")
     assert run.returncode == 1
     assert r"found: 'a\x1b[31mRED', b." in run.stderr
+
+
+@pytest.mark.parametrize("command", ["export", "heatmap"])
+@pytest.mark.parametrize("way", ["itself", "a link", "another name"])
+def test_no_command_writes_over_what_it_reads(
+    arena: Arena, tmp_path: Path, command: str, way: str
+) -> None:
+    source = tmp_path / "votes.csv"
+    shutil.copy(SIMULATED, source)
+    target = source if way == "itself" else tmp_path / "other.csv"
+    if way == "a link":
+        target.symlink_to(source)
+    elif way == "another name":
+        target.hardlink_to(source)
+    run = arena(command, source, *(("-o",) if command == "heatmap" else ()), target)
+    assert run.returncode == 2
+    assert run.stderr == (
+        f"arena: {target} is the file that is read ({source}), and would be overwritten; "
+        "name another file to write.\n"
+    )
+    assert source.read_bytes() == target.read_bytes() == SIMULATED.read_bytes()
