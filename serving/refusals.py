@@ -4,18 +4,20 @@ Of the body of an error a little is read, for a moment: a server may go on for e
 """
 
 import asyncio
+import json
 import os
 import socket
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
-from openai import APIConnectionError, APITimeoutError, OpenAIError
+from openai import APIConnectionError, APIError, APITimeoutError, OpenAIError
 
 from serving.engine import EngineError, FailureKind
 from serving.tokens import kind_of
 
 MOST_BYTES: Final = 8192  # of the body of an error
 BODY_S: Final = 2.0  # seconds for it
+FIELDS: Final = ("error", "message", "detail", "msg")  # in which servers say what is wrong
 MOST_WORDS: Final = 2000  # characters of it for the log
 TOO_LONG: Final = (400, 413, 422)  # statuses of servers that refuse a prompt for its length
 # What the client's transport raises where nobody is there; its transport depends on its version.
@@ -39,7 +41,7 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
                 body += piece[: MOST_BYTES - len(body)]
                 if len(body) >= MOST_BYTES:
                     break
-    words = _plain(body.decode(errors="replace"))
+    words = _words_in(body.decode(errors="replace")) or "without a word"
     raise EngineError(_kind(words, answer.status_code), f"HTTP {answer.status_code}: {words}")
 
 
@@ -68,6 +70,8 @@ def read_error(error: Exception) -> tuple[FailureKind, str]:
             return FailureKind.BACKEND, f"nobody is there: {root_of(error)}"
         case APITimeoutError():
             return FailureKind.DEADLINE, str(error)
+        case APIError() if words := _plain(_words_of(error.body)):  # said amid a stream
+            return _kind(words), words
         case OpenAIError():
             return FailureKind.BACKEND, f"{error}: {error.__cause__!r}"
         case _:
@@ -86,12 +90,33 @@ def root_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _kind(words: str, status: int) -> FailureKind:
+def _kind(words: str, status: int = 500) -> FailureKind:
     if status in TOO_LONG and "context" in words.lower():
         return FailureKind.CONTEXT
     if kind_of(Exception(words)) is FailureKind.OUT_OF_MEMORY:
         return FailureKind.OUT_OF_MEMORY
     return FailureKind.BACKEND
+
+
+def _words_in(body: str) -> str:
+    """Return what a body says in one of the forms that servers give it, or else all of it."""
+    with suppress(ValueError, RecursionError):
+        return _plain(_words_of(json.loads(body)) or body)
+    return _plain(body)
+
+
+def _words_of(said: object) -> str:
+    match said:
+        case str():
+            return said
+        case {"loc": [*place], "msg": str(words)}:
+            return f"{'.'.join(map(str, place))}: {words}"
+        case dict():
+            return next((words for field in FIELDS if (words := _words_of(said.get(field)))), "")
+        case [*parts]:
+            return "; ".join(words for part in parts if (words := _words_of(part)))
+        case _:
+            return ""
 
 
 def _plain(text: str) -> str:

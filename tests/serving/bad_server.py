@@ -112,26 +112,27 @@ async def talks_nonsense(writer: asyncio.StreamWriter) -> None:
     await writer.drain()
 
 
+def refuses(status: int, body: bytes) -> Behaviour:
+    """Return a behaviour that gives a status of an error, and says why."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+
+    return behave
+
+
 async def fails(writer: asyncio.StreamWriter) -> None:
     """Answer with an error that names model and host."""
-    body = json.dumps({"error": {"message": f"CUDA out of memory on {CARELESS}"}}).encode()
-    writer.write(
-        b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
-        + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-        + body
-    )
-    await writer.drain()
+    said = {"error": {"message": f"CUDA out of memory on {CARELESS}"}}
+    await refuses(500, json.dumps(said).encode())(writer)
 
 
 async def refuses_length(writer: asyncio.StreamWriter) -> None:
     """Answer as servers do when a prompt is too long."""
-    body = b'{"error": {"message": "This model\'s maximum context length is 16 tokens"}}'
-    writer.write(
-        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
-        + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-        + body
-    )
-    await writer.drain()
+    said = b'{"error": {"message": "This model\'s maximum context length is 16 tokens"}}'
+    await refuses(400, said)(writer)
 
 
 class Server:
