@@ -113,7 +113,7 @@ class RemoteEngine:
         reply = Reply(self._spec, watch)
         chunks = self._chunks(prompt)
         try:
-            while (chunk := await watch.next(chunks, first_s=self._spec.first_token_s)) is not None:
+            while (chunk := await self._next(chunks, reply, watch)) is not None:
                 if text := reply.add(chunk):
                     yield Delta(text)
                 if reply.ended:
@@ -135,6 +135,14 @@ class RemoteEngine:
             yield watch.done(reply.finish_reason, reply.tokens)
         finally:
             await chunks.aclose()
+
+    async def _next(self, chunks: AsyncGenerator[Any], reply: Reply, watch: Watch) -> Any:  # noqa: ANN401
+        try:
+            return await watch.next(chunks, first_s=self._spec.first_token_s)
+        except Exception:
+            if reply.whole:  # only the number of tokens could have followed
+                return None
+            raise
 
     async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Any]:
         if self._away is not None and Watch().now < self._rests_until:

@@ -11,6 +11,7 @@ from serving.text import Trimmer
 from serving.watch import Watch
 
 MOST_CHARACTERS: Final = 1 << 20  # of a response; more is cut as at the limit of tokens
+GRACE_S: Final = 1.0  # seconds after its last text for the number of tokens, or the end
 MOST_TOKENS: Final = 1 << 24  # that a server may have counted, also of what it does not show
 
 
@@ -31,6 +32,11 @@ class Reply:
         return self._used or self._pieces  # that none came is no count of a text
 
     @property
+    def whole(self) -> bool:
+        """Whether the server has said why the response ended."""
+        return self._reason is not None
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more is wanted."""
         return self._trimmer.stopped or self._characters >= MOST_CHARACTERS
@@ -48,8 +54,13 @@ class Reply:
         if not chunk.choices:
             return ""
         choice = chunk.choices[0]
-        self._reason = choice.finish_reason or self._reason
-        content = choice.delta.content if choice.delta else None
+        text = self._take(choice.delta.content if choice.delta else None)
+        if choice.finish_reason:
+            self._reason = choice.finish_reason
+            self._watch.whole(GRACE_S)
+        return text
+
+    def _take(self, content: str | None) -> str:
         if not content:
             return ""
         self._pieces += 1
@@ -67,7 +78,7 @@ class Reply:
         EngineError
             If the server never said that the response is whole.
         """
-        if self._reason is None and not self.ended:
+        if not self.whole and not self.ended:
             raise EngineError(FailureKind.BACKEND, "the stream ended early")
         return self._trimmer.finish()
 

@@ -20,6 +20,7 @@ class Watch:
         self._start = self._loop.time()
         self._end = None if deadline_s is None else self._start + deadline_s
         self._first: float | None = None
+        self._whole: float | None = None
 
     @property
     def now(self) -> float:
@@ -53,9 +54,17 @@ class Watch:
         if self._first is None:
             self._first = self.seconds
 
+    def whole(self, grace_s: float) -> None:
+        """Note that all text has come: what may follow is waited for a moment, and not its time."""
+        if self._whole is None:
+            self._whole = self.seconds
+            latest = self.now + grace_s
+            self._end = latest if self._end is None else min(self._end, latest)
+
     def done(self, reason: Literal["stop", "length"], tokens: int) -> Done:
         """Return the end of a whole response."""
-        return Done(reason, tokens, self.seconds, self._first if tokens else None)
+        seconds = self.seconds if self._whole is None else self._whole
+        return Done(reason, tokens, seconds, self._first if tokens else None)
 
     def failed(self, kind: FailureKind, cause: str, tokens: int = 0) -> Failed:
         """Return the end of a lost response."""

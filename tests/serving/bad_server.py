@@ -65,6 +65,26 @@ async def hangs_mid_stream(writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
 
 
+def lingers(*parts: bytes) -> Behaviour:
+    """Return a behaviour that says all there is and leaves the connection open."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await says(*parts)(writer)
+        await asyncio.sleep(30)
+
+    return behave
+
+
+def breaks_off(*parts: bytes) -> Behaviour:
+    """Return a behaviour that says all there is and resets the connection."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await says(*parts, pause_s=0.1)(writer)
+        writer.transport.abort()
+
+    return behave
+
+
 async def resets(writer: asyncio.StreamWriter) -> None:
     """Reset the connection after one word."""
     await says(event("word "))(writer)

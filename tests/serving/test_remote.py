@@ -18,10 +18,12 @@ from tests.serving.bad_server import (
     DONE,
     END,
     Behaviour,
+    breaks_off,
     event,
     fails,
     hangs_before_headers,
     hangs_mid_stream,
+    lingers,
     piece,
     refuses_length,
     resets,
@@ -57,6 +59,34 @@ async def test_a_count_of_tokens_that_is_none_loses_no_response() -> None:
     assert text(said) == "all said"
     assert isinstance(said[-1], Done)
     assert said[-1].tokens == 2
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(lingers(event("all said", finish="stop")), id="says nothing more"),
+        pytest.param(lingers(event("all "), event("said"), event(finish="stop")), id="in pieces"),
+        pytest.param(breaks_off(event("all said"), event(finish="stop")), id="breaks off"),
+        pytest.param(
+            says(event("all said"), event(finish="stop"), piece(b"data: {\n\n")), id="raves"
+        ),
+    ],
+)
+async def test_a_response_is_whole_once_the_server_said_why_it_ended(behave: Behaviour) -> None:
+    async with far(behave) as (engine, _):
+        said = await asyncio.wait_for(events(engine, Prompt(ASK.messages, deadline_s=20)), 15)
+    end = said[-1]
+    assert text(said) == "all said"
+    assert isinstance(end, Done)
+    assert end.finish_reason == "stop"
+
+
+async def test_the_number_of_tokens_may_come_late() -> None:
+    late = says(event("all", finish="stop"), event(usage={"completion_tokens": 17}), pause_s=0.2)
+    async with far(late) as (engine, _):
+        end = (await events(engine))[-1]
+    assert isinstance(end, Done)
+    assert end.tokens == 17
 
 
 async def test_everything_a_roster_sets_is_asked_for() -> None:

@@ -49,3 +49,26 @@ async def test_a_lost_response_says_after_how_long() -> None:
     watch = Watch()
     await asyncio.sleep(3)
     assert watch.failed(FailureKind.NAN, "c", 4) == Failed(FailureKind.NAN, "c", 4, 3.0)
+
+
+@virtual_time
+async def test_what_follows_a_whole_response_is_waited_for_a_moment_and_not_its_time() -> None:
+    watch, stream = Watch(100), ticking(1, 0.5, 50)
+    await watch.next(stream)
+    watch.mark()
+    watch.whole(2)
+    assert await watch.next(stream) == 0.5
+    watch.whole(2)  # it is no more whole than it was
+    with pytest.raises(TimeoutError):
+        await watch.next(stream)
+    assert watch.seconds == 3.0
+    assert watch.done("stop", 2) == Done("stop", 2, 1.0, 1.0)
+
+
+@virtual_time
+async def test_a_moment_lengthens_no_deadline() -> None:
+    watch, stream = Watch(1), ticking(50)
+    watch.whole(2)
+    with pytest.raises(TimeoutError):
+        await watch.next(stream)
+    assert watch.seconds == 1.0
