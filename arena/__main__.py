@@ -2,6 +2,8 @@
 
 import sys
 
+from typer.exceptions import Abort, TyperException
+
 from arena.cli.commands import app
 from arena.cli.oneline import one_line
 from arena.errors import ArenaError
@@ -10,7 +12,16 @@ from arena.errors import ArenaError
 def main() -> None:
     """Run the command line; exit with 0 done, 1 failed, 2 wrong usage or configuration."""
     try:
-        app(prog_name="arena")
+        sys.exit(app(prog_name="arena", standalone_mode=False))
+    except TyperException as error:
+        from typer.rich_utils import rich_format_error  # noqa: PLC0415 - only here
+
+        # What pydantic puts in front says nothing to whoever typed the option.
+        error.message = error.message.removeprefix("Value error, ").replace("Input", "it", 1)
+        rich_format_error(error)  # type: ignore[arg-type]  # its own class, which is not public
+        sys.exit(error.exit_code)
+    except Abort:
+        sys.exit(1)
     except (ArenaError, OSError) as error:
         if "--debug" in sys.argv:
             raise

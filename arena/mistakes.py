@@ -52,7 +52,20 @@ class Source:
 def sentences(source: Source, found: ValidationError) -> str:
     """Return one line for each mistake that was found in what a file says."""
     said, lines = tomllib.loads(source.text), _lines(source.text)
-    return "\n".join(_sentence(source.path, said, lines, mistake) for mistake in found.errors())
+    mistakes = _without_echoes(found.errors())
+    return "\n".join(_sentence(source.path, said, lines, mistake) for mistake in mistakes)
+
+
+def _without_echoes(mistakes: Sequence[Any]) -> list[Any]:
+    """Leave out that a list is too short where an element of it was refused."""
+    places = [tuple(mistake["loc"]) for mistake in mistakes]
+
+    def echoes(mistake: Any) -> bool:  # noqa: ANN401 - pydantic's own dict
+        loc = tuple(mistake["loc"])
+        within = any(place[: len(loc)] == loc and place != loc for place in places)
+        return mistake["type"] == "too_short" and within
+
+    return [mistake for mistake in mistakes if not echoes(mistake)]
 
 
 def line_of(written: str, place: Sequence[str | int]) -> int:
@@ -143,6 +156,8 @@ def _sentence(path: Path, said: Any, lines: Mapping[Place, int], mistake: Any) -
             place = (*place, *([fault.field] if hasattr(fault, "field") else []))
         case kind:
             what, way_out = _refused(kind, what, mistake["input"])
+            if kind == "tuple_type" and len(place) == 1:  # at the top of a file are only tables
+                way_out = f" Write a [[{place[0]}]] table for each."
     stop = "" if what.endswith(".") else "."
     return f"{path}, line {_nearest(lines, place)}, {field_of(place)}: {what}{stop}{way_out}"
 

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -68,6 +69,22 @@ def _named(path: Path) -> Path:
 Database = Annotated[Path, AfterValidator(_named)]
 
 
+def _origin(url: str) -> str:
+    """Return an address as browsers tell it: with a path no request would ever match."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        fits = fits and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
+    except ValueError:  # a port or a bracket that cannot be
+        fits = False
+    if not fits or "@" in url or not url.isprintable() or " " in url:
+        raise ValueError(
+            f"{url!r} is not the address of a site; write it without a path, as "
+            "https://arena.example.org"
+        )
+    return url
+
+
 class ArenaSettings(Section):
     """`[arena]`: the server and what it shows."""
 
@@ -77,7 +94,7 @@ class ArenaSettings(Section):
     db: Database = Path("arena.db")
     questions: Path | None = None
     demo: bool = False
-    public_url: str | None = None
+    public_url: Annotated[str, AfterValidator(_origin)] | None = None
     """Where browsers find it, when that is not where it listens: https://arena.example.org"""
 
 
@@ -168,7 +185,26 @@ def load_settings(path: Path) -> Settings:
     """
     settings, source = read_file(path, Settings)
     check_models(settings.models, source)
+    if settings.arena.questions is not None:
+        file_of(source, ("arena", "questions"), settings.arena.questions)
     return _located(settings, path.parent)
+
+
+def file_of(source: Source, place: Sequence[str], named: Path) -> Path:
+    """Return the file that a field names, meant from the folder of its own.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there.
+    """
+    file = source.path.parent / named
+    if not file.is_file():
+        raise ConfigError(
+            f"{source.place(*place)}: there is no file {file}. "
+            f"Correct the path; it is meant from {source.path.parent}."
+        )
+    return file
 
 
 def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
@@ -185,12 +221,20 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
         raise ConfigError(
             f"There is no configuration {path}. Name another file, or try `arena demo` first."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder. Name a TOML file in it.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: byte {error.start + 1} is not UTF-8. Save the file as UTF-8 and try again."
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). Make it readable, or name another file."
+        ) from error
     try:
         said = tomllib.loads(source.text)
     except ValueError as error:  # TOML's own, or Python's where an integer has 5000 digits
-        raise ConfigError(f"{path}: this is not valid TOML: {error}.") from error
+        raise ConfigError(f"{path}: this is not valid TOML: {error}. Correct it.") from error
     try:
         found = kind.model_validate(said)
     except ValidationError as error:
@@ -229,7 +273,8 @@ def check_models(models: Sequence[ModelSpec], source: Source) -> None:
     """
     if len(models) < TWO:
         raise ConfigError(
-            f"{source.path}: {len(models)} models are described, and a battle needs two. "
+            f"{source.path}: {'one model is' if models else 'no model is'} described, and a battle "
+            "needs two. "
             "Add a [[models]] table for each model."
         )
     seen: set[str] = set()

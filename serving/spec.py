@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from serving.engine import FailureKind
 
@@ -23,11 +23,26 @@ COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 # What may be a path, and the field that says it is a name on the hub.
 PINNED: Final = {"checkpoint": "revision", "adapter": "adapter_revision", "chat_template": None}
 
-Name = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=200)]
 # Upper bounds are far above what anybody needs, and below what clocks and counters bear.
 Tokens = Annotated[int, Field(ge=1, le=10**8)]
 Delay = Annotated[float, Field(ge=0, le=86_400)]
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+(\+cuda:\d+)*)$")]
+DEVICE: Final = re.compile(r"auto|cpu|cuda|cuda:\d+(\+cuda:\d+)*", re.ASCII)
+
+
+def _name(said: str) -> str:
+    if not re.fullmatch(r"\S(.*\S)?", said):
+        raise ValueError(f"{said!r} is no name; write one line, with no space at its ends")
+    return said
+
+
+def _device(said: str) -> str:
+    if not DEVICE.fullmatch(said):
+        raise ValueError(f"{said!r} is no device; write auto, cpu, cuda, cuda:0 or cuda:0+cuda:1")
+    return said
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_name)]
+Device = Annotated[str, AfterValidator(_device)]
 
 
 class Quantization(StrEnum):

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.errors import LogError
-from arena.formats.columns import STANDING, TEXT, conform
+from arena.formats.columns import STANDING, TEXT, conform, repeated
 from arena.formats.families import LONG, NEEDED, Family
 from arena.formats.files import Table, read_pieces, read_table
 from arena.formats.reading import family_of, refusal
@@ -156,6 +156,8 @@ def read_coded(path: str | Path) -> pd.DataFrame:
         raise LogError(refusal(path, problems, rows))
     votes = coding.frame()
     seq = votes["seq"].to_numpy()
+    if not (np.diff(seq) > 0).all() and (twice := repeated(votes["seq"][seq >= 0])):
+        raise LogError(refusal(path, twice, rows))
     if len(seq) and seq.min() >= 0 and (np.diff(seq) < 0).any():  # clocks jump; seq is the order
         votes = votes.sort_values("seq", kind="stable", ignore_index=True)
     return votes

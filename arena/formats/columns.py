@@ -183,6 +183,17 @@ def _no_votes(log: pd.DataFrame) -> list[Problem]:
     return problems
 
 
+def repeated(seq: "pd.Series[Any]") -> list[Problem]:
+    """Return the rows whose `seq` stands before them too: one vote would count twice."""
+    known = seq[seq.notna()]
+    again = known[known.duplicated()]
+    way_out = "if logs were joined, leave out column seq"
+    return [
+        Problem(int(row), f"seq {seq[row]} stands in an earlier row too; {way_out}")
+        for row in again.index
+    ]
+
+
 def _says_empty(field: str, _: object) -> str:
     return f"{field} is empty"
 

@@ -99,6 +99,10 @@ def _csv(path: Path, wanted: Collection[str]) -> Table:
 def _check_names(path: Path, names: list[str]) -> None:
     if not names:
         raise LogError(f"{path}: the file is empty; a vote log begins with a line of column names.")
+    if names[0].startswith(("{", "[")):
+        raise LogError(
+            f"{path}: this is JSON and not CSV; name it with the ending .jsonl or .json."
+        )
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise LogError(f"{path}: line 1: the column {twice[0]!r} stands there twice; rename one.")
@@ -112,7 +116,7 @@ def _csv_fault(path: Path, said: str) -> str:
         return _not_utf8(path, where)
     counts = re.search(r"Expected (\d+) columns, got (\d+)", said)
     if counts is None:
-        return f"{path}: {where} cannot be read as CSV ({said.splitlines()[0]})."
+        return f"{path}: {where} cannot be read as CSV; mend it, or save the file as CSV once more."
     return (
         f"{path}: {where} has {counts[2]} entries, the header {counts[1]}; mend that line, "
         "or quote the entry that holds a separator."

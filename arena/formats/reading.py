@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from arena.errors import LogError
-from arena.formats.columns import COLUMNS, CONVERSATIONS, STANDING, Problem, conform
+from arena.formats.columns import COLUMNS, CONVERSATIONS, STANDING, Problem, conform, repeated
 from arena.formats.conversations import filled
 from arena.formats.families import EMPTY, FAMILIES, LONG, NEEDED, Family
 from arena.formats.files import place, read_table
@@ -62,6 +62,7 @@ def read_log(path: str | Path, *, conversations: bool = True, skip_bad: bool = F
     family = family_of(path, table.names)
     log = family.read(table.frame)
     votes, problems = conform(filled(log) if conversations else log)
+    problems = sorted([*problems, *repeated(votes["seq"])], key=lambda problem: problem.row)
     if problems:
         if not skip_bad or len({problem.row for problem in problems}) == len(votes):
             raise LogError(refusal(path, problems, len(votes)))

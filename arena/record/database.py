@@ -68,12 +68,16 @@ class Database:
 
     Raises
     ------
+    ConfigError
+        If it is a folder.
     StoreError
         If another server holds it, if it is damaged or empty, or if a newer Evenhand wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder. Name a file, such as {path / 'arena.db'}.")
         if path.exists() and path.stat().st_size == 0:
             raise StoreError(
                 f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
@@ -120,7 +124,10 @@ class Database:
                 upgrade(connection, str(self.path))
         except DatabaseError as error:
             if isinstance(error.orig, sqlite3.OperationalError):
-                raise StoreError(f"{self.path} cannot be opened: {error.orig}.") from error
+                raise StoreError(
+                    f"{self.path} cannot be opened ({error.orig}). Make sure that it and its "
+                    "folder can be written, or name another file with --db."
+                ) from error
             raise StoreError(
                 f"{self.path} is damaged or is no Evenhand database ({error.orig}). "
                 "Restore a backup, or name another file with --db."

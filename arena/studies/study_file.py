@@ -19,6 +19,7 @@ from arena.settings import (
     PoolSettings,
     Section,
     check_models,
+    file_of,
     load_settings,
     located,
     read_file,
@@ -77,7 +78,7 @@ def load_study(path: Path) -> Study:
     said, source = read_file(path, _File)
     study = said.study
     languages = tuple(dict.fromkeys(study.languages))
-    bank = load_bank(_file(source, "questions", study.questions), languages=languages)
+    bank = load_bank(file_of(source, ("study", "questions"), study.questions), languages=languages)
     models, pool = _roster(said, source)
     return Study(
         name=study.name,
@@ -105,7 +106,7 @@ def _roster(said: _File, source: Source) -> tuple[tuple[ModelSpec, ...], PoolSet
             f"{source.place('study', 'roster')}: the models are described here and in "
             f"{said.study.roster}. Remove this line, or the [[models]] tables."
         )
-    file = _file(source, "roster", said.study.roster)
+    file = file_of(source, ("study", "roster"), said.study.roster)
     roster = load_settings(file)
     if said.pool is None or said.pool.cache is None:
         return roster.models, roster.pool
@@ -116,14 +117,3 @@ def _roster(said: _File, source: Source) -> tuple[tuple[ModelSpec, ...], PoolSet
 def _moved(model: ModelSpec, theirs: str, ours: str) -> ModelSpec:
     """Return a model with our cache, unless it names one of its own."""
     return model.model_copy(update={"cache": ours}) if model.cache == theirs else model
-
-
-def _file(source: Source, field: str, named: Path) -> Path:
-    """Return the file that a field of a study names, if it is there."""
-    file = source.path.parent / named
-    if not file.is_file():
-        raise ConfigError(
-            f"{source.place('study', field)}: there is no file {file}. "
-            f"Correct the path; it is meant from {source.path.parent}."
-        )
-    return file

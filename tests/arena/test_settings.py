@@ -31,6 +31,7 @@ responses = ["No."]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "pine").mkdir()
+    (tmp_path / "bank.jsonl").touch()
     return tmp_path
 
 
@@ -134,6 +135,39 @@ def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
             'line 2, arena.db: this names no file; write "arena.db".',
             id="no database",
         ),
+        pytest.param(
+            "bank.jsonl",
+            "gone.jsonl",
+            "line 3, arena.questions: there is no file ",
+            id="no bank",
+        ),
+        pytest.param(
+            'title = "Tiny"',
+            'public_url = "foo"',
+            "line 2, arena.public_url: 'foo' is not the address of a site; write it without a "
+            "path, as https://arena.example.org.",
+            id="no site",
+        ),
+        pytest.param(
+            'title = "Tiny"',
+            'public_url = "https://x.org/arena"',
+            "arena.public_url: 'https://x.org/arena' is not the address of a site",
+            id="a page of a site",
+        ),
+        pytest.param(
+            'kind = "scripted"',
+            'kind = "scripted"\ndevice = "gpu"',
+            "line 16, models[1].device: 'gpu' is no device; write auto, cpu, cuda, cuda:0 or "
+            "cuda:0+cuda:1.",
+            id="no device",
+        ),
+        pytest.param(
+            '"oak"',
+            '" oak "',
+            "line 14, models[1].name: ' oak ' is no name; write one line, with no space at its "
+            "ends.",
+            id="spaces",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(folder: Path, old: str, new: str, told: str) -> None:
@@ -224,8 +258,34 @@ def test_a_number_without_measure_is_refused(folder: Path, place: str, number: s
 
 def test_one_model_is_no_arena(folder: Path) -> None:
     one = GOOD[: GOOD.index('[[models]]\nname = "oak"')]
-    with pytest.raises(ConfigError, match="1 models are described, and a battle needs two"):
+    with pytest.raises(ConfigError, match="one model is described, and a battle needs two"):
         load_settings(written(folder, one))
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1:7860", "https://arena.example.org/"])
+def test_addresses_of_sites_are_taken(folder: Path, url: str) -> None:
+    path = written(folder, GOOD.replace("[arena]", f'[arena]\npublic_url = "{url}"'))
+    assert load_settings(path).arena.public_url == url
+
+
+def test_models_that_are_no_tables_are_told_how_to_write_them(folder: Path) -> None:
+    path = written(folder, 'models = "a"\n')
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    said = 'line 1, models: "a" should be a list. Write a [[models]] table for each.'
+    assert str(refusal.value) == f"{path}, {said}"
+
+
+def test_what_is_no_text_file_is_told_with_the_way_out(folder: Path) -> None:
+    path = written(folder, "")
+    path.write_bytes(b"# \xff\xfe")
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(path)
+    said = "byte 3 is not UTF-8. Save the file as UTF-8 and try again."
+    assert str(refusal.value) == f"{path}: {said}"
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(folder)
+    assert str(refusal.value) == f"{folder} is a folder. Name a TOML file in it."
 
 
 def test_a_value_that_cannot_be_is_one_mistake(folder: Path) -> None:
@@ -259,12 +319,6 @@ def test_dots_in_paths_and_values_are_told_as_they_stand(folder: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no configuration .*gone\.toml"):
         load_settings(tmp_path / "gone.toml")
-
-
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
-    (tmp_path / "lab.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_settings(tmp_path / "lab.toml")
 
 
 def test_memory_is_one_number_or_a_table_and_unset_it_is_measured(folder: Path) -> None:

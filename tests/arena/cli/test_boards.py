@@ -256,3 +256,23 @@ def test_no_command_writes_over_what_it_reads(
         "name another file to write.\n"
     )
     assert source.read_bytes() == target.read_bytes() == SIMULATED.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["leaderboard", "x.csv", "--by", "colour"], "'colour' is not one of 'aspect', 'language'"),
+        (["leaderboard", "x.csv", "--format", "xml"], "'xml' is not one of 'table', 'csv',"),
+        (["demo", "--port", "99999"], "'--port': it should be less than or equal to 65535"),
+    ],
+)
+def test_wrong_options_are_told_in_our_words(arena: Arena, arguments: list[str], says: str) -> None:
+    run = arena(*arguments)
+    assert run.returncode == 2
+    assert says in " ".join(run.stderr.replace("│", " ").split())
+    assert "Value error" not in run.stderr
+
+
+def test_without_a_command_there_is_help(arena: Arena) -> None:
+    run = arena()
+    assert (run.returncode, "Commands" in run.stdout + run.stderr) == (2, True)

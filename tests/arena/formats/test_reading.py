@@ -1,6 +1,7 @@
 """Votes in: every format says the same vote; what is no vote is refused with its place."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from arena.errors import ConfigError, LogError
 from arena.formats import COLUMNS, read_log, read_votes
+from arena.formats.coded import read_coded
 
 HEADER = "question_id,model_a,model_b,winner\n"
 
@@ -297,3 +299,24 @@ def test_the_real_votes_are_all_there(real_votes: Path) -> None:
     models = set(log["model_a"]) | set(log["model_b"])
     assert (len(log), len(models)) == (8931, 59)
     assert (log["judge"].nunique(), log["question_id"].nunique()) == (124, 13)
+
+
+@pytest.mark.parametrize("read", [read_log, read_coded])
+def test_a_place_in_the_order_is_taken_once(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    text = "seq,model_a,model_b,winner\n2,oak,pine,tie\n1,oak,elm,tie\n2,oak,pine,tie\n"
+    path = written(tmp_path / "v.csv", text)
+    with pytest.raises(LogError) as refusal:
+        read(path)
+    assert str(refusal.value) == (
+        f"{path}: line 4: seq 2 stands in an earlier row too; if logs were joined, leave out "
+        "column seq, so nothing was read. Mend the file, or take these rows out of it."
+    )
+
+
+def test_json_under_the_name_of_csv_is_told(tmp_path: Path) -> None:
+    for text in ('{"a":1}', '[{"a":1}]\n'):
+        path = written(tmp_path / "v.csv", text)
+        with pytest.raises(LogError) as refusal:
+            read_log(path)
+        said = "this is JSON and not CSV; name it with the ending .jsonl or .json."
+        assert str(refusal.value) == f"{path}: {said}"

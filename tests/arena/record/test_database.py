@@ -149,3 +149,11 @@ def test_places_are_paths_or_sqlite_urls() -> None:
 def test_reading_a_missing_database_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="arena demo --db"):
         reading_engine(tmp_path / "none.db")
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        Database(tmp_path)
+    said = f"{tmp_path} is a folder. Name a file, such as {tmp_path / 'arena.db'}."
+    assert str(refusal.value) == said
+    assert not tmp_path.with_name(f"{tmp_path.name}.lock").exists()

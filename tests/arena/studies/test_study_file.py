@@ -1,5 +1,6 @@
 """A study's file: taken as a whole, or refused with file, line, field and way out."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -106,8 +107,16 @@ def test_the_cache_of_the_study_comes_before_that_of_the_roster(folder: Folder) 
         assert (oak.cache, pine.cache) == (str(folder.path / kept), "/own")
 
 
+def test_a_language_that_we_do_not_have_is_one_mistake(folder: Folder) -> None:
+    text = re.sub(r"languages = .*", 'languages = ["fr"]', STUDY)
+    with pytest.raises(ConfigError) as refusal:
+        load_study(folder.write(text))
+    (line,) = str(refusal.value).splitlines()
+    assert "study.languages[0]: \"fr\" should be 'en' or 'zh'. Correct it." in line
+
+
 def test_one_model_is_no_study(folder: Folder) -> None:
-    with pytest.raises(ConfigError, match="1 models are described"):
+    with pytest.raises(ConfigError, match="one model is described"):
         load_study(folder.write(STUDY[: STUDY.rindex("[[models]]")]))
 
 
