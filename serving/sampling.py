@@ -1,8 +1,10 @@
 """Draw the next token, for many requests at once and the same for each seed.
 
 The library seeds a whole process or a whole batch; here each request has its own dice, so that a
-response depends on its seed and not on who else was served. Logits that are no numbers raise: the
-library would answer token 0 for ever, or take the device down with it.
+response depends on its seed and not on who else was served. Shares are added up as whole numbers,
+and tokens of one share stand in the order of their ids, so that it does not matter how a device
+sorts and adds, which differs with the company. Logits that are no numbers raise: the library would
+answer token 0 for ever, or take the device down with it.
 """
 
 import math
@@ -20,6 +22,8 @@ from serving.tokens import TokenRequest
 
 CANDIDATES = 256  # tokens that nearly always make up any top_p; if not, all are sorted
 HEAT, ROLL, TOP_P, TOP_K, AT = range(5)  # columns of what is said about the rows of a batch
+COLDEST = 1e-30  # below it a temperature could be rounded to none
+WHOLE = 2.0**40  # the likeliest token in whole numbers; 8 million of its like can be added up
 
 
 class NanLogitsError(RuntimeError):
@@ -64,25 +68,27 @@ def choose(scores: torch.Tensor, draws: Sequence[Draw]) -> torch.Tensor:
     """
     groups = _groups(draws)
     numbers = _numbers(draws, groups).to(scores.device, non_blocking=True)
-    answers = [scores.amax(dim=-1).isfinite().all()]
+    most = scores.amax(dim=-1, keepdim=True)
+    answers = [most.isfinite().all()]
     chosen = scores.argmax(dim=-1)
     if groups.whole:
         rows = _rows(numbers, 0, len(groups.whole))
         said = numbers[rows]
-        share = _share(scores[rows], said)
-        chosen[rows] = _reach(share, said, chosen[rows])
+        place = _reach(_counted(_share(scores[rows], most[rows], said)), said)
+        chosen[rows] = place.squeeze(-1)
     if not groups.trimmed:
         _check(_ask(answers))
         return chosen
     rows = _rows(numbers, len(groups.whole), len(groups.trimmed))
     said = numbers[rows]
-    share = _share(scores[rows], said)
-    ordered, ids = share.topk(_enough(share, [draws[row] for row in groups.trimmed]), dim=-1)
-    answers.append(_falls_short(ordered, said))
+    share = _share(scores[rows], most[rows], said)
+    total = _counted(share).sum(dim=-1, keepdim=True)
+    ordered = share.topk(_enough(share, [draws[row] for row in groups.trimmed]), dim=-1).values
+    answers.append(_falls_short(ordered, total, said))
     if _check(_ask(answers)):
-        ordered, ids = share.sort(dim=-1, descending=True)
-    place = _reach(_trim(ordered, said, share.shape[-1]), said, torch.zeros_like(ids[:, 0]))
-    chosen[rows] = ids.gather(-1, place.unsqueeze(-1)).squeeze(-1)
+        ordered = share.sort(dim=-1, descending=True).values
+    place = _reach(_trim(_counted(ordered), total, said, share.shape[-1]), said)
+    chosen[rows] = _token_at(place, ordered, share)
     return chosen
 
 
@@ -125,10 +131,10 @@ def _numbers(draws: Sequence[Draw], groups: _Groups) -> torch.Tensor:
     order = [row for group in groups for row in group]
     said = [(draw.sampling, draw.roll()) for draw in draws]
     table = [
-        (one.temperature or 1.0, roll, one.top_p, one.top_k or math.inf, at)
+        (max(one.temperature, COLDEST), roll, one.top_p, one.top_k or math.inf, at)
         for (one, roll), at in zip(said, order, strict=True)
     ]
-    return torch.tensor(table, dtype=torch.float32)
+    return torch.tensor(table, dtype=torch.float64)
 
 
 def _rows(numbers: torch.Tensor, start: int, size: int) -> slice | torch.Tensor:
@@ -136,17 +142,23 @@ def _rows(numbers: torch.Tensor, start: int, size: int) -> slice | torch.Tensor:
     return slice(None) if size == len(numbers) else numbers[start : start + size, AT].long()
 
 
-def _share(scores: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-    return (scores.float() / said[:, HEAT, None]).softmax(dim=-1)
+def _share(scores: torch.Tensor, most: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+    """Return how likely each token is beside the likeliest one of its row."""
+    return (scores.float() - most).div_(said[:, HEAT, None].float()).exp_()
 
 
-def _reach(share: torch.Tensor, said: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+def _counted(share: torch.Tensor) -> torch.Tensor:
+    """Return shares as whole numbers, whose sums do not depend on the order of adding."""
+    return (share * WHOLE).long()
+
+
+def _reach(counted: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
     """Return the place in each row where the cumulated share passes what was rolled."""
-    reached = share.cumsum(dim=-1)
-    aim = said[:, ROLL, None] * reached[:, -1:]
-    place = torch.searchsorted(reached, aim, right=True).squeeze(-1)
-    # A roll next to one may be rounded to it, and then passes the last token.
-    return torch.where(place < share.shape[-1], place, otherwise)
+    reached = counted.cumsum(dim=-1)
+    total = reached[:, -1:]
+    # A roll next to one may be rounded to it, and would pass the last token.
+    aim = (said[:, ROLL, None] * total).long().minimum(total - 1)
+    return torch.searchsorted(reached, aim, right=True)
 
 
 def _enough(share: torch.Tensor, draws: Sequence[Draw]) -> int:
@@ -155,24 +167,35 @@ def _enough(share: torch.Tensor, draws: Sequence[Draw]) -> int:
     return min(need, share.shape[-1])
 
 
-def _falls_short(ordered: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+def _falls_short(ordered: torch.Tensor, total: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
     """Tell whether the likeliest tokens are fewer than some row keeps."""
-    less = ordered.sum(dim=-1) < said[:, TOP_P]
+    seen = _counted(ordered).sum(dim=-1)
+    less = seen < said[:, TOP_P] * total.squeeze(-1)
     return (less & (said[:, TOP_K] > ordered.shape[-1])).any()
 
 
-def _trim(ordered: torch.Tensor, said: torch.Tensor, vocabulary: int) -> torch.Tensor:
+def _trim(
+    counted: torch.Tensor, total: torch.Tensor, said: torch.Tensor, vocabulary: int
+) -> torch.Tensor:
     """Return the shares, largest first, with zero for tokens that are dropped.
 
     First the ``top_k`` likeliest are kept, then of these as few as make up ``top_p``.
     """
     top_p, top_k = said[:, TOP_P, None], said[:, TOP_K, None]
-    rank = torch.arange(ordered.shape[-1], device=ordered.device)
-    ordered = ordered.masked_fill(rank >= top_k, 0.0)
-    mass = torch.where(top_k < vocabulary, ordered.sum(dim=-1, keepdim=True), 1.0)
-    before = (ordered.cumsum(dim=-1) - ordered) / mass
-    dropped = (before >= top_p) & (rank > 0)
-    return ordered.masked_fill(dropped, 0.0)
+    rank = torch.arange(counted.shape[-1], device=counted.device)
+    counted = counted.masked_fill(rank >= top_k, 0)
+    reached = counted.cumsum(dim=-1)
+    mass = torch.where(top_k < vocabulary, reached[:, -1:], total)
+    dropped = (reached - counted >= top_p * mass) & (rank > 0)
+    return counted.masked_fill(dropped, 0)
+
+
+def _token_at(place: torch.Tensor, ordered: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Return the tokens at places of the order; where shares are equal the smaller id is first."""
+    found = ordered.gather(-1, place)
+    before = (ordered > found).sum(dim=-1, keepdim=True)
+    alike = (share == found).cumsum(dim=-1, dtype=torch.int32)
+    return torch.searchsorted(alike, (place - before).int(), right=True).squeeze(-1)
 
 
 def _only(chosen: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

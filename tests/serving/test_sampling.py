@@ -13,6 +13,7 @@ from serving.sampling import (
     Draw,
     NanLogitsError,
     SingleSampler,
+    _counted,
     _groups,
     _numbers,
     _trim,
@@ -52,6 +53,8 @@ def test_a_cold_temperature_sharpens_as_the_power_of_the_shares() -> None:
         pytest.param({"top_p": 0.01}, [1, 0, 0, 0], id="never fewer than one"),
         pytest.param({"top_k": 1}, [1, 0, 0, 0], id="the likeliest"),
         pytest.param({"temperature": 0}, [1, 0, 0, 0], id="temperature zero"),
+        pytest.param({"temperature": 1e-60}, [1, 0, 0, 0], id="nearly zero"),
+        pytest.param({"temperature": 1e-60, "top_k": 2}, [1, 0, 0, 0], id="nearly zero of two"),
         pytest.param({"top_k": 99}, [0.5, 0.25, 0.15, 0.1], id="more than there are"),
     ],
 )
@@ -69,16 +72,23 @@ def test_the_librarys_own_tokens_are_kept(top_k: int, top_p: float, spread: floa
     expected = TopKLogitsWarper(top_k)(ids, logits.clone()) if top_k else logits.clone()
     expected = TopPLogitsWarper(top_p)(ids, expected)
     asked = [draw(top_k=top_k, top_p=top_p)]
-    ordered, tokens = logits.softmax(dim=-1).sort(dim=-1, descending=True)
-    kept = tokens[_trim(ordered, _numbers(asked, _groups(asked)), 4000) > 0].tolist()
+    share, tokens = (logits - logits.max()).exp().sort(dim=-1, descending=True)
+    said, counted = _numbers(asked, _groups(asked)), _counted(share)
+    kept = tokens[_trim(counted, counted.sum(dim=-1, keepdim=True), said, 4000) > 0].tolist()
     assert len(set(kept) ^ set(torch.nonzero(expected[0].isfinite()).flatten().tolist())) <= 1
+
+
+def tied(rows: int, vocabulary: int, spread: float = 3.0) -> torch.Tensor:
+    """Return logits of 16 bits, of which many are equal."""
+    logits = torch.randn(rows, vocabulary, generator=torch.Generator().manual_seed(1)) * spread
+    return logits.bfloat16().float()
 
 
 @pytest.mark.parametrize("spread", [0.1, 3.0], ids=["flat", "steep"])
 def test_a_look_at_the_likeliest_draws_what_sorting_all_would(
     spread: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logits = torch.randn(30, 500, generator=torch.Generator().manual_seed(1)) * spread
+    logits = tied(30, 500, spread)
 
     def drawn(candidates: int) -> list[int]:
         monkeypatch.setattr(drawing, "CANDIDATES", candidates)
@@ -87,6 +97,52 @@ def test_a_look_at_the_likeliest_draws_what_sorting_all_would(
         ).tolist()
 
     assert drawn(8) == drawn(500)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "kept"),
+    [
+        pytest.param({"top_k": 3}, 3, id="three of them"),
+        pytest.param({"top_k": 300}, 300, id="more than are looked at"),
+        pytest.param({"top_p": 0.0335}, 34, id="as many as make 0.0335"),
+        pytest.param({"top_p": 0.6}, 600, id="all are sorted"),
+    ],
+)
+def test_among_equal_tokens_the_smallest_ids_are_kept(sampling: dict[str, Any], kept: int) -> None:
+    chosen = choose(torch.ones(3000, 1000), [draw(seed, **sampling) for seed in range(3000)])
+    assert int(chosen.max()) < kept
+    assert len(set(chosen.tolist())) > 0.9 * kept
+
+
+ALONE: list[dict[str, Any]] = [
+    {},
+    {"top_p": 0.9},
+    {"top_p": 0.95, "temperature": 0.7},
+    {"top_k": 50},
+    {"top_k": 20, "top_p": 0.8},
+    {"temperature": 0},
+]
+
+
+@pytest.mark.parametrize(
+    "company",
+    [
+        pytest.param({"top_p": 0.9999, "temperature": 5.0}, id="for whom all are sorted"),
+        pytest.param({"top_k": 300}, id="who keeps many"),
+        pytest.param({"top_k": 2}, id="who keeps few"),
+        pytest.param({"temperature": 0}, id="who keeps the likeliest"),
+    ],
+)
+def test_company_moves_no_draw_among_equal_tokens(company: dict[str, Any]) -> None:
+    logits = tied(60, 4000)
+
+    def asked() -> list[Draw]:
+        return [draw(seed, **ALONE[seed % len(ALONE)]) for seed in range(60)]
+
+    alone = [int(choose(logits[row : row + 1], [one])) for row, one in enumerate(asked())]
+    together = choose(logits, asked()).tolist()
+    among = choose(torch.cat([logits, logits]), [*asked(), *(draw(9, **company),) * 60])
+    assert alone == together == among[:60].tolist()
 
 
 class Row:
