@@ -245,15 +245,24 @@ class Pool:
         if far and name not in self._searches and not self._closed:
             search = asyncio.create_task(self._search(name), name=f"search {name}")
             self._searches[name] = search
-            search.add_done_callback(lambda _: self._searches.pop(name))
 
     async def _search(self, name: str) -> None:
-        """Load a model after each of its rests until it is there: no battle is to find that out."""
+        """Load a model after each of its rests until it is there: no battle is to find that out.
+
+        Whatever goes wrong, it is looked for again: nobody else would, and it would stay out.
+        """
         while name in self._rests.reasons():
             await asyncio.sleep(max(self._rests.left(name), LOOK_S))
-            with suppress(EngineError):
+            try:
                 async with self.engine(name):
                     pass
+            except EngineError:
+                pass  # it was logged when it was refused
+            except Exception as error:  # noqa: BLE001 -- see above
+                odd = EngineError(FailureKind.BACKEND, f"{name}: cannot be asked: {error!r}")
+                self._loader.tell(self._specs[name], odd)
+                self._rest(name, odd)
+        del self._searches[name]  # at once: who rests from now on is looked for anew
 
     def _release(self, names: tuple[str, ...], held: Held) -> None:
         for name, resident in zip(names, held, strict=True):

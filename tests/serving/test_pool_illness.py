@@ -1,10 +1,12 @@
 """Engines of a pool that fall ill or die: who rests, who is excused, who is looked for."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from serving.engine import EngineError, FailureKind
+from serving.engine import Engine, EngineError, FailureKind
+from serving.pool import Pool
 from tests.serving.virtual_time import virtual_time
 from tests.serving.workshop import Workshop, until, use
 
@@ -55,6 +57,46 @@ async def test_a_server_that_is_away_is_looked_for_before_anybody_is_sent_there(
     shop.broken.clear()
     await until(lambda: not pool.unavailable())
     assert pool.resident() == ("a",)
+    await pool.close()
+
+
+async def test_a_server_is_looked_for_also_where_the_search_itself_breaks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("serving.pool.LOOK_S", 0.01)
+    shop = Workshop(broken={"a": EngineError(FailureKind.BACKEND, "a: nobody is there")})
+    pool = shop.pool(1, kind="remote", rest_s=0.01)
+    await pool.warm("a")
+    real, left = Pool.engine, [RuntimeError("a bug"), KeyError("a")]
+
+    def engine(self: Pool, name: str) -> AbstractAsyncContextManager[Engine]:
+        if left:
+            raise left.pop()
+        shop.broken.clear()
+        return real(self, name)
+
+    monkeypatch.setattr(Pool, "engine", engine)
+    await until(lambda: not pool.unavailable())
+    assert "a: not loaded (backend): cannot be asked: RuntimeError('a bug')" in caplog.messages
+    await pool.close()
+
+
+async def test_who_rests_the_moment_a_search_ends_is_looked_for_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.pool.LOOK_S", 0.01)
+    shop = Workshop(broken={"a": EngineError(FailureKind.BACKEND, "a: nobody is there")})
+    pool = shop.pool(1, kind="remote", rest_s=0.01)
+    await pool.warm("a")
+    shop.broken.clear()
+    while pool.unavailable():  # noqa: ASYNC110 -- so it runs in the very turn in which the search ends
+        await asyncio.sleep(0)
+    while (search := next(iter(pool._searches.values()), None)) and not search.done():  # noqa: SLF001, ASYNC110
+        await asyncio.sleep(0)
+    async with pool.engine("a"):
+        shop.engines["a"].illness = "a: nobody is there"
+    assert list(pool.unavailable()) == ["a"]
+    await until(lambda: not pool.unavailable())
     await pool.close()
 
 
