@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
 from serving.prompt import Encoder
 from serving.spec import ModelSpec
-from serving.supervisor import REST_S
+from serving.supervisor import SIT_OUT_S
 from serving.text import Decoder, Trimmer
 from serving.tokens import TokenRequest
 from serving.watch import Watch
@@ -145,7 +145,7 @@ class Response:
         return self._trimmer.finish()
 
 
-def build(spec: ModelSpec, *, rest_s: float = REST_S) -> LocalEngine:
+def build(spec: ModelSpec, *, rest_s: float = SIT_OUT_S) -> LocalEngine:
     """Load a model on weights of its own; blocks for as long as loading takes.
 
     Raises

@@ -76,7 +76,7 @@ class Memory:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def clear(self) -> None:
+    def drop_dead(self) -> None:
         """Take out what can serve nobody: it died beside others, and nobody says it is to blame."""
         for name, resident in self.residents():
             if resident.idle and (resident.lost or resident.illness):

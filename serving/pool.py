@@ -79,7 +79,7 @@ class Pool:
 
     def forgive(self, name: str) -> None:
         """Note a whole response: what the model failed at before no longer counts."""
-        self._rests.forget(name)
+        self._rests.forgive(name)
 
     def excuse(self, *names: str) -> None:
         """Note that held engines died before they said anything: nothing rests for that."""
@@ -137,7 +137,7 @@ class Pool:
         Those that are loaded already are kept as if they had just been used.
         """
         wanted = tuple(dict.fromkeys(names))
-        self._memory.clear()
+        self._memory.drop_dead()
         for name in wanted:
             if name in self._memory:
                 self._memory.touch(name)
@@ -168,7 +168,7 @@ class Pool:
         if self._closed:
             raise _closed_error()
         self._check(names)
-        self._memory.clear()
+        self._memory.drop_dead()
         here = all(name in self._memory for name in names)
         if self._line.may_pass(for_free=here) and (held := self._make_room(names)) is not None:
             return held
@@ -207,7 +207,7 @@ class Pool:
     def _make_room(self, names: tuple[str, ...]) -> Held | None:
         """Pin ``names``, start loading what is missing; None, and nothing pinned, without room."""
         self._check(names)
-        self._memory.clear()
+        self._memory.drop_dead()
         plan = self._placement.plan(names, self.places(), self._memory.idle())
         if plan is None:
             return None
@@ -233,7 +233,7 @@ class Pool:
         except EngineError as refused:
             self._rest(seat.name, refused)
             raise
-        self._rests.end(seat.name)
+        self._rests.cut_short(seat.name)
         self._budget.learn(seat, engine.footprint)
         self._memory.shrink()
         return engine

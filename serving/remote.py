@@ -29,7 +29,7 @@ REFUSALS = (401, 403)
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 STRIKES = 3  # connections that came to nothing before a server is left alone
-REST_S = 15.0  # seconds before it is asked again by who still holds it
+LEFT_ALONE_S = 15.0  # seconds before it is asked again by who still holds it
 
 
 def reach(spec: ModelSpec) -> None:
@@ -195,7 +195,7 @@ class RemoteEngine:
             return  # it was asked before the rest began, and does not lengthen it
         self._strikes += strikes
         if self._strikes >= STRIKES:
-            self._away, self._rests_until = cause, now + REST_S
+            self._away, self._rests_until = cause, now + LEFT_ALONE_S
 
     async def close(self) -> None:
         """Close the connections; streams still open fail."""

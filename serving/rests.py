@@ -53,12 +53,12 @@ class Rests:
             length = min(max(last.length * 2, first), self._first_s * most)
         self._rests[name] = _Rest(error, now, length, until_found)
 
-    def end(self, name: str) -> None:
+    def cut_short(self, name: str) -> None:
         """End a rest early; how long the next one lasts still depends on it."""
         if name in self._rests:
             self._rests[name].over = True
 
-    def forget(self, name: str) -> None:
+    def forgive(self, name: str) -> None:
         """End a rest and forget it: the next one is a first again."""
         self._rests.pop(name, None)
 

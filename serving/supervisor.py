@@ -14,7 +14,7 @@ from serving.tokens import SourceDiedError, TokenRequest, TokenSource, kind_of
 log = logging.getLogger(__name__)
 
 STRIKES = 2  # deaths without a whole response between them before a model rests
-REST_S = 30.0  # seconds that it rests
+SIT_OUT_S = 30.0  # seconds that it rests
 
 
 class Supervisor:
@@ -25,7 +25,7 @@ class Supervisor:
         name: str,
         build: Callable[[], TokenSource],
         *,
-        rest_s: float = REST_S,
+        rest_s: float = SIT_OUT_S,
         source: TokenSource | None = None,
     ) -> None:
         self._name = name

@@ -22,7 +22,7 @@ from serving.loading import Loaded, load
 from serving.lora import AdapterBank, read_adapter
 from serving.plain import Plain
 from serving.spec import ModelSpec
-from serving.supervisor import REST_S, Supervisor
+from serving.supervisor import SIT_OUT_S, Supervisor
 from serving.tokens import SourceDiedError, TokenSource
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Weights:
         If the model cannot be loaded or started.
     """
 
-    def __init__(self, spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = REST_S) -> None:
+    def __init__(self, spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = SIT_OUT_S) -> None:
         self.loaded = load(spec, cpu_threads=cpu_threads)
         cuda = self.loaded.model.device.type == "cuda"
         self.shape = CacheShape.of(self.loaded.context_tokens, spec.batch, cuda=cuda)

@@ -19,7 +19,7 @@ from serving.tempo import Tempo
 from serving.watch import Watch
 
 SEED_BITS: Final = 31
-REST_S: Final = 5.0  # seconds that a turn waits for models that rest
+OUTLAST_S: Final = 5.0  # seconds that a turn waits for models that rest
 LOOK_S: Final = 0.1  # seconds between two looks at whether they still do
 REMEMBERED: Final = 10_000  # sets of models of which it is known whether they fit
 
@@ -158,7 +158,7 @@ class PoolResponders:
     async def _outlast(self, models: Collection[str], left_s: float) -> float:
         """Wait while models rest, but not for long: a rater waits too. Return the seconds."""
         watch, resting = Watch(), self._pool.unavailable
-        while not resting().keys().isdisjoint(models) and watch.seconds < min(REST_S, left_s):  # noqa: ASYNC110 -- the pool tells nobody
+        while not resting().keys().isdisjoint(models) and watch.seconds < min(OUTLAST_S, left_s):  # noqa: ASYNC110 -- the pool tells nobody
             await asyncio.sleep(LOOK_S)
         return min(watch.seconds, left_s)
 

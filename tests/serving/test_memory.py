@@ -97,7 +97,7 @@ async def test_who_can_serve_nobody_is_taken_out(
     house.engines["a"].illness, house.engines["a"].lost = "died", lost
     house.memory["a"].users = users
     house.engines["a"].may_close.set()
-    house.memory.clear()
+    house.memory.drop_dead()
     await house.memory.settled()
     assert (house.names(), house.freed) == (["b"], int(closed))
 
@@ -105,7 +105,7 @@ async def test_who_can_serve_nobody_is_taken_out(
 async def test_one_that_rests_and_is_held_stays(house: House) -> None:
     house.engines["a"].illness = "rests"
     house.memory["a"].users = 1
-    house.memory.clear()
+    house.memory.drop_dead()
     assert house.names() == ["a", "b"]
 
 

@@ -59,7 +59,7 @@ async def test_who_rests_is_refused_with_the_cause_and_others_are_not() -> None:
 async def test_a_rest_that_ended_early_is_remembered() -> None:
     rests = Rests(15)
     rests.add("a", BROKEN)
-    rests.end("a")
+    rests.cut_short("a")
     rests.check("a")
     rests.add("a", BROKEN)
     assert await rest_of(rests) == 30
@@ -90,7 +90,7 @@ async def test_what_is_forgiven_rests_no_more_and_starts_over() -> None:
     rests = Rests(15)
     for _ in range(3):
         rests.add("a", BROKEN)
-    rests.forget("a")
+    rests.forgive("a")
     rests.check("a")
     rests.add("a", BROKEN)
     assert await rest_of(rests) == 15
@@ -104,5 +104,5 @@ async def test_a_rest_until_somebody_is_found_is_listed_until_then_and_refused_n
     await asyncio.sleep(20)
     rests.check("a")
     assert (rests.left("a"), list(rests.reasons())) == (0, ["a"])
-    rests.end("a")
+    rests.cut_short("a")
     assert rests.reasons() == {}
