@@ -97,19 +97,19 @@ class Child:
 
     async def _answer(self, order: Load | Close) -> None:
         try:
-            value: int | bool | Failed = await self._do(order)
+            value: int | Failed = await self._do(order)
         except Exception as error:  # noqa: BLE001 -- told to the parent, who waits for it
             value = _failed(error)
             self._end_if_spoilt(value)
         self._write(Answer(order.number, value))
 
-    async def _do(self, order: Load | Close) -> int | bool:
+    async def _do(self, order: Load | Close) -> int:
         match order:
             case Load(number, spec):
                 return await self._load(number, spec)
             case Close(_, engine):
                 await self._engines.pop(engine).close()
-                return True
+                return 0
 
     async def _load(self, number: int, spec: ModelSpec) -> int:
         _model.set(spec.name)

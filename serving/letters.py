@@ -20,7 +20,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close an engine; answered with yes once its memory is free."""
+    """Close an engine; answered with 0, the bytes that it still holds, once its memory is free."""
 
     number: int
     engine: int
@@ -48,10 +48,10 @@ Order = Load | Close | Ask | Leave
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an order came to."""
+    """What an order came to: the bytes that its engine holds now, or why it failed."""
 
     number: int
-    value: int | bool | Failed
+    value: int | Failed
 
 
 Piece = tuple[int, str, Terminal | None]

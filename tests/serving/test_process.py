@@ -6,6 +6,8 @@ import logging
 import pytest
 
 from serving.engine import Done, EngineError, FailureKind
+from serving.letters import Close, Load
+from serving.spec import ModelSpec
 from tests.serving.bad_process import Start, events, failure, is_there, load, text, until
 
 
@@ -17,6 +19,15 @@ async def test_streams_answers_and_ends(start: Start) -> None:
     assert (engine.footprint, engine.health(), process.death) == (5, None, None)
     process.end()
     assert not is_there(process.pid)
+
+
+async def test_an_order_is_answered_with_the_bytes_that_its_engine_holds(start: Start) -> None:
+    process, spec = start(), ModelSpec(name="m", kind="scripted")
+    loaded = process.order(lambda number: Load(number, spec))
+    footprint = await asyncio.wrap_future(loaded)
+    closed = await asyncio.wrap_future(process.order(lambda number: Close(number, 1)))
+    assert [(type(said), said) for said in (footprint, closed)] == [(int, 5), (int, 0)]
+    process.end()
 
 
 async def test_text_comes_while_it_is_made(start: Start) -> None:
