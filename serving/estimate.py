@@ -73,7 +73,8 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
         return Estimate(weights, cache, adapter_bytes(spec, width), working)
     except (OSError, ValueError, KeyError, struct.error) as error:
         raise EngineError(
-            FailureKind.BACKEND, f"{spec.name}: cannot read the checkpoint {folder}: {error}"
+            FailureKind.BACKEND,
+            f"{spec.name}: cannot read the checkpoint {folder}: {error}; copy it again",
         ) from error
 
 
@@ -92,7 +93,8 @@ def adapter_bytes(spec: ModelSpec, width: int = FULL) -> int:
     except (OSError, ValueError, struct.error) as error:
         raise EngineError(
             FailureKind.BACKEND,
-            f"{spec.name}: cannot read the adapter {folder}: {error}",
+            f"{spec.name}: cannot read the adapter {folder}: {error}; "
+            "copy it again, or save it with PEFT as adapter_model.safetensors",
         ) from error
     return sum(prod(shape) for _, shape in tensors) * width
 
@@ -117,7 +119,7 @@ def _tensors(file: Path) -> list[tuple[str, list[int]]]:
     ends = [entry["data_offsets"][1] for entry in header.values()]
     whole, found = 8 + size + max(ends, default=0), file.stat().st_size
     if found < whole:
-        raise ValueError(f"{file.name} is cut short: {found:,} of {whole:,} bytes; copy it again")
+        raise ValueError(f"{file.name} is cut short: {found:,} of {whole:,} bytes")
     return [(name, entry["shape"]) for name, entry in header.items()]
 
 

@@ -91,5 +91,18 @@ def test_a_name_that_is_nowhere_is_refused_with_the_way_out() -> None:
 def test_a_header_that_is_no_header_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"\x01")
-    with pytest.raises(EngineError, match="cannot read the checkpoint"):
+    with pytest.raises(EngineError, match=r"cannot read the checkpoint .*; copy it again$"):
         estimate(ModelSpec(name="m", checkpoint=str(tmp_path)))
+
+
+@pytest.mark.parametrize("file", ["adapter_model.bin", "adapter_model.safetensors"])
+def test_an_adapter_that_cannot_be_read_is_refused_with_the_way_out(
+    checkpoint: Path, tmp_path: Path, file: str
+) -> None:
+    (tmp_path / file).write_bytes(b"\x01")
+    spec = ModelSpec(name="m", checkpoint=str(checkpoint), adapter=str(tmp_path))
+    with pytest.raises(EngineError) as refused:
+        estimate(spec)
+    what, _, way_out = refused.value.cause.rpartition("; ")
+    assert what.startswith(f"m: cannot read the adapter {tmp_path}: ")
+    assert way_out == "copy it again, or save it with PEFT as adapter_model.safetensors"
