@@ -202,7 +202,8 @@ def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str |
         if isinstance(end, Failed) and end.kind is not FailureKind.CANCELLED
     ]
     if not failures:
-        return "cancelled", None
+        ended = next(end for end in (a, b) if isinstance(end, Failed))
+        return f"{ended.kind}: {ended.cause}", None
     failed, name = failures[0]
     if failed.kind is FailureKind.CONTEXT:
         return TOO_LONG + failed.cause, None

@@ -41,12 +41,13 @@ class Rate:
         self._made = 0  # in this run, or failed
         self._model = ""
         self._number = 0
+        self._wanted = 0  # of this model
         self._model_made = 0
         self._tokens = 0
 
     def begin(self, model: str, stored: int, wanted: int) -> None:
         """Turn to another model, of which some is stored already."""
-        del wanted
+        self._wanted = wanted - stored
         self._model, self._number = model, self._number + 1
         self._model_start, self._model_made, self._tokens = self._clock(), 0, 0
         self.done += stored
@@ -82,6 +83,8 @@ class Rate:
     @property
     def speed(self) -> str:
         """How fast this model is, its loading included."""
+        if not self._wanted:
+            return "nothing to make"
         seconds = self._clock() - self._model_start
         if not self._model_made or seconds <= 0:
             return "loading"

@@ -158,8 +158,8 @@ def _lock(path: Path) -> IO[str]:
         holder = lock.read().strip() or "unknown"
         lock.close()
         raise StoreConflict(
-            f"{path} is in use by another Evenhand server (process {holder}). "
-            "Stop that one first, or name another database with --db."
+            f"{path} is in use by process {holder}: another Evenhand server, or a command that "
+            "writes to it. Stop that one or let it end, or name another database with --db."
         ) from None
     lock.seek(0)
     lock.truncate()

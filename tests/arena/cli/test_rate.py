@@ -51,7 +51,7 @@ def test_nothing_is_left_once_all_is_there() -> None:
     rate = counting(Clock())
     rate.begin("oak", 10, 10)
     rate.begin("pine", 10, 10)
-    assert rate.left == "nothing left"
+    assert (rate.speed, rate.left) == ("nothing to make", "nothing left")
 
 
 def test_lines_come_at_a_turn_and_seldom_between() -> None:

@@ -168,7 +168,7 @@ def test_two_servers_on_one_database_are_refused(roster: Path) -> None:
         db = roster.with_name("arena.db")
         status, said = refused("serve", roster, "--port", "0", "--db", db)
     assert status == 2
-    assert "in use by another Evenhand server" in said
+    assert "another Evenhand server, or a command that writes to it" in said
 
 
 def test_a_busy_port_is_told_with_another_one(roster: Path) -> None:
