@@ -77,9 +77,22 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "withdrawn": ("Withdrawn. This vote no longer counts.", "已撤回，这一票不再计入。"),
     "skipped": ("Skipped. Nothing was counted.", "已跳过，未计入任何结果。"),
     "void": (
-        "This battle could not be finished. A new one opens with the same prompt.",
-        "这场对战未能完成。正在用同一提示开始新的一场。",
+        "The battle before could not be finished. This is a new one with the same prompt.",
+        "上一场对战未能完成。这是用同一提示开始的新一场。",
     ),
+    "void_talk": (
+        (
+            "The battle before could not be finished. This is a new one: "
+            "the conversation starts over with your first prompt."
+        ),
+        "上一场对战未能完成。这是新的一场，对话从您的第一个提示重新开始。",
+    ),
+    "void_next": ("Your next prompt waits in the box below.", "您的下一个提示已在下方输入框中。"),
+    "void_later": (
+        "What you asked after it is kept, and comes back once it is answered.",
+        "您之后的提示已保留，得到回答后会重新出现。",
+    ),
+    "void_ended": ("The battle before could not be finished.", "上一场对战未能完成。"),
     "void_again": (
         "No battle could be finished just now. Your prompt is in the box: send it again.",
         "目前无法完成对战。您的提示仍在输入框中，请再次发送。",
@@ -89,7 +102,6 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "you_preferred": ("you preferred it", "您认为它更好"),
     "you_tied": ("you called it a tie", "您判为平局"),
     "you_both_bad": ("you found both bad", "您认为都不好"),
-    "taken_back": ("vote withdrawn", "投票已撤回"),
     "quantization_none": ("not quantized", "未量化"),
     "quantization_int8": ("int8", "int8"),
     "quantization_nf4": ("nf4", "nf4"),

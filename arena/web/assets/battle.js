@@ -5,6 +5,7 @@
 
 import { box, chips, questionOf } from "./ask.js";
 import { listen } from "./keys.js";
+import * as over from "./over.js";
 import * as panes from "./panes.js";
 import { ask, newKey, Refused } from "./talk.js";
 import { aspect, language, nth, say, switchLanguage } from "./words.js";
@@ -16,7 +17,10 @@ const SEEN = "battle"; // sessionStorage: the battle this tab showed last
 const by = (id) => document.getElementById(id);
 const first = box("first");
 const follow = box("follow");
-const offer = chips((prompt) => open(prompt));
+const offer = chips((prompt) => {
+  over.forget();
+  open(prompt);
+});
 
 let phase = "ask";
 let battle = null;
@@ -43,7 +47,6 @@ function render() {
   by("battle").hidden = asking;
   by("bar").hidden = asking;
   first.busy = phase === "opening";
-  follow.form.hidden = revealed;
   follow.busy = phase !== "ready";
   by("vote").hidden = revealed;
   for (const button of by("vote").children) button.disabled = phase !== "ready";
@@ -51,6 +54,8 @@ function render() {
   by("withdraw").hidden = phase !== "voted";
   by("skip").hidden = !(phase === "ready" || phase === "streaming");
   if (battle) renderBattle();
+  const notice = over.sentence();
+  if (by("notice").textContent !== notice) by("notice").textContent = notice;
 }
 
 function renderBattle() {
@@ -63,10 +68,10 @@ function renderBattle() {
   if (!reveal) return;
   for (const seat of ["a", "b"]) {
     const notes = [say(`quantization_${reveal[`quantization_${seat}`]}`)];
-    if (phase === "withdrawn") notes.push(say("taken_back"));
-    else if (reveal.outcome === `model_${seat}`) notes.push(say("you_preferred"));
-    else if (reveal.outcome === "tie") notes.push(say("you_tied"));
-    else if (reveal.outcome === "both_bad") notes.push(say("you_both_bad"));
+    const outcome = phase === "withdrawn" ? null : reveal.outcome;
+    if (outcome === `model_${seat}`) notes.push(say("you_preferred"));
+    else if (outcome === "tie") notes.push(say("you_tied"));
+    else if (outcome === "both_bad") notes.push(say("you_both_bad"));
     by(`name-${seat}`).textContent = reveal[`model_${seat}`];
     by(`note-${seat}`).textContent = notes.filter(Boolean).join(" · ");
   }
@@ -87,6 +92,7 @@ function take(view) {
   if (!battle || battle.battle_id !== view.battle_id) key = sent = null;
   battle = view;
   sessionStorage.setItem(SEEN, view.battle_id);
+  over.bind(view.battle_id);
 }
 
 function follows(view) {
@@ -123,7 +129,7 @@ async function settle() {
   try {
     view = await ask(`/api/battles/${id}`);
   } catch (refused) {
-    if (refused.status === 403) return start();
+    if (refused.status === 403) return intoTheBox(battle, sentenceOf(refused));
     return tell(() => say("lost_line"));
   }
   if (phase !== "streaming" || battle.battle_id !== id) return;
@@ -136,17 +142,18 @@ function arrive(view) {
   if (view.state === "void") return again(view);
   take(view);
   if (view.state !== "ready") return view.reveal ? reveal(view.state) : start();
+  const isFull = takenOut();
   beReady();
-  giveBack();
+  if (isFull) follow.say(say("prompt_full"));
 }
 
 // The models had no room for the follow-up: the server took it out again, the rest stands.
-function giveBack() {
+function takenOut() {
   const lost = sent;
   sent = null;
-  if (!lost || battle.prompts.length >= lost.turns) return;
-  follow.area.value ||= lost.prompt;
-  follow.say(say("prompt_full"));
+  if (!lost || battle.prompts.length >= lost.turns) return false;
+  over.putBack(lost.prompt);
+  return true;
 }
 
 function beReady() {
@@ -154,6 +161,7 @@ function beReady() {
   key ??= newKey();
   readyAt = performance.now();
   voids = 0;
+  follow.area.value ||= over.next();
   tell(() => say("ready"));
   render();
   if (!/^(TEXTAREA|INPUT)$/.test(document.activeElement?.tagName)) focus(by("bar"));
@@ -172,24 +180,47 @@ function reveal(state, receipt) {
 
 // We failed: one neutral sentence, and the same prompt in a new battle.
 async function again(view) {
-  const [prompt, ...later] = view.prompts;
+  battle = view;
   voids += 1;
-  if (view.too_long || voids >= VOIDS_IN_A_ROW) {
-    voids = 0;
-    start();
-    first.area.value = prompt;
-    return first.say(say(view.too_long ? "prompt_long" : "void_again"));
+  if (view.too_long) return intoTheBox(view, say("prompt_long"));
+  if (voids >= VOIDS_IN_A_ROW) return intoTheBox(view, say("void_again"));
+  over.begin(view);
+  phase = "opening";
+  askedAt = Date.now();
+  panes.hide();
+  follow.area.value ||= over.next();
+  tell(waiting);
+  render();
+  try {
+    begin(await newBattle(view.prompts[0]));
+  } catch (refused) {
+    intoTheBox(view, `${say("void_ended")} ${sentenceOf(refused)}`);
   }
-  tell(() => say("void"));
-  if (later.length) follow.area.value = later.at(-1);
-  await open(prompt);
+}
+
+// The first prompt goes back into its box; those after it follow when it is answered.
+function intoTheBox(lost, sentence) {
+  voids = 0;
+  over.begin(lost);
+  over.hush();
+  toAsking();
+  first.area.value = lost.prompts[0];
+  first.say(over.isWaiting() ? `${sentence} ${say("void_later")}` : sentence);
 }
 
 // ---- from the person to the server
 
+const newBattle = (prompt) =>
+  ask("/api/battles", { prompt, ...questionOf(prompt) }, { slow: true });
+
+function begin(view) {
+  first.area.value = "";
+  window.scrollTo(0, 0);
+  follows(view);
+}
+
 async function open(prompt) {
-  const before = { phase, battle };
-  if (phase !== "ask" && phase !== "streaming") return;
+  if (phase !== "ask") return;
   if (prompt.trim() === "") {
     first.say(say("prompt_empty"));
     return focus(first.area);
@@ -199,16 +230,11 @@ async function open(prompt) {
   first.say("");
   render();
   try {
-    const view = await ask("/api/battles", { prompt, ...questionOf(prompt) }, { slow: true });
-    first.area.value = "";
-    window.scrollTo(0, 0);
-    follows(view);
+    begin(await newBattle(prompt));
     focus(by("main"));
   } catch (refused) {
-    if (before.phase === "streaming") start();
-    else phase = "ask";
+    phase = "ask";
     render();
-    first.area.value = prompt;
     first.say(sentenceOf(refused));
     focus(first.area);
   }
@@ -224,6 +250,7 @@ async function askOn(prompt) {
   try {
     const turns = battle.prompts.length + 1;
     const view = await ask(`/api/battles/${battle.battle_id}/turns`, { prompt }, { slow: true });
+    over.asked();
     follow.area.value = "";
     key = null;
     sent = { prompt, turns };
@@ -266,6 +293,7 @@ async function cast(outcome) {
 async function look(id, refused) {
   const view = await ask(`/api/battles/${id}`).catch(() => null);
   if (!view || view.state === "ready") return; // the sentence of the refusal stands already
+  if (view.state === "void") return again(view);
   if (!view.reveal && view.state !== "streaming") return start(() => sentenceOf(refused));
   if (view.state === "streaming") return follows(view);
   take(view);
@@ -315,6 +343,13 @@ function next() {
 }
 
 function start(sentence = () => "") {
+  over.forget();
+  voids = 0;
+  toAsking();
+  by("ask-status").textContent = sentence();
+}
+
+function toAsking() {
   sessionStorage.removeItem(SEEN);
   phase = "ask";
   battle = null;
@@ -326,7 +361,7 @@ function start(sentence = () => "") {
   first.say("");
   offer.again();
   tell(() => "");
-  by("ask-status").textContent = sentence();
+  by("ask-status").textContent = "";
   render();
   window.scrollTo(0, 0);
   focusPrompt();
@@ -339,16 +374,25 @@ function sentenceOf(refused) {
 // ---- what happens besides
 
 async function resume() {
-  const { battle: view } = await ask("/api/battles/current").catch(() => ({ battle: null }));
+  const view = await lastSeen();
   if (phase !== "ask" || first.area.value) return; // someone was quicker
-  const isOpen = view?.state === "streaming" || view?.state === "ready";
-  const wasHere = view?.reveal && sessionStorage.getItem(SEEN) === view.battle_id;
-  if (!isOpen && !wasHere) return focusPrompt();
+  if (!view || !over.belongsTo(view.battle_id)) over.forget();
+  if (!view) return focusPrompt();
+  if (view.state === "void") return again(view);
   if (view.state === "streaming") return follows(view);
   take(view);
-  if (isOpen) beReady();
+  if (view.state === "ready") beReady();
   else reveal(view.state);
   panes.show(view.battle_id, () => {});
+}
+
+// The battle that is open, or the one this tab showed last, if there is still something to see.
+async function lastSeen() {
+  const seen = sessionStorage.getItem(SEEN);
+  const { battle: open } = await ask("/api/battles/current").catch(() => ({ battle: null }));
+  if (open && ["streaming", "ready"].includes(open.state)) return open;
+  const view = seen && (await ask(`/api/battles/${seen}`).catch(() => null));
+  return view && (view.reveal || view.state === "void") ? view : null;
 }
 
 // A phone that slept, a server that was restarted: the stream may have ended without a word.

@@ -14,6 +14,7 @@ let number = 0;
 let told = 0; // the last order that was said to be shown
 let heard = () => {};
 let begun = () => {};
+let old = ""; // what stood in the panes when they were hidden
 let before = null; // characters in both panes before the first text of this turn
 export let lastChange = 0;
 export const rest = () => {
@@ -31,8 +32,14 @@ export function show(battle, onShown, onBegun = () => {}) {
   before = null;
   lastChange = Date.now();
   waiting = JSON.stringify({ battle, lang: language(), n: number });
-  by("stage").classList.add("stale");
+  hide();
   send();
+}
+
+// What stands there no longer counts, and what comes is not there yet.
+export function hide() {
+  old = texts();
+  by("stage").classList.add("stale");
 }
 
 export function nameSeats(reveal) {
@@ -79,15 +86,19 @@ function restore(pane) {
 const written = (pane) =>
   [...pane.querySelectorAll(".prose .md")].map((text) => text.textContent.replace(NOTHING, "")).join("");
 
+const texts = () =>
+  ["text-a", "text-b"].map((id) => by(id) && written(by(id))).join("\n");
+
 function changed() {
   lastChange = Date.now();
-  by("stage").classList.remove("stale");
   const both = ["text-a", "text-b"].map(by);
   both.forEach(restore);
+  const isShown = both.every((pane) => Number(pane.dataset.shown) === number);
+  if (isShown || texts() !== old) by("stage").classList.remove("stale");
   const length = both.map(written).reduce((sum, text) => sum + text.length, 0);
   before = Math.min(before ?? length, length); // the last battle's text goes one pane at a time
   if (length > before) begun();
-  if (number === told || both.some((pane) => Number(pane.dataset.shown) !== number)) return;
+  if (number === told || !isShown) return;
   told = number;
   heard();
 }
