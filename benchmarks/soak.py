@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from arena.battle.views import State
+from arena.pairing.past import What
 from arena.questions import Question, load_bank
 from arena.record.tables import RaterKind
 from arena.running import Arena, open_store, put_together, running
@@ -217,8 +218,9 @@ class Done:
 def votes_by_pair(arena: Arena) -> Counter[frozenset[int]]:
     """Return the votes that are on the disk, for each two models."""
     votes: Counter[frozenset[int]] = Counter()
-    for pair, count in arena.store.votes_by_pair(RaterKind.HUMAN).items():
-        votes[frozenset(pair)] += count
+    for what, x, y in arena.store.past(RaterKind.HUMAN):
+        if what == What.VOTED:
+            votes[frozenset((x, y))] += 1
     return votes
 
 

@@ -83,7 +83,7 @@ class Battles:
         models = [spec for spec in self._settings.models if spec.name not in left_out]
         self._admission.bound(room_of(models))
         await self._known.enter(models, self._questions)
-        self._draws.start(self._known.models, self._known.votes_by_pair())
+        self._draws.start(self._known.models, self._known.past())
 
     async def close(self) -> None:
         """Stop what is streaming; those battles are void."""

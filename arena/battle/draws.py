@@ -9,12 +9,13 @@ are named to whoever loads them, while the rater reads. What is said in a battle
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from arena.battle.responding import Responders
-from arena.pairing.cycles import Pair, pair_of
+from arena.pairing.cycles import Pair
 from arena.pairing.pairings import Pairing, Pairings
+from arena.pairing.past import Event, What
 
 LEFT_S: Final = 1800.0  # seconds after which a battle without a vote gives its pair back
 FAILURES: Final = 3  # failures in a row after which a model waits for the next cycle
@@ -33,19 +34,20 @@ class Draws:
         self._random = random_source
         self._clock = clock
         self._models: frozenset[str] = frozenset()
-        self._pairings = Pairings((), {}, responders.fit, random_source)
+        self._pairings = Pairings((), (), responders.fit, random_source)
         self._open: dict[str, tuple[Pair, float]] = {}  # oldest first
         self._failures: Counter[str] = Counter()
 
-    def start(self, models: Mapping[str, int], votes: Mapping[tuple[int, int], int]) -> None:
-        """Go on where the votes so far have left the plan; they name models by their numbers."""
+    def start(self, models: Mapping[str, int], past: Iterable[tuple[str, int, int]]) -> None:
+        """Go on where the battles so far have left the plan; they name models by their numbers."""
         names = {number: name for name, number in models.items()}
-        counts: Counter[Pair] = Counter()
-        for (x, y), count in votes.items():
-            if x in names and y in names:
-                counts[pair_of(names[x], names[y])] += count
+        events = (
+            Event(What(what), names[x], names[y])
+            for what, x, y in past
+            if x in names and y in names
+        )
         self._models = frozenset(models)
-        self._pairings = Pairings(models, counts, self._responders.fit, self._random)
+        self._pairings = Pairings(models, events, self._responders.fit, self._random)
 
     def draw(self, battle: str) -> Pairing:
         """Draw the pair of a new battle.

@@ -50,6 +50,6 @@ class Known:
                 self._raters.clear()  # the store knows them all
             self._raters.add(rater)
 
-    def votes_by_pair(self) -> Mapping[tuple[int, int], int]:
-        """Return how many votes of such raters each two models have, by their numbers."""
-        return self._store.votes_by_pair(self._rater_kind)
+    def past(self) -> Sequence[tuple[str, int, int]]:
+        """Return what happened to models so far, with votes of such raters alone."""
+        return self._store.past(self._rater_kind)

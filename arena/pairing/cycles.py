@@ -10,14 +10,13 @@ that this comes to an end, a cycle ends early for one model only once its most o
 one battle less than when the last cycle did; until then they come alone. More than three battles a
 pair are not made up for.
 
-Nothing has to be kept for a restart: the counts of votes say where a cycle stands. Pairs of a
-model that is new join at the next cycle, for the same reason. What is loaded is not known here.
+A model that is new joins at the next cycle, as if its pairs had come in all those before. What is
+loaded is not known here, nor what was before a restart (`arena.pairing.past`).
 """
 
 import itertools
-import statistics
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Final
 
 TWO: Final = 2
@@ -37,22 +36,29 @@ class Cycles:
 
     Parameters
     ----------
-    models : iterable of str
-        The roster.
-    counts : mapping, optional
-        Votes of each pair so far; a pair that is missing has none.
+    models : iterable of str, optional
+        Who is there from the first cycle on.
     """
 
-    def __init__(self, models: Iterable[str], counts: Mapping[Pair, int] | None = None) -> None:
-        pairs = itertools.combinations(sorted(set(models)), 2)
+    def __init__(self, models: Iterable[str] = ()) -> None:
+        self._models: set[str] = set()
+        self._taken: dict[Pair, int] = {}
+        self._cycle = 0
         self._before_early = MOST_OWED + 1
-        self._taken = {pair: (counts or {}).get(pair, 0) for pair in pairs}
-        usual = statistics.median_low(self._taken.values()) if self._taken else 0
-        present = [taken for taken in self._taken.values() if taken >= usual - 1]
-        self._cycle = min(present, default=0) + 1
-        for pair, taken in self._taken.items():
-            if taken < usual - 1:  # its model is new
-                self._taken[pair] = self._cycle
+        for model in models:
+            self.join(model)
+
+    def join(self, model: str) -> None:
+        """Let a model join at the next cycle, unless it is there."""
+        if model not in self._models:
+            pairs = (pair_of(model, other) for other in self._models)
+            self._taken.update(dict.fromkeys(pairs, self._cycle))
+            self._models.add(model)
+
+    def begin_where_taken(self, pair: Pair) -> None:
+        """Begin the next cycle if a pair has come in this one: it was drawn once more."""
+        if self._taken[pair] >= self._cycle:
+            self._begin(MOST_OWED + 1)
 
     def open(self, models: Collection[str]) -> list[Pair]:
         """Return the pairs of these models that are to come now, each as often as it is owed.
@@ -67,9 +73,10 @@ class Cycles:
         most = max(times.values(), default=0)
         if one_left and most > self._before_early:
             return [pair for pair in times if times[pair] == most]
-        if among and (one_left or not owed):
-            self._begin(min(most, MOST_OWED) - 1 if one_left else MOST_OWED + 1)
-            owed = self._owed(among)
+        if one_left:
+            self._begin(min(most, MOST_OWED) - 1)
+        while among and not (owed := self._owed(among)):
+            self._begin(MOST_OWED + 1)
         overdue = [pair for before, pair in itertools.pairwise(owed) if pair == before]
         return overdue if 0 < len(overdue) < len(here) else owed
 

@@ -29,11 +29,12 @@ What the models are is not known here, and no battle.
 """
 
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from arena.errors import ModelUnavailable
-from arena.pairing.cycles import TWO, Cycles, Pair, pair_of
+from arena.pairing.cycles import TWO, Pair, pair_of
+from arena.pairing.past import Event, resumed
 from arena.pairing.rotation import Fits, Rotation, Surroundings, pairs_within
 
 
@@ -61,8 +62,8 @@ class Pairings:
     ----------
     models : iterable of str
         The roster.
-    counts : mapping
-        Votes of each pair so far.
+    past : iterable of Event
+        What happened so far, oldest first.
     fits : callable
         Tells whether models can be in memory at one time.
     """
@@ -70,11 +71,11 @@ class Pairings:
     def __init__(
         self,
         models: Iterable[str],
-        counts: Mapping[Pair, int],
+        past: Iterable[Event],
         fits: Fits,
         random_source: random.Random,
     ) -> None:
-        self._cycles = Cycles(models, counts)
+        self._cycles = resumed(models, past)
         self._fits = fits
         self._random = random_source
         self._set: frozenset[str] = frozenset()

@@ -50,14 +50,19 @@ from ratings.votes import Outcome
 NOT_SAVED: Final = "The vote was not saved"
 
 
-_VOTES_BY_PAIR: Final = """
-SELECT item.model_x, item.model_y, count(*)
-FROM vote_in_force AS vote
-JOIN battle ON battle.id = vote.battle_id
-JOIN item ON item.id = battle.item_id
-JOIN rater ON rater.id = vote.rater_id
-WHERE item.study_id IS NULL AND rater.kind = :kind
-GROUP BY 1, 2
+_PAST: Final = """
+WITH live AS (
+  SELECT battle.opened_at, vote.created_at AS voted_at, item.model_x, item.model_y
+  FROM vote_in_force AS vote
+  JOIN battle ON battle.id = vote.battle_id
+  JOIN item ON item.id = battle.item_id
+  JOIN rater ON rater.id = vote.rater_id
+  WHERE item.study_id IS NULL AND rater.kind = :kind
+)
+SELECT added_at AS at, 'joined' AS what, id, id FROM model
+UNION ALL SELECT opened_at, 'opened', model_x, model_y FROM live
+UNION ALL SELECT voted_at, 'voted', model_x, model_y FROM live
+ORDER BY at, what
 """
 
 
@@ -250,8 +255,12 @@ class Store:
             )
             return int(found.scalar_one())
 
-    def votes_by_pair(self, kind: RaterKind) -> dict[tuple[int, int], int]:
-        """Count live battles' votes in force by one kind of rater, for each item's x and y."""
+    def past(self, kind: RaterKind) -> list[tuple[str, int, int]]:
+        """Return what happened to models, oldest first, for each item's x and y.
+
+        A model `joined` the record (it stands in both places), two were `opened` a live battle that
+        one kind of rater has given a vote that is in force, and that was `voted` on.
+        """
         with self._database.reading.connect() as connection:
-            found = connection.execute(text(_VOTES_BY_PAIR), {"kind": kind.value})
-            return {(x, y): votes for x, y, votes in found}
+            found = connection.execute(text(_PAST), {"kind": kind.value})
+            return [(what, x, y) for _, what, x, y in found]

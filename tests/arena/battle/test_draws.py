@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import dataclass, field
 
 from arena.battle.draws import FAILURES, LEFT_S, Draws
@@ -49,11 +49,11 @@ class Clock:
 
 def started(
     models: Models | None = None,
-    votes: dict[tuple[int, int], int] | None = None,
+    past: Iterable[tuple[str, int, int]] = (),
     clock: Clock | None = None,
 ) -> Draws:
     draws = Draws(models or Models(), random.Random(0), clock or Clock())  # noqa: S311 - a fixed draw
-    draws.start(ROSTER, votes or {})
+    draws.start(ROSTER, past)
     return draws
 
 
@@ -98,7 +98,7 @@ def test_a_vote_from_before_a_restart_counts() -> None:
 
 
 def test_the_votes_so_far_are_read_whichever_model_is_x() -> None:
-    draws = started(votes={(1, 2): 1, (4, 3): 1, (9, 1): 5})
+    draws = started(past=[("voted", 1, 2), ("joined", 9, 9), ("voted", 4, 3), ("voted", 9, 1)])
     assert set(drawn(draws, range(4))).isdisjoint({("ash", "elm"), ("oak", "pine")})
 
 

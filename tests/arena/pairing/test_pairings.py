@@ -2,25 +2,25 @@
 
 import random
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pytest
 from scipy.stats import binomtest, chisquare
 
 from arena.errors import ModelUnavailable
-from arena.pairing.cycles import Pair
 from arena.pairing.pairings import Pairings, x_sits_at_a
+from arena.pairing.past import Event, What
 
 FOUR = ["ash", "elm", "oak", "pine"]
 
 
 def pairings(
-    models: list[str], slots: int = 99, counts: dict[Pair, int] | None = None, seed: int = 0
+    models: list[str], slots: int = 99, past: Iterable[Event] = (), seed: int = 0
 ) -> Pairings:
     def fits(names: Collection[str]) -> bool:
         return len(names) <= slots
 
-    return Pairings(models, counts or {}, fits, random.Random(seed))  # noqa: S311 - a fixed draw
+    return Pairings(models, past, fits, random.Random(seed))  # noqa: S311 - a fixed draw
 
 
 def test_where_all_models_fit_every_pair_is_equally_likely() -> None:
@@ -39,7 +39,7 @@ def test_the_chance_of_each_draw_is_that_of_the_pairs_still_open() -> None:
 
 def test_where_slots_are_few_each_pair_is_still_as_likely_at_any_place_of_a_cycle() -> None:
     models = [f"m{number}" for number in range(5)]
-    third: Counter[Pair] = Counter()
+    third: Counter[tuple[str, str]] = Counter()
     for seed in range(2_000):
         source = pairings(models, slots=3, seed=seed)
         *_, pairing = [source.draw(models, ()) for _ in range(3)]
@@ -67,20 +67,43 @@ def test_what_is_named_ahead_is_what_the_next_draw_takes() -> None:
         assert set(source.draw(models, ahead).pair) <= ahead
 
 
+def drawn(source: Pairings, models: list[str]) -> list[Event]:
+    pair = source.draw(models, source.look_ahead(models, ())).pair
+    return [Event(What.OPENED, *pair), Event(What.VOTED, *pair)]
+
+
 def test_a_restart_goes_on_in_the_same_cycle() -> None:
     models = [f"m{number}" for number in range(6)]
-    counts: Counter[Pair] = Counter()
+    past = [Event(What.JOINED, model, model) for model in models]
     for _ in range(10):
-        source = pairings(models, slots=3, counts=dict(counts))
-        counts.update(source.draw(models, ()).pair for _ in range(6))
-    assert set(counts.values()) == {4}
+        source = pairings(models, slots=3, past=past)
+        past += [event for _ in range(6) for event in drawn(source, models)]
+    assert set(Counter(past[len(models) :]).values()) == {4}
+
+
+@pytest.mark.parametrize(("slots", "each_day"), [(3, 1), (3, 7), (99, 1), (99, 11)])
+def test_a_new_model_has_its_share_however_often_the_server_is_started(
+    slots: int, each_day: int
+) -> None:
+    old = ["elm", "fir", "oak", "pine", "yew"]
+    past = [Event(What.JOINED, model, model) for model in old]
+    first = pairings(old)
+    past += [event for _ in range(4 * 10) for event in drawn(first, old)]
+    past.append(Event(What.JOINED, "ash", "ash"))
+    before = len(past)
+    while len(past) < before + 2 * 60:
+        source = pairings(["ash", *old], slots=slots, past=past)
+        past += [event for _ in range(each_day) for event in drawn(source, ["ash", *old])]
+    counts = Counter(event for event in past[before:] if event.what is What.VOTED)
+    assert len(counts) == 15
+    assert max(counts.values()) - min(counts.values()) <= 1
 
 
 def test_pairs_that_never_fit_stop_no_other() -> None:
     def fits(names: Collection[str]) -> bool:
         return not {"ash", "elm"} <= set(names) and len(names) <= 2
 
-    source = Pairings(FOUR, {}, fits, random.Random(0))  # noqa: S311 - a fixed draw
+    source = Pairings(FOUR, (), fits, random.Random(0))  # noqa: S311 - a fixed draw
     drawn = Counter(source.draw(FOUR, ()).pair for _ in range(20))
     assert set(drawn.values()) == {4}
     assert ("ash", "elm") not in drawn
@@ -99,6 +122,7 @@ def test_a_battle_needs_two_models(models: list[str]) -> None:
 
 def test_a_model_that_sits_out_is_drawn_in_the_next_cycle_again() -> None:
     source = pairings(FOUR)
+    source.look_ahead(FOUR, FOUR)
     source.sit_out("ash")
     drawn = [source.draw(FOUR, FOUR).pair for _ in range(9)]
     assert ["ash" in pair for pair in drawn] == [False] * 3 + ["ash" in pair for pair in drawn[3:]]
