@@ -46,6 +46,20 @@ async def test_the_language_changes_in_the_middle_of_a_battle(arena: Arena, visi
     await expect(page.get_by_role("heading", level=1)).to_contain_text("one vote")
 
 
+@pytest.mark.parametrize(("locale", "is_english"), [("en-GB", True), ("zh-CN", False)])
+async def test_questions_are_offered_in_the_language_of_the_page(
+    visitors: Visitors, locale: str, *, is_english: bool
+) -> None:
+    page = (await visitors.open(locale=locale)).page
+    chips = page.locator("#chips .chip:not(.more)")
+    offered = await chips.all_inner_texts()
+    assert len(offered) == 6
+    assert [words.isascii() for words in offered] == [is_english] * 6
+    await page.get_by_role("link", name="中文" if is_english else "English").click()
+    offered = await chips.all_inner_texts()
+    assert [words.isascii() for words in offered] == [not is_english] * 6
+
+
 async def test_a_phone_has_all_four_votes_in_reach_and_cards_that_snap(
     arena: Arena, visitors: Visitors
 ) -> None:

@@ -14,10 +14,11 @@ async def test_a_prompt_becomes_two_responses_a_vote_and_two_names(
     arena: Arena, visit: Visit
 ) -> None:
     page = visit.page
-    arena.battles.scripts["Does ice float?"] = Script("Yes, **it does**.", "Never.")
+    arena.battles.scripts["Does ice float?"] = Script("Yes, **it does**.", "Never.", waits=True)
     await send(page, "Does ice float?")
     for name in VOTES:
         await expect(button(page, name)).to_be_disabled()
+    arena.battles.release()
     await until_ready(page)
     await expect(response(page, "A").locator("strong")).to_have_text("it does")
     await expect(response(page, "B")).to_contain_text("Never.")

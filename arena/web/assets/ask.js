@@ -35,7 +35,7 @@ export const box = (id) => {
   };
 };
 
-// As many aspects as possible, in random order, and one in the other language.
+// As many aspects as possible, in random order.
 function draw() {
   const left = questions.map((question) => ({ question, at: Math.random() }));
   left.sort((x, y) => x.at - y.at);
@@ -64,28 +64,27 @@ export function chips(pick) {
     list.replaceChildren();
     if (questions.length === 0) return;
     by("note").hidden = false;
-    drawn.forEach((question, place) => {
-      const code = place === drawn.length - 2 ? (language() === "en" ? "zh" : "en") : language();
-      list.append(chip(question.text[code], () => pick(question.text[code]), code));
-    });
+    for (const { text } of drawn) {
+      const words = text[language()];
+      list.append(chip(words, () => pick(words)));
+    }
     if (questions.length > drawn.length)
       list.append(
         chip(say("more"), () => {
           drawn = draw();
           show();
           list.querySelector("button")?.focus();
-        }, null),
+        }, "chip more"),
       );
   };
   show();
   return { show, again: () => ((drawn = draw()), show()) };
 }
 
-function chip(words, act, code) {
+function chip(words, act, look = "chip") {
   const button = document.createElement("button");
   button.type = "button";
-  button.className = code ? "chip" : "chip more";
-  if (code) button.lang = code === "zh" ? "zh-CN" : code;
+  button.className = look;
   button.textContent = words;
   button.addEventListener("click", act);
   const item = document.createElement("li");
