@@ -222,12 +222,11 @@ class Battles:
         showing = self._showing(battle_id, rater)
         if len(showing.turns) != turns:
             raise BattleNotReady(f"Battle {battle_id} has another turn since.")
-        counted = self._draws.waits_for_vote(battle_id)
         vote = NewVote(key, battle_id, rater, chosen, self._turns.dwell_ms(battle_id, dwell_ms))
-        seq, in_force = await self._store.vote(vote, may_correct=not showing.reveals)
+        seq, in_force, first = await self._store.vote(vote, may_correct=not showing.reveals)
         self._turns.forget(battle_id)
-        if not showing.voted:
-            self._draws.voted(battle_id, _pair(showing), counted=counted)
+        if first:
+            self._draws.voted(battle_id, _pair(showing))
         return self._receipt(battle_id, rater, seq, in_force)
 
     async def withdraw(self, battle_id: str, rater: str, key: str) -> Receipt:
@@ -240,8 +239,8 @@ class Battles:
         """
         check_key(key)
         showing = self._showing(battle_id, rater)
-        seq = await self._store.withdraw(battle_id, rater, key)
-        if showing.outcome is not None:
+        seq, added = await self._store.withdraw(battle_id, rater, key)
+        if added:
             self._draws.withdrawn(_pair(showing))
         return self._receipt(battle_id, rater, seq, None)
 

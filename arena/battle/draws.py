@@ -95,14 +95,9 @@ class Draws:
         if pair is not None:
             self._pairings.give_back(pair)
 
-    def waits_for_vote(self, battle: str) -> bool:
-        """Tell whether a battle's pair was drawn here and neither voted on nor given back."""
-        return battle in self._open
-
-    def voted(self, battle: str, pair: Pair, *, counted: bool) -> None:
-        """Note the first vote on a battle; `counted` is what `waits_for_vote` said before it."""
-        self._open.pop(battle, None)
-        if not counted:
+    def voted(self, battle: str, pair: Pair) -> None:
+        """Note the first vote on a battle; its pair is taken, also if it was given back before."""
+        if self._open.pop(battle, None) is None:
             self._pairings.take(pair)
 
     def withdrawn(self, pair: Pair) -> None:

@@ -72,8 +72,13 @@ def _check_in_force(driver: sqlite3.Connection, battle_id: str) -> None:
 
 def append_vote(
     connection: Connection, vote: NewVote, now: int, *, correct: bool
-) -> tuple[int, Outcome]:
-    """Add a vote row unless it is there; return its place in the log and the outcome in force.
+) -> tuple[int, Outcome, bool]:
+    """Add a vote row unless it is there.
+
+    Returns
+    -------
+    tuple of int, Outcome and bool
+        Its place in the log, the outcome in force, and whether the battle had no vote before.
 
     Raises
     ------
@@ -86,7 +91,7 @@ def append_vote(
         if tuple(earlier[1:]) != (vote.battle_id, vote.rater, vote.outcome.value):
             raise AlreadyVoted(f"Another vote was cast with key {vote.key!r}.")
         _check_in_force(driver, vote.battle_id)
-        return earlier[0], vote.outcome
+        return earlier[0], vote.outcome, False
     _check_battle(driver, vote.battle_id, vote.rater)
     newest = driver.execute(_NEWEST_VOTE, (vote.battle_id,)).fetchone()
     supersedes = None
@@ -94,7 +99,7 @@ def append_vote(
         _check_in_force(driver, vote.battle_id)
         seq, outcome = newest
         if outcome == vote.outcome.value:
-            return seq, vote.outcome
+            return seq, vote.outcome, False
         if not correct:
             raise AlreadyVoted(f"Battle {vote.battle_id} has the vote {outcome} in force.")
         supersedes = seq
@@ -110,13 +115,13 @@ def append_vote(
             now,
         ),
     )
-    return _seq(added), vote.outcome
+    return _seq(added), vote.outcome, newest is None
 
 
 def append_withdrawal(
     connection: Connection, battle_id: str, rater: str, key: str, now: int
-) -> int:
-    """Add a row that takes the vote on a battle back; return its place in the log.
+) -> tuple[int, bool]:
+    """Add a row that takes the vote on a battle back; return its place, and if it is added now.
 
     Raises
     ------
@@ -130,8 +135,9 @@ def append_withdrawal(
         raise BattleNotReady(f"Battle {battle_id} has no vote to withdraw.")
     seq, outcome = newest
     if outcome == WITHDRAWN:
-        return int(seq)
-    return _seq(driver.execute(_INSERT_VOTE, (key, battle_id, rater, WITHDRAWN, seq, None, now)))
+        return int(seq), False
+    row = (key, battle_id, rater, WITHDRAWN, seq, None, now)
+    return _seq(driver.execute(_INSERT_VOTE, row)), True
 
 
 def _seq(added: sqlite3.Cursor) -> int:

@@ -174,8 +174,8 @@ class Store:
         ending = NewEnding(battle_id, kind, cause, blames)
         await self._write(lambda connection: enter_ending(connection, ending, self._now()))
 
-    async def vote(self, vote: NewVote, *, may_correct: bool = False) -> tuple[int, Outcome]:
-        """Append a vote and return its place in the log with the outcome in force.
+    async def vote(self, vote: NewVote, *, may_correct: bool = False) -> tuple[int, Outcome, bool]:
+        """Append a vote; return its place in the log, the outcome in force, and if it is the first.
 
         The same press sent twice, or the outcome already in force, is answered as the first time.
 
@@ -194,8 +194,8 @@ class Store:
             lambda connection: append_vote(connection, vote, self._now(), correct=may_correct)
         )
 
-    async def withdraw(self, battle_id: str, rater: str, key: str) -> int:
-        """Take the vote on a battle back by a new row, and return that row's place in the log.
+    async def withdraw(self, battle_id: str, rater: str, key: str) -> tuple[int, bool]:
+        """Take the vote on a battle back by a new row; return its place, and if it is added now.
 
         Raises
         ------

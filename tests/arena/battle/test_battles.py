@@ -115,6 +115,38 @@ async def test_after_the_names_were_shown_a_vote_can_only_be_withdrawn(
     assert len(read_log(store.path, in_force=False)) == 2
 
 
+async def pairs_met(battles: Battles, number: int) -> list[frozenset[str]]:
+    met = []
+    for _ in range(number):
+        view = await ready(battles)
+        receipt = await battles.vote(token(view), "tie", f"key-of-{view.battle_id}", "ada")
+        assert receipt.reveal is not None
+        met.append(frozenset((receipt.reveal.model_a, receipt.reveal.model_b)))
+    return met
+
+
+async def test_a_withdrawal_sent_several_times_at_once_gives_its_pair_back_once(make: Make) -> None:
+    battles = await make(OAK, PINE, scripted("elm"))
+    view = await ready(battles)
+    await battles.vote(token(view), "tie", "key-0001", "ada")
+    await asyncio.gather(*(battles.withdraw(view.battle_id, "ada", "key-0002") for _ in range(4)))
+    assert len(set(await pairs_met(battles, 3))) == 3
+
+
+async def test_a_vote_of_before_a_restart_counts_once_however_often_it_is_sent_at_once(
+    make: Make,
+) -> None:
+    models = OAK, PINE, scripted("elm")
+    view = await ready(await make(*models))
+    battles = await make(*models)
+    sent = (battles.vote(token(view), "tie", "key-0001", "ada") for _ in range(4))
+    first, *_ = await asyncio.gather(*sent)
+    assert first.reveal is not None
+    before = frozenset((first.reveal.model_a, first.reveal.model_b))
+    met = [before, *await pairs_met(battles, 5)]
+    assert {met.count(pair) for pair in met} == {2}
+
+
 async def test_a_new_battle_leaves_the_open_one(make: Make) -> None:
     battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
     first = await battles.open("ada", "Hm?")

@@ -78,7 +78,7 @@ def test_a_battle_that_ends_without_a_vote_gives_its_pair_back_once() -> None:
 def test_a_voted_pair_does_not_come_back() -> None:
     draws = started()
     first = draws.draw("first").pair
-    draws.voted("first", first, counted=draws.waits_for_vote("first"))
+    draws.voted("first", first)
     draws.give_back("first")
     assert first not in drawn(draws, range(5))
 
@@ -86,14 +86,14 @@ def test_a_voted_pair_does_not_come_back() -> None:
 def test_a_withdrawn_vote_gives_its_pair_back() -> None:
     draws = started()
     first = draws.draw("first").pair
-    draws.voted("first", first, counted=True)
+    draws.voted("first", first)
     draws.withdrawn(first)
     assert drawn(draws, range(6))[first] == 1
 
 
 def test_a_vote_from_before_a_restart_counts() -> None:
     draws = started()
-    draws.voted("of before", ("ash", "elm"), counted=draws.waits_for_vote("of before"))
+    draws.voted("of before", ("ash", "elm"))
     assert ("ash", "elm") not in drawn(draws, range(5))
 
 
@@ -108,7 +108,7 @@ def test_a_battle_left_for_long_gives_its_pair_back_and_counts_when_voted_on() -
     left = draws.draw("left").pair
     clock.now = LEFT_S + 1
     assert drawn(draws, range(6))[left] == 1
-    draws.voted("left", left, counted=draws.waits_for_vote("left"))
+    draws.voted("left", left)
     assert left not in drawn(draws, range(10, 15))
 
 
@@ -120,7 +120,7 @@ def test_a_model_that_keeps_failing_does_not_hold_up_the_cycle() -> None:
         if "ash" in pair:
             draws.failed(battle, "ash")
         else:
-            draws.voted(battle, pair, counted=True)
+            draws.voted(battle, pair)
             votes += 1
     assert votes >= 60 * 3 // (3 + FAILURES)  # its three pairs of six were tried, and left
 

@@ -63,7 +63,7 @@ class Arena:
     async def _cast(self, battle: str, rater: str) -> int:
         outcome = OUTCOMES[self._random.integers(len(OUTCOMES))]
         vote = NewVote(f"key-{self._random.integers(2**62)}", battle, rater, outcome)
-        seq, _ = await self._store.vote(vote, may_correct=True)
+        seq, *_ = await self._store.vote(vote, may_correct=True)
         return seq
 
     async def change_one(self, how: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def rows(store: Store, query: str) -> list[tuple[object, ...]]:
 
 async def test_a_vote_is_on_the_disk_when_it_is_acknowledged(store: Store) -> None:
     await open_battle(store)
-    assert await store.vote(TIE) == (1, Outcome.TIE)
+    assert await store.vote(TIE) == (1, Outcome.TIE, True)
     assert rows(store, "SELECT seq, key, outcome, supersedes FROM vote") == [
         (1, "key-0001", "tie", None)
     ]
@@ -35,14 +36,18 @@ async def test_a_vote_is_on_the_disk_when_it_is_acknowledged(store: Store) -> No
 async def test_the_same_press_sent_a_hundred_times_is_one_vote(store: Store) -> None:
     await open_battle(store)
     answers = await asyncio.gather(*(store.vote(TIE) for _ in range(100)))
-    assert set(answers) == {(1, Outcome.TIE)}
+    assert Counter(answers) == {(1, Outcome.TIE, True): 1, (1, Outcome.TIE, False): 99}
     assert rows(store, "SELECT max(seq) FROM vote") == [(1,)]
 
 
 async def test_the_outcome_in_force_pressed_again_is_the_first_vote(store: Store) -> None:
     await open_battle(store)
     await store.vote(TIE)
-    assert await store.vote(NewVote("key-0002", "b1", "ada", Outcome.TIE)) == (1, Outcome.TIE)
+    assert await store.vote(NewVote("key-0002", "b1", "ada", Outcome.TIE)) == (
+        1,
+        Outcome.TIE,
+        False,
+    )
 
 
 async def test_another_outcome_on_a_voted_battle_is_refused(store: Store) -> None:
@@ -64,15 +69,15 @@ async def test_a_correction_is_a_new_row_and_counts_from_its_own_place(store: St
     await open_battle(store, reveals=False)
     await store.vote(TIE)
     better = NewVote("key-0002", "b1", "ada", Outcome.MODEL_B)
-    assert await store.vote(better, may_correct=True) == (2, Outcome.MODEL_B)
+    assert await store.vote(better, may_correct=True) == (2, Outcome.MODEL_B, False)
     assert rows(store, "SELECT seq, outcome FROM vote_in_force") == [(2, "model_b")]
 
 
 async def test_a_withdrawn_vote_stays_in_the_record_and_closes_the_battle(store: Store) -> None:
     await open_battle(store)
     await store.vote(TIE)
-    assert await store.withdraw("b1", "ada", "key-0003") == 2
-    assert await store.withdraw("b1", "ada", "key-0004") == 2
+    assert await store.withdraw("b1", "ada", "key-0003") == (2, True)
+    assert await store.withdraw("b1", "ada", "key-0004") == (2, False)
     assert rows(store, "SELECT count(*) FROM vote_in_force") == [(0,)]
     for again in (TIE, NewVote("key-0005", "b1", "ada", Outcome.TIE)):
         with pytest.raises(BattleNotReady, match="withdrawn"):
@@ -172,7 +177,7 @@ async def test_disk_full_is_told_and_the_same_press_works_once_there_is_room(
         )
     saved = len(rows(store, "SELECT seq FROM vote"))
     await _limit_pages(store, 1_000_000)
-    assert await store.vote(TIE) == (saved + 1, Outcome.TIE)
+    assert await store.vote(TIE) == (saved + 1, Outcome.TIE, True)
 
 
 async def _limit_pages(store: Store, pages: int) -> None:
@@ -260,7 +265,7 @@ async def test_a_caller_who_gives_up_takes_no_other_write_along(store: Store) ->
         write = asyncio.ensure_future(store.know_rater(f"rater-{number}"))
         await asyncio.sleep(0.0005 * (number % 5))
         write.cancel()
-    assert await asyncio.wait_for(store.vote(TIE), 20) == (1, Outcome.TIE)
+    assert await asyncio.wait_for(store.vote(TIE), 20) == (1, Outcome.TIE, True)
     assert store.trouble() is None
 
 
