@@ -77,6 +77,10 @@ class Pool:
                 out[name] = reason  # one that is idle or lost is loaded again when it is wanted
         return out
 
+    def rest_ends_within(self, name: str, seconds: float) -> bool:
+        """Tell whether a model's rest, if it has one, ends by itself and so soon."""
+        return self._rests.ends_within(name, seconds)
+
     def forgive(self, name: str) -> None:
         """Note a whole response: what the model failed at before no longer counts."""
         self._rests.forgive(name)

@@ -81,6 +81,13 @@ class Rests:
             return 0.0
         return max(0.0, rest.since + rest.length - asyncio.get_running_loop().time())
 
+    def ends_within(self, name: str, seconds: float) -> bool:
+        """Tell whether a model's rest is over so soon; one until somebody asked has no end."""
+        rest = self._rests.get(name)
+        if rest is not None and rest.until_found and not rest.over:
+            return False
+        return self.left(name) <= seconds
+
     def reasons(self) -> dict[str, str]:
         """Return who rests now, with the reason for each."""
         return {

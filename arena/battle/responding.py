@@ -48,6 +48,11 @@ class Sides:
         y = _side("y", showing.y, showing, random_source)
         return cls(x, y) if showing.x_sits_at_a else cls(y, x)
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of both models."""
+        return self.a.model, self.b.model
+
     def stored(self, finished: Finished, model_ids: Mapping[str, int]) -> list[NewResponse]:
         """Return both responses as they are to be stored.
 
@@ -131,7 +136,7 @@ class PoolResponders:
         once more, with another one, in what is left of its deadline. Loading is in no deadline. A
         short rest is waited for: after a death, or until all others let a dead engine go.
         """
-        models = sides.a.model, sides.b.model
+        models = sides.names
         shown = False
         left_s = self._deadline_s
         try:
@@ -156,9 +161,11 @@ class PoolResponders:
             yield Finished(failed, failed, "", "")
 
     async def _outlast(self, models: Collection[str], left_s: float) -> float:
-        """Wait while models rest, but not for long: a rater waits too. Return the seconds."""
-        watch, resting = Watch(), self._pool.unavailable
-        while not resting().keys().isdisjoint(models) and watch.seconds < min(OUTLAST_S, left_s):  # noqa: ASYNC110 -- the pool tells nobody
+        """Wait while models rest, where that ends soon: a rater waits too. Return the seconds."""
+        watch, resting, most = Watch(), self._pool.unavailable, min(OUTLAST_S, left_s)
+        while not resting().keys().isdisjoint(models) and (rest_s := most - watch.seconds) > 0:
+            if not all(self._pool.rest_ends_within(model, rest_s) for model in models):
+                break
             await asyncio.sleep(LOOK_S)
         return min(watch.seconds, left_s)
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -22,6 +22,7 @@ from arena.errors import AlreadyVoted, BattleNotReady, ModelUnavailable
 from arena.record.showing import Showing
 from arena.record.store import Store
 from arena.record.tables import EndingKind
+from serving.duet import Finished, Shown
 from serving.engine import Done, Failed, FailureKind
 
 REMEMBERED: Final = 50_000  # battles that wait for a vote; the store has the rest
@@ -136,9 +137,10 @@ class Turns:
             if trouble is not None:
                 log.error("battle %s: its turn is lost", battle_id, exc_info=trouble)
 
-        self._running[battle_id] = RunningTurn(
-            self._responders.respond(sides), on_end, on_over, tick_s=self._tick_s
-        )
+        strangers = [name for name in sides.names if name not in self._known.models]
+        # Its battle may be from before the start; its files may have been mended since.
+        duet = _left_out(strangers) if strangers else self._responders.respond(sides)
+        self._running[battle_id] = RunningTurn(duet, on_end, on_over, tick_s=self._tick_s)
 
     def makes(self, battle_id: str) -> bool:
         """Tell whether somebody makes the responses of a battle."""
@@ -185,6 +187,12 @@ class Turns:
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
                 self._draws.failed(battle_id, blames)
                 log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
+
+
+async def _left_out(models: Sequence[str]) -> AsyncGenerator[Shown | Finished]:
+    cause = f"{' and '.join(models)}: left out until the server is started again"
+    failed = Failed(FailureKind.BACKEND, cause)
+    yield Finished(failed, failed, "", "")
 
 
 def _stopping() -> ModelUnavailable:

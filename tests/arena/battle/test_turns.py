@@ -94,3 +94,15 @@ async def test_an_ending_that_cannot_be_stored_holds_up_no_other(
     assert turns() == []
     ended = ("void", "the server was stopped")
     assert sorted(endings(store), key=str) == [ended, ended, (None, None)]
+
+
+async def test_a_model_that_is_left_out_stays_out_of_older_battles_too(
+    make: Make, store: Store
+) -> None:
+    view = await ready(await make())
+    battles = await make()
+    battles._known._models.pop("pine")  # noqa: SLF001 -- as after a restart
+    await battles.follow_up(view.battle_id, "ada", "And why?")
+    await battles.finished(view.battle_id, "ada")
+    cause = "backend: pine: left out until the server is started again"
+    assert endings(store) == [("void", cause)]
