@@ -27,12 +27,13 @@ class EarlyStore(Store):
         self._late_s = late_s
         self._late: dict[str, asyncio.Task[None]] = {}
 
-    async def vote(self, vote: NewVote, *, may_correct: bool = False) -> tuple[int, Outcome]:
+    async def vote(self, vote: NewVote, *, may_correct: bool = False) -> tuple[int, Outcome, bool]:
         """Promise what is not yet true."""
-        if vote.battle_id not in self._late:
+        first = vote.battle_id not in self._late
+        if first:
             task = asyncio.create_task(self._write_late(vote, may_correct=may_correct))
             self._late[vote.battle_id] = task
-        return 0, vote.outcome
+        return 0, vote.outcome, first
 
     async def _write_late(self, vote: NewVote, *, may_correct: bool) -> None:
         await asyncio.sleep(self._late_s)
