@@ -52,7 +52,8 @@ class Cycles:
         """Let a model join at the next cycle, unless it is there."""
         if model not in self._models:
             pairs = (pair_of(model, other) for other in self._models)
-            self._taken.update(dict.fromkeys(pairs, self._cycle))
+            self._taken |= dict.fromkeys(pairs, self._cycle)
+            self._taken = dict(sorted(self._taken.items()))  # a draw with a seed comes out the same
             self._models.add(model)
 
     def begin_where_taken(self, pair: Pair) -> None:

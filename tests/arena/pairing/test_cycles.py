@@ -61,6 +61,12 @@ def test_a_new_model_joins_at_the_next_cycle_and_is_not_made_up_for() -> None:
     assert {drawn.count(pair) for pair in drawn} == {2}
 
 
+def test_pairs_have_one_order_whichever_model_joined_first() -> None:
+    names = [f"m{number}" for number in range(9)]
+    assert Cycles(names).open(names) == Cycles(reversed(names)).open(names)
+    assert Cycles(names).open(names) == sorted(Cycles(names).open(names))
+
+
 def test_pairs_that_have_come_too_often_do_not_end_the_draws() -> None:
     cycles = Cycles(FOUR)
     for _ in range(5):
