@@ -65,7 +65,7 @@ class Line(Generic[Place]):
                     if (place := admit(waiter.names)) is None:
                         return
                     waiter.turn.set_result(place)
-                except EngineError as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is for who waits
                     waiter.turn.set_exception(error)
             self._waiting.pop(0)
 

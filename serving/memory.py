@@ -102,6 +102,8 @@ class Memory:
             log.info("%s: closed", name)
         except EngineError:
             pass  # it never came to be
+        except Exception:
+            log.exception("%s: could not be closed", name)  # nobody waits to hear of it
         finally:
             self._leaving -= freed
             self._freed()

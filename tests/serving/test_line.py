@@ -30,18 +30,21 @@ async def test_only_who_needs_nothing_may_pass_and_only_for_a_while() -> None:
     assert not line.may_pass(for_free=True)
 
 
+@pytest.mark.parametrize(
+    "refusal", [EngineError(FailureKind.OUT_OF_MEMORY, "never"), RuntimeError("never")], ids=type
+)
 @virtual_time
-async def test_who_is_refused_makes_room_for_the_next() -> None:
+async def test_who_is_refused_makes_room_for_the_next(refusal: Exception) -> None:
     line = Line[bool]()
     first, second = line.join(("a",)), line.join(("b",))
 
     def admit(names: tuple[str, ...]) -> bool:
         if names == ("a",):
-            raise EngineError(FailureKind.OUT_OF_MEMORY, "never")
+            raise refusal
         return True
 
     line.wake(admit)
-    with pytest.raises(EngineError, match="never"):
+    with pytest.raises(type(refusal), match="never"):
         await first.turn
     await second.turn
 

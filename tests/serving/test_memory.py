@@ -20,12 +20,15 @@ class Slow(ScriptedEngine):
         self.may_close = asyncio.Event()
         self.lost = False
         self.illness: str | None = None
+        self.fault: Exception | None = None
 
     def health(self) -> str | None:
         return self.illness
 
     async def close(self) -> None:
         await self.may_close.wait()
+        if self.fault is not None:
+            raise self.fault
 
 
 class House:
@@ -81,6 +84,18 @@ async def test_memory_is_free_only_when_its_owner_is_closed(house: House) -> Non
     await house.memory.settled()
     assert house.memory.has_room([house.seat("c")])
     assert house.freed == 1
+
+
+async def test_who_cannot_be_closed_is_told_in_the_log_and_counts_no_longer(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.engines["a"].fault = RuntimeError("spoilt")
+    house.engines["a"].may_close.set()
+    house.memory.evict("a")
+    await house.memory.settled()
+    assert house.memory.has_room([house.seat("c")])
+    assert "a: could not be closed" in caplog.text
+    assert "spoilt" in caplog.text
 
 
 @pytest.mark.parametrize(
