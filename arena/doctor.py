@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from arena.errors import ArenaError
+from arena.lacks import Lack, lack_of, no_room
 from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, fault_of
-from arena.roster import Lack, Roster, lack_of, loaded_on, look_at, no_room
+from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
+from serving.bound import bound_of
 from serving.build import apart_of
 from serving.engine import EngineError
 from serving.remote import reach
-from serving.room import room_of
 from serving.shelf import keeps, size_of
 from serving.spec import ModelSpec
 
@@ -246,14 +247,14 @@ def _alike(settings: Settings) -> Iterator[Finding]:
     for spec in settings.models:
         if (lack := no_room(spec)) is not None:
             yield replace(_lack(settings, spec, lack), what="room")
-    room = max(room_of(settings.models), 0)
+    bound = max(bound_of(settings.models), 0)
     contexts = {spec.context_tokens for spec in settings.models if spec.kind == "local"}
     if len(contexts) > 1:
         yield Finding(
             Level.NOTE,
             "context_tokens",
             f"are {_values(contexts)}; so that no refusal tells who sits there, the smallest "
-            f"bounds every conversation: {room:.0f} bytes",
+            f"bounds every conversation: {bound:.0f} bytes",
             "Give all models the same, as large as the smallest bears.",
         )
     outputs = {spec.output_tokens for spec in settings.models}

@@ -13,10 +13,10 @@ from pathlib import Path
 from arena.battle.battles import Battles
 from arena.battle.responding import PoolResponders
 from arena.errors import ConfigError
+from arena.lacks import Lack, lack_in_files, lack_of, no_room
 from arena.pools import pool_of
 from arena.questions import QuestionBank, load_bank
 from arena.record.store import Store
-from arena.roster import Lack, lack_in_files, lack_of, no_room
 from arena.settings import TWO, Settings
 from arena.signing import Signer, load_key
 from serving.duet import Pace

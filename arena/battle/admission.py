@@ -16,7 +16,7 @@ from limits.strategies import MovingWindowRateLimiter
 from arena.errors import PromptRefused, TooMany, VoteRefused
 from arena.settings import Limits
 from ratings.votes import Outcome
-from serving.room import bytes_of
+from serving.bound import bytes_of
 
 AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
 WAIT_S: Final = 5.0  # after so many seconds one of them has ended
@@ -28,13 +28,13 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._room = math.inf
+        self._bound = math.inf
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerMinute(limits.battles_per_minute)
 
-    def bound(self, room: float) -> None:
-        """Set the bytes of conversation that every model has room for, before the first battle."""
-        self._room = room
+    def set_bound(self, bound: float) -> None:
+        """Set the bytes of conversation that every model can hear, before the first battle."""
+        self._bound = bound
 
     def prompt(self, prompt: str) -> str:
         """Return a prompt as it is stored and sent.
@@ -51,7 +51,7 @@ class Admission:
             raise PromptRefused("The prompt is empty.", "empty")
         if len(prompt) > most:
             raise PromptRefused(f"The prompt has {len(prompt)} characters of {most}.", "long")
-        if bytes_of([prompt]) > self._room:
+        if bytes_of([prompt]) > self._bound:
             raise PromptRefused("The prompt is longer than the roster has room for.", "long")
         return prompt
 
@@ -72,9 +72,9 @@ class Admission:
         Raises
         ------
         PromptRefused
-            If one is longer than what every model of the roster has room for.
+            If one is longer than what every model of the roster can hear.
         """
-        if any(bytes_of(texts) > self._room for texts in conversations):
+        if any(bytes_of(texts) > self._bound for texts in conversations):
             raise PromptRefused("The conversation fills the smallest context.", "full")
 
     def battle(self, rater: str, streaming: int) -> None:

@@ -34,7 +34,7 @@ from arena.record.tables import EndingKind, RaterKind
 from arena.settings import Settings
 from arena.signing import Signer
 from ratings.votes import Outcome
-from serving.room import room_of
+from serving.bound import bound_of
 
 
 class Battles:
@@ -81,7 +81,7 @@ class Battles:
         and so tell who has just come.
         """
         models = [spec for spec in self._settings.models if spec.name not in left_out]
-        self._admission.bound(room_of(models))
+        self._admission.set_bound(bound_of(models))
         await self._known.enter(models, self._questions)
         self._draws.start(self._known.models, self._known.past())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arena.errors import ConfigError, PromptRefused
-from arena.roster import lack_in_files
+from arena.lacks import lack_in_files
 from arena.running import open_store, put_together, running
 from arena.settings import ArenaSettings, PoolSettings, Settings, load_settings
 from arena.shipped import shipped

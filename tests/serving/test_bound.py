@@ -1,9 +1,9 @@
-"""The room of a roster: one bound in bytes, whoever meets, and no model's own count."""
+"""The bound of a roster: one number of bytes, whoever meets, and no model's own count."""
 
 import math
 from pathlib import Path
 
-from serving.room import TOKEN_BYTES, bytes_of, room_of
+from serving.bound import TOKEN_BYTES, bound_of, bytes_of
 from serving.spec import ModelSpec
 
 
@@ -12,22 +12,22 @@ def model(context: int | None, **fields: object) -> ModelSpec:
     return ModelSpec.model_validate({**told, **fields})
 
 
-def test_the_smallest_room_counts_less_response_and_system_prompt() -> None:
-    assert room_of([model(512), model(96)]) == 32 * TOKEN_BYTES
-    told = room_of([model(512, system_prompt="Be brief.")])
+def test_the_smallest_context_counts_less_response_and_system_prompt() -> None:
+    assert bound_of([model(512), model(96)]) == 32 * TOKEN_BYTES
+    told = bound_of([model(512, system_prompt="Be brief.")])
     assert told == (512 - 64) * TOKEN_BYTES - bytes_of(["Be brief."])
 
 
 def test_who_tells_no_context_sets_no_bound() -> None:
-    assert room_of([model(None)]) == math.inf
-    assert room_of([]) == math.inf
+    assert bound_of([model(None)]) == math.inf
+    assert bound_of([]) == math.inf
     gone = ModelSpec(name="m", checkpoint="/nowhere/at/all")
-    assert room_of([gone, model(96)]) == 32 * TOKEN_BYTES
+    assert bound_of([gone, model(96)]) == 32 * TOKEN_BYTES
 
 
 def test_a_checkpoint_tells_its_context_where_the_roster_does_not(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"max_position_embeddings": 256}')
-    assert room_of([model(None, kind="local", checkpoint=str(tmp_path))]) == 192 * TOKEN_BYTES
+    assert bound_of([model(None, kind="local", checkpoint=str(tmp_path))]) == 192 * TOKEN_BYTES
 
 
 def test_bytes_count_and_every_turn_adds_what_a_template_puts_around_it() -> None:

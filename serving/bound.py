@@ -2,7 +2,7 @@
 
 A bound of each pair's own would tell who sits there: only battles of the model with the smallest
 context would refuse a prompt. So text is counted in a way that depends on no model, against the
-smallest room of all. What still does not fit is found by the engine (`serving.prompt`).
+smallest context of all. What still does not fit is found by the engine (`serving.prompt`).
 """
 
 import json
@@ -19,9 +19,9 @@ TOKEN_BYTES: Final = 3  # of UTF-8: tokenizers take 3 to 5 of English, about 3 o
 TURN_TOKENS: Final = 8  # that a chat template puts around a turn
 
 
-def room_of(specs: Iterable[ModelSpec]) -> float:
-    """Return the bytes of conversation that every model has room for; no bound is infinity."""
-    return min(map(_room, specs), default=math.inf)
+def bound_of(specs: Iterable[ModelSpec]) -> float:
+    """Return the bytes of conversation that every model can hear; without a bound infinity."""
+    return min(map(_bound, specs), default=math.inf)
 
 
 def bytes_of(texts: Iterable[str]) -> int:
@@ -30,7 +30,7 @@ def bytes_of(texts: Iterable[str]) -> int:
     return sum(said) + TURN_TOKENS * TOKEN_BYTES
 
 
-def _room(spec: ModelSpec) -> float:
+def _bound(spec: ModelSpec) -> float:
     context = tokens_of(spec)
     if context is None:
         return math.inf
