@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import gradio as gr
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from arena.questions import ASPECTS, QuestionBank
+from arena.web.gradio_import import gr
 from arena.web.raters import Raters
 from arena.web.shell import Shell
 from arena.web.words import LANGUAGE_NAMES, words_of
@@ -84,6 +84,7 @@ def battle_route(
             active="battle",
             data=data,
             demo=demo,
+            modules=shell.modules,
             words_by_language=words,
             gradio_script=script,
             gradio_style=style,

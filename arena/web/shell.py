@@ -59,6 +59,7 @@ class Shell:
     def __init__(self, title: str = "Evenhand") -> None:
         self.title = title
         self.assets = f"/look/{_fingerprint(HERE / 'assets')}"
+        self.modules = sorted(path.name for path in (HERE / "assets").glob("*.js"))
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=select_autoescape(default=True),

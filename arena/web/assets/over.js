@@ -3,16 +3,17 @@
 // It stands as long as the new battle does, so that nothing moves while someone reads. The tab keeps
 // it, so that a reload loses nothing. Why a battle could not be finished is not known here.
 
+import { read, write } from "./tab.js";
 import { say } from "./words.js";
 
-const KEPT = "over"; // sessionStorage
+const KEPT = "over";
 const NOTHING = { battle: null, ended: null, notice: false, talk: false, later: [] };
 
-let kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? NOTHING;
+let kept = read(KEPT) ?? NOTHING;
 
 function keep(changes) {
   kept = { ...kept, ...changes };
-  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  write(KEPT, kept);
 }
 
 // This battle is lost: what was asked in it after the first prompt waits, in order.

@@ -10,6 +10,8 @@ export class Refused extends Error {
   }
 }
 
+export const sentenceOf = (error) => (error instanceof Refused ? error.message : say("unexpected"));
+
 // How long an answer may take; longer is like no answer. Tests are less patient.
 const patience = () => Number(document.body.dataset.patience ?? 10_000);
 

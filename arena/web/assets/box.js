@@ -1,0 +1,43 @@
+// A prompt box: its text, what is said below it, and whether it may be used. There are two.
+
+import { sendOnEnter } from "./keys.js";
+
+const by = (id) => document.getElementById(id);
+
+export function box(id) {
+  const form = by(id);
+  const area = form.querySelector("textarea");
+  const said = by(`${id}-said`);
+  return {
+    area,
+    say(sentence) {
+      said.textContent = sentence;
+      form.classList.toggle("wrong", sentence !== "");
+      area.toggleAttribute("aria-invalid", sentence !== "");
+    },
+    get text() {
+      return area.value;
+    },
+    set text(words) {
+      area.value = words;
+    },
+    set busy(on) {
+      form.setAttribute("aria-busy", String(on));
+      form.querySelector("button").disabled = on;
+      area.readOnly = on;
+    },
+    onSend(act) {
+      sendOnEnter(form);
+      form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        act(area.value);
+      });
+    },
+    onType(act) {
+      area.addEventListener("input", () => {
+        this.say("");
+        act(area.value);
+      });
+    },
+  };
+}

@@ -1,0 +1,159 @@
+// The course of a battle: opened, followed while it is written, ready, revealed, and the next one.
+//
+// The server decides; what it says of the battle moves the page on. What a person does about it is
+// for prompts.js and votes.js.
+
+import * as draft from "./draft.js";
+import * as offer from "./offer.js";
+import * as over from "./over.js";
+import { at, by, first, focus, focusPrompt, follow, render } from "./page.js";
+import * as panes from "./panes.js";
+import { tell, tellWaiting, tellWriting } from "./status.js";
+import { write } from "./tab.js";
+import { ask, sentenceOf } from "./talk.js";
+import { nth, say } from "./words.js";
+
+const VOIDS_IN_A_ROW = 3;
+export const SEEN = "battle"; // what the tab keeps: the battle it showed last
+
+let voids = 0;
+let sent = null; // the follow-up that is being answered, and how many turns it makes
+
+// A new battle; throws what the server refused with.
+export async function open(prompt) {
+  const body = { prompt, ...offer.questionOf(prompt) };
+  const view = await ask("/api/battles", body, { slow: true });
+  first.text = "";
+  draft.forget();
+  window.scrollTo(0, 0);
+  followIt(view);
+}
+
+// From now on the page shows this battle.
+export function take(view) {
+  if (at.battle?.battle_id !== view.battle_id) {
+    sent = null;
+    if (follow.text) draft.keep(follow.text, view.battle_id);
+  }
+  at.battle = view;
+  draft.sent(view.prompts.at(-1), view.battle_id);
+  write(SEEN, view.battle_id);
+  over.bind(view.battle_id);
+}
+
+export function followIt(view, prompt = null) {
+  take(view);
+  if (prompt) sent = { prompt, turns: view.prompts.length };
+  at.phase = "streaming";
+  tellWaiting();
+  render();
+  panes.show(view.battle_id, settle, () => at.phase === "streaming" && tellWriting());
+}
+
+// The panes show all there is: what does the server say?
+export async function settle() {
+  if (at.phase !== "streaming") return;
+  const id = at.battle.battle_id;
+  let view;
+  try {
+    view = await ask(`/api/battles/${id}`);
+  } catch (refused) {
+    if (refused.status === 403) return intoTheBox(at.battle, sentenceOf(refused));
+    return tell(() => say("lost_line"));
+  }
+  if (at.phase === "streaming" && at.battle.battle_id === id) arrive(view);
+}
+
+function arrive(view) {
+  if (view.state === "streaming") return;
+  if (view.state === "void") return again(view);
+  take(view);
+  if (view.state !== "ready") return view.reveal ? reveal(view.state) : next();
+  const isFull = takenOut();
+  beReady();
+  if (isFull) follow.say(say("prompt_full"));
+}
+
+// The models had no room for the follow-up: the server took it out again, the rest stands.
+function takenOut() {
+  const lost = sent;
+  sent = null;
+  if (!lost || at.battle.prompts.length >= lost.turns) return false;
+  over.putBack(lost.prompt);
+  return true;
+}
+
+export function beReady() {
+  at.phase = "ready";
+  at.readyAt = performance.now();
+  voids = 0;
+  follow.text ||= draft.kept(at.battle.battle_id) || over.next();
+  tell(() => say("ready"));
+  render();
+  if (!/^(TEXTAREA|INPUT)$/.test(document.activeElement?.tagName)) focus(by("bar"));
+}
+
+export function reveal(state, receipt) {
+  at.phase = state;
+  draft.forget();
+  if (receipt) Object.assign(at.battle, { reveal: receipt.reveal, state: "voted" });
+  const votes = receipt?.votes_by_rater ?? at.battle.votes_by_rater;
+  if (state === "withdrawn") tell(() => say("withdrawn"));
+  else tell(() => (votes ? say("saved_nth", { nth: nth(votes) }) : say("saved")));
+  render();
+  focus(by("next"));
+}
+
+// We failed: one neutral sentence, and the same prompt in a new battle.
+export async function again(view) {
+  at.battle = view;
+  voids += 1;
+  if (view.too_long) return intoTheBox(view, say("prompt_long"));
+  if (voids >= VOIDS_IN_A_ROW) return intoTheBox(view, say("void_again"));
+  over.begin(view);
+  at.phase = "opening";
+  panes.hide();
+  follow.text ||= draft.kept(view.battle_id) || over.next();
+  tellWaiting();
+  render();
+  try {
+    await open(view.prompts[0]);
+  } catch (refused) {
+    intoTheBox(view, `${say("void_ended")} ${sentenceOf(refused)}`);
+  }
+}
+
+// The first prompt goes back into its box; those after it follow when it is answered.
+function intoTheBox(lost, sentence) {
+  voids = 0;
+  over.begin(lost);
+  over.hush();
+  toAsking();
+  first.text = lost.prompts[0];
+  draft.keep(first.text);
+  first.say(over.isWaiting() ? `${sentence} ${say("void_later")}` : sentence);
+}
+
+// This battle is done with; `sentence` says why, where that is not plain.
+export function next(sentence = "") {
+  over.forget();
+  voids = 0;
+  toAsking();
+  by("ask-status").textContent = sentence;
+}
+
+function toAsking() {
+  write(SEEN, null);
+  draft.forget();
+  Object.assign(at, { phase: "ask", battle: null });
+  sent = null;
+  follow.text = "";
+  follow.say("");
+  first.say("");
+  offer.again();
+  tell(() => "");
+  by("ask-status").textContent = "";
+  render();
+  window.scrollTo(0, 0);
+  focusPrompt();
+}

@@ -1,0 +1,69 @@
+// Where the page stands, and all that is seen of it: what is shown and hidden, and where the focus is.
+//
+// How it comes from one phase to the next is not known here.
+
+import { box } from "./box.js";
+import * as over from "./over.js";
+import * as panes from "./panes.js";
+import { aspect, say } from "./words.js";
+
+export const by = (id) => document.getElementById(id);
+
+// phase: ask, opening, streaming, ready, saving, voted, withdrawn
+// battle: what /api/battles told of it last; none while the page asks
+export const at = { phase: "ask", battle: null };
+
+export const first = box("first");
+export const follow = box("follow");
+
+export function render() {
+  const { phase, battle } = at;
+  const asking = phase === "ask" || (phase === "opening" && !battle);
+  const revealed = phase === "voted" || phase === "withdrawn";
+  document.body.dataset.phase = phase;
+  by("ask").hidden = !asking;
+  by("battle").hidden = asking;
+  by("bar").hidden = asking;
+  first.busy = phase === "opening";
+  follow.busy = phase !== "ready";
+  by("vote").hidden = revealed;
+  for (const button of by("vote").children) button.disabled = phase !== "ready";
+  by("reveal").hidden = !revealed;
+  by("withdraw").hidden = phase !== "voted";
+  by("skip").hidden = !(phase === "ready" || phase === "streaming");
+  if (battle) renderBattle();
+  const notice = over.sentence();
+  if (by("notice").textContent !== notice) by("notice").textContent = notice;
+}
+
+function renderBattle() {
+  const { prompts, reveal } = at.battle;
+  by("question").textContent = prompts[0];
+  by("kind").textContent = at.battle.aspect
+    ? `${say("prompt")} · ${aspect(at.battle.aspect)}`
+    : say("prompt");
+  panes.nameSeats(reveal);
+  if (!reveal) return;
+  for (const seat of ["a", "b"]) {
+    by(`name-${seat}`).textContent = reveal[`model_${seat}`];
+    by(`note-${seat}`).textContent = noteOf(reveal, seat);
+  }
+}
+
+function noteOf(reveal, seat) {
+  const notes = [say(`quantization_${reveal[`quantization_${seat}`]}`)];
+  const outcome = at.phase === "withdrawn" ? null : reveal.outcome;
+  if (outcome === `model_${seat}`) notes.push(say("you_preferred"));
+  else if (outcome === "tie") notes.push(say("you_tied"));
+  else if (outcome === "both_bad") notes.push(say("you_both_bad"));
+  return notes.filter(Boolean).join(" · ");
+}
+
+export function focus(el) {
+  el.focus({ preventScroll: true });
+}
+
+// On a phone the keyboard would cover the questions.
+export function focusPrompt() {
+  focus(matchMedia("(pointer: fine)").matches ? first.area : by("main"));
+}

@@ -1,0 +1,66 @@
+// A person sends a prompt: the first one of a battle, or one that goes on with it.
+
+import { open, followIt } from "./course.js";
+import * as draft from "./draft.js";
+import * as over from "./over.js";
+import { at, by, first, focus, follow, render } from "./page.js";
+import { tell } from "./status.js";
+import { ask, sentenceOf } from "./talk.js";
+import { say } from "./words.js";
+
+export async function sendFirst(prompt) {
+  if (at.phase !== "ask") return;
+  if (prompt.trim() === "") {
+    first.say(say("prompt_empty"));
+    return focus(first.area);
+  }
+  at.phase = "opening";
+  first.text = prompt;
+  draft.keep(prompt);
+  first.say("");
+  render();
+  try {
+    await open(prompt);
+    focus(by("main"));
+  } catch (refused) {
+    at.phase = "ask";
+    render();
+    first.say(sentenceOf(refused));
+    focus(first.area);
+  }
+}
+
+// A question of the bank has nothing to do with what waited to be asked again.
+export function sendPicked(prompt) {
+  over.forget();
+  sendFirst(prompt);
+}
+
+export async function sendFollowUp(prompt) {
+  if (at.phase !== "ready") return;
+  if (prompt.trim() === "") return follow.say(say("prompt_empty"));
+  follow.say("");
+  at.phase = "opening";
+  tell(() => say("opening"));
+  render();
+  try {
+    const turns = `/api/battles/${at.battle.battle_id}/turns`;
+    const view = await ask(turns, { prompt }, { slow: true });
+    over.asked();
+    follow.text = "";
+    draft.forget();
+    followIt(view, prompt);
+    focus(by("main"));
+  } catch (refused) {
+    at.phase = "ready";
+    tell(() => say("ready"));
+    render();
+    follow.say(sentenceOf(refused));
+    focus(follow.area);
+  }
+}
+
+export function keepDrafts() {
+  first.onType((text) => draft.keep(text));
+  follow.onType((text) => draft.keep(text, at.battle.battle_id));
+}

@@ -1,0 +1,39 @@
+// The status line of the bar: one sentence at a time, in whatever language is read now.
+
+import { say } from "./words.js";
+
+const by = (id) => document.getElementById(id);
+
+let said = () => "";
+
+// `sentence` is a function, so that it can be said again in another language.
+export function tell(sentence, isAlarm = false) {
+  said = sentence;
+  by("status").textContent = sentence();
+  by("bar").classList.toggle("alarm", isAlarm);
+}
+
+export const tellAgain = () => tell(said, by("bar").classList.contains("alarm"));
+
+// The same line whichever models have to be loaded, and where none has; it moves by whole steps,
+// so that a screen reader does not count seconds aloud.
+const STEP_S = 5;
+let since = 0;
+
+function waiting() {
+  const steps = Math.floor((Date.now() - since) / (1000 * STEP_S));
+  return steps ? say("waiting_s", { n: steps * STEP_S }) : say("waiting");
+}
+
+export function tellWaiting() {
+  since = Date.now();
+  tell(waiting);
+}
+
+export function tellWriting() {
+  if (said === waiting) tell(() => say("writing"));
+}
+
+setInterval(() => {
+  if (said === waiting && by("status").textContent !== waiting()) tell(waiting);
+}, 1000);
