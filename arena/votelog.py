@@ -221,8 +221,8 @@ def export_votes(
         the source itself.
     """
     from arena.formats import write_votes  # noqa: PLC0415  # pandas takes its time
-    from arena.formats.files import check_is_another  # noqa: PLC0415
     from arena.formats.masking import masked  # noqa: PLC0415
+    from arena.formats.outputs import check_is_another  # noqa: PLC0415
 
     if every and export not in ("evenhand", "flat"):
         raise ConfigError(

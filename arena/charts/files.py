@@ -27,7 +27,7 @@ from arena.charts.heat import (
     plotly_script,
 )
 from arena.errors import ConfigError
-from arena.formats.files import write_whole
+from arena.formats.outputs import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -172,7 +172,7 @@ def heatmap(
     with working("Drawing the heat map"):
         from arena.board import board_of  # noqa: PLC0415  # brings pandas and scipy
         from arena.charts.files import write_heat  # noqa: PLC0415
-        from arena.formats.files import check_is_another  # noqa: PLC0415
+        from arena.formats.outputs import check_is_another  # noqa: PLC0415
 
         check_is_another(output, source)
         chosen = _choice(study, aspect, language)

@@ -1,4 +1,4 @@
-"""Tables on disk: CSV, JSON lines, JSON and Parquet, read as they stand and written in one piece.
+"""Tables on disk: CSV, JSON lines, JSON and Parquet, read as they stand.
 
 What the columns mean is not known here. A table's index counts the rows of its file from 0;
 `place` turns such a number into the line that an editor shows.
@@ -6,9 +6,7 @@ What the columns mean is not known here. A table's index counts the rows of its 
 
 import csv
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,50 +262,3 @@ def _csv_line(path: Path, row: int) -> int:
                 seen += 1
             begins = reader.line_num + 1
     return begins
-
-
-def check_is_another(path: Path, source: str | Path) -> None:
-    """Make sure that a file to be written is not the one that is read, by whatever name.
-
-    Raises
-    ------
-    ConfigError
-        If it is.
-    """
-    read = Path(str(source).removeprefix("sqlite:///"))
-    if path.exists() and read.exists() and path.samefile(read):
-        raise ConfigError(
-            f"{path} is the file that is read ({source}), and would be overwritten; "
-            "name another file to write."
-        )
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file by way of a temporary one beside it, so that readers see all of it or none.
-
-    Raises
-    ------
-    ConfigError
-        If it names a folder.
-    LogError
-        If the folder it is in is missing or cannot be written.
-    """
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name a file in it.")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        part = Path(name)
-        try:
-            write(part)
-            part.chmod(0o644)
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise LogError(
-            f"{path}: cannot be written ({error.strerror}); choose a folder that exists "
-            "and that you may write to."
-        ) from error

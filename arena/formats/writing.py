@@ -16,8 +16,8 @@ import pandas as pd
 from arena.errors import ConfigError
 from arena.formats.columns import COLUMNS, CONVERSATIONS, NUMBER, PUBLIC, STANDING, TRUTH, WHOLE
 from arena.formats.conversations import said_by
-from arena.formats.files import write_whole
 from arena.formats.languages import name_of
+from arena.formats.outputs import write_whole
 
 ROW_GROUP: Final = 65_536  # rows; fixed, so that equal votes give equal Parquet files
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs at the start of a cell

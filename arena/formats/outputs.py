@@ -1,0 +1,58 @@
+"""Files that we write: all of one or nothing, and never over the file that is read.
+
+What is in them is not known here.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from arena.errors import ConfigError, LogError
+
+
+def check_is_another(path: Path, source: str | Path) -> None:
+    """Make sure that a file to be written is not the one that is read, by whatever name.
+
+    Raises
+    ------
+    ConfigError
+        If it is.
+    """
+    read = Path(str(source).removeprefix("sqlite:///"))
+    if path.exists() and read.exists() and path.samefile(read):
+        raise ConfigError(
+            f"{path} is the file that is read ({source}), and would be overwritten; "
+            "name another file to write."
+        )
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file by way of a temporary one beside it, so that readers see all of it or none.
+
+    Raises
+    ------
+    ConfigError
+        If it names a folder.
+    LogError
+        If the folder it is in is missing or cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        part = Path(name)
+        try:
+            write(part)
+            part.chmod(0o644)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise LogError(
+            f"{path}: cannot be written ({error.strerror}); choose a folder that exists "
+            "and that you may write to."
+        ) from error
