@@ -7,7 +7,6 @@ for `arena.cli` to say; what a battle is, for `arena.battle`.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-import gradio as gr
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -21,6 +20,7 @@ from arena.signing import Signer
 from arena.web import api, live
 from arena.web.battle_page import battle_route
 from arena.web.flow import Flow
+from arena.web.gradio_import import gr
 from arena.web.guard import Doors, Guard
 from arena.web.raters import NoCookie, Raters
 from arena.web.refusals import answer_to, refusal

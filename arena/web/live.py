@@ -12,11 +12,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
-import gradio as gr
-from gradio.utils import MatplotlibBackendMananger
-
 from arena.battle.views import State, Turn
 from arena.web.flow import Flow
+from arena.web.gradio_import import gr
 from arena.web.markdown import END, FORMULAS, safe
 from arena.web.raters import Raters
 from arena.web.words import DEFAULT_LANGUAGE, LANGUAGE_NAMES, say
@@ -119,7 +117,7 @@ def _read(order: str) -> tuple[str, str, int]:
 
 def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
     """Build the part of the battle page that Gradio renders."""
-    with MatplotlibBackendMananger():
+    with gr.utils.MatplotlibBackendMananger():
         pass  # Gradio loads matplotlib in its first event, and every stream would stand still
     panes = Panes(flow, raters)
     page = gr.Blocks(title="Battle", analytics_enabled=False, fill_width=True)
