@@ -1,0 +1,169 @@
+"""What is typed and not sent: the tab keeps it, nobody else has it, and it goes when it is sent."""
+
+import pytest
+from playwright.async_api import Page, Request, Route, expect
+
+from tests.web.conftest import Arena, Visit, visit_in
+from tests.web.fake_battles import Script
+from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
+  get() { throw new DOMException("denied", "SecurityError"); },
+});"""
+
+
+async def reload(page: Page) -> None:
+    """Load the page again, until it knows where it stands."""
+    async with page.expect_response("**/api/battles/current"):
+        await page.reload()
+    await page.wait_for_selector("#text-b", state="attached")
+
+
+async def test_a_first_prompt_outlives_a_reload_and_a_look_elsewhere(visit: Visit) -> None:
+    page = visit.page
+    await prompt_box(page).fill("Two\nlines")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("Two\nlines")
+    await expect(prompt_box(page)).to_be_focused()
+    address = page.url
+    await page.goto(address + "about")
+    await page.goto(address)
+    await expect(prompt_box(page)).to_have_value("Two\nlines")
+    await prompt_box(page).fill("")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("")
+
+
+async def test_what_was_sent_is_kept_no_longer(visit: Visit) -> None:
+    page = visit.page
+    await battle(page, "Sent?")
+    await reload(page)
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("")
+    await button(page, "Tie").click()
+    await button(page, "Next battle").click()
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("")
+
+
+async def test_a_follow_up_outlives_a_reload_and_goes_with_its_battle(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    await battle(page, "First?")
+    await prompt_box(page).fill("Second?")
+    await reload(page)
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Second?")
+    await button(page, "Send").click()
+    await expect(response(page, "A").get_by_role("heading", name="Second?")).to_be_visible()
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("")
+    await prompt_box(page).fill("Third?")
+    await button(page, "Skip").click()
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("")
+    await battle(page, "Another?")
+    await expect(prompt_box(page)).to_have_value("")
+    assert [prompt for prompt, _, _ in arena.battles.opened] == ["First?", "Another?"]
+
+
+async def test_no_other_tab_and_no_server_has_it(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(f"{request.url} {request.headers} {request.post_data}")
+
+    page.on("request", note)
+    await prompt_box(page).fill("Secret words")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("Secret words")
+    other = (await visit_in(page.context, arena.url + "/")).page
+    await expect(prompt_box(other)).to_have_value("")
+    assert asked
+    assert not [one for one in asked if "Secret" in one]
+    assert not [cookie for cookie in await page.context.cookies() if "Secret" in str(cookie)]
+
+
+async def test_a_change_of_language_keeps_it(visit: Visit) -> None:
+    page = visit.page
+    await prompt_box(page).fill("Either way")
+    await page.get_by_role("link", name="中文").click()
+    box = page.get_by_role("textbox", name="提示")
+    await expect(box).to_have_value("Either way")
+    await reload(page)
+    await expect(box).to_have_value("Either way")
+
+
+async def test_a_tab_that_asks_is_not_drawn_into_the_battle_of_another(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    await prompt_box(page).fill("Mine")
+    other = (await visit_in(page.context, arena.url + "/")).page
+    await battle(other, "Theirs")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("Mine")
+    await expect(prompt_box(page)).to_be_focused()
+
+
+async def test_a_prompt_the_server_has_is_not_offered_again(visit: Visit) -> None:
+    page = visit.page
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/api/battles", lose)
+    await send(page, "Lost answer?")
+    await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+    await reload(page)
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("")
+    await page.route("**/turns", lose)
+    await send(page, "And this?")
+    await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+    await reload(page)
+    await expect(response(page, "A").get_by_role("heading", name="And this?")).to_be_visible()
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("")
+
+
+async def test_without_storage_nothing_is_kept_and_all_else_goes_on(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    await page.add_init_script(NO_STORAGE)
+    await reload(page)
+    await prompt_box(page).fill("Forgotten")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("")
+    arena.battles.scripts["void"] = Script(voids=1)
+    await battle(page, "void")
+    await expect(page.locator("#notice")).to_contain_text("This is a new one")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    assert visit.complaints == []
+
+
+async def test_prompts_back_in_their_boxes_outlive_a_reload(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    await battle(page, "First?")
+    arena.battles.scripts["Second?"] = Script(voids=1, waits=True)
+    await send(page, "Second?")
+    arena.battles.unavailable = True
+    arena.battles.release()
+    await expect(prompt_box(page)).to_have_value("First?")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("First?")
+    arena.battles.unavailable = False
+    await button(page, "Send").click()
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Second?")
+    await prompt_box(page).fill("Second, in other words?")
+    await reload(page)
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Second, in other words?")
