@@ -20,6 +20,7 @@ BODY_S: Final = 2.0  # seconds for it
 FIELDS: Final = ("error", "message", "detail", "msg")  # in which servers say what is wrong
 MOST_WORDS: Final = 2000  # characters of it for the log
 TOO_LONG: Final = (400, 413, 422)  # statuses of servers that refuse a prompt for its length
+PLAIN: Final = "identity"  # the name of content that is not packed
 # What the client's transport raises where nobody is there; its transport depends on its version.
 NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
 
@@ -30,10 +31,15 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
     Raises
     ------
     EngineError
-        If the status is one of an error, or sends us elsewhere at too great length.
+        If the status is one of an error, or sends us elsewhere at too great length, or if the
+        response is packed: a few bytes may unpack to any number.
     """
-    if answer.is_success or _leads_on(answer):
+    packing = answer.headers.get("content-encoding", "").strip().lower() or PLAIN
+    if packing == PLAIN and (answer.is_success or _leads_on(answer)):
         return
+    if answer.is_success:
+        cause = f"the response is packed ({packing[:20]!r}), and we asked for {PLAIN!r}"
+        raise EngineError(FailureKind.BACKEND, cause)
     body = b""
     with suppress(Exception):  # what has come is enough
         async with asyncio.timeout(BODY_S), aclosing(answer.aiter_raw()) as pieces:

@@ -1,9 +1,12 @@
 """A model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, `transformers serve`.
 
-Whatever goes wrong over there ends in one `Failed` here, with what the server said for the log.
+Whatever goes wrong over there ends in one `Failed` here, with what the server said for the log. Its
+chunks are read as plain JSON: the client would make objects of everything in them, and a chunk of
+nothing but empty choices would keep the event loop for half a minute.
 Knows nothing of how the server runs its model, and restarts nothing.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -12,6 +15,7 @@ from typing import Any
 from openai import (
     APIConnectionError,
     AsyncOpenAI,
+    AsyncStream,
     DefaultAsyncHttpxClient,
     DefaultHttpxClient,
     Timeout,
@@ -19,10 +23,11 @@ from openai import (
 
 from serving.aside import aside, resolve_aside
 from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
-from serving.refusals import is_nobody, read_error, refuse, root_of, unwrapped
+from serving.refusals import PLAIN, is_nobody, read_error, refuse, root_of, unwrapped
 from serving.reply import Reply
 from serving.spec import ModelSpec
 from serving.watch import Watch
+from serving.wire import BrokenOffError, Wire
 
 REACH_S = 3.0  # seconds to reach a server, in all
 REFUSALS = (401, 403)
@@ -96,7 +101,7 @@ class RemoteEngine:
             api_key=_key(spec),
             max_retries=0,
             timeout=Timeout(DEADLINE_S, connect=CONNECT_S),
-            default_headers={"Accept-Encoding": "identity"},  # errors are read as they are sent
+            default_headers={"Accept-Encoding": PLAIN},  # all is read as it is sent
             http_client=DefaultAsyncHttpxClient(event_hooks={"response": [refuse]}),
         )
         self._strikes = 0
@@ -148,9 +153,19 @@ class RemoteEngine:
         if self._away is not None and Watch().now < self._rests_until:
             raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._away}")
         resolve_aside()
-        async with await self._client.chat.completions.create(**self._ask(prompt)) as answer:
-            async for chunk in answer:
+        asked = self._client.post(
+            "/chat/completions",
+            body=self._ask(prompt),
+            cast_to=object,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        async with await asked as chunks:
+            wire = Wire(chunks.response)
+            async for chunk in chunks:
+                wire.chunk()
                 yield chunk
+                await asyncio.sleep(0)  # thousands may have come at once: others have their turn
 
     def _ask(self, prompt: Prompt) -> dict[str, Any]:
         spec = self._spec
@@ -170,7 +185,7 @@ class RemoteEngine:
         if spec.stop:
             ask["stop"] = list(spec.stop)[:4]  # the protocol's limit; the trimmer knows them all
         if spec.sampling.top_k:
-            ask["extra_body"] = {"top_k": spec.sampling.top_k}  # not in the protocol, but common
+            ask["top_k"] = spec.sampling.top_k  # not in the protocol, but common
         return ask
 
     def _learn(self, error: Exception, cause: str, tokens: int) -> None:
@@ -180,8 +195,10 @@ class RemoteEngine:
                 pass
             case TimeoutError() if not tokens:
                 self._missed(cause)
-            case APIConnectionError():
-                self._missed(cause, STRIKES if is_nobody(error) else 1)
+            case APIConnectionError() if is_nobody(error):
+                self._missed(cause, STRIKES)
+            case APIConnectionError() | BrokenOffError():
+                self._missed(cause)
             case _:
                 self._reached()
 

@@ -3,7 +3,8 @@
 A server may say anything, so nothing is taken unchecked. Knows no connection.
 """
 
-from typing import Any, Final, Literal
+from reprlib import repr as shortly
+from typing import Final, Literal
 
 from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec
@@ -47,20 +48,40 @@ class Reply:
         cut = self._characters >= MOST_CHARACTERS
         return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
 
-    def add(self, chunk: Any) -> str:  # noqa: ANN401 -- the client's chunk, of any server
-        """Take a chunk in, and return the text that may be shown."""
-        if chunk.usage is not None:
-            self._used = _count(getattr(chunk.usage, "completion_tokens", None))
-        if not chunk.choices:
-            return ""
-        choice = chunk.choices[0]
-        text = self._take(choice.delta.content if choice.delta else None)
-        if choice.finish_reason:
-            self._reason = choice.finish_reason
-            self._watch.whole(GRACE_S)
+    def add(self, chunk: object) -> str:
+        """Take a chunk in, as its JSON says it, and return the text that may be shown.
+
+        Raises
+        ------
+        EngineError
+            If it is none.
+        """
+        if not isinstance(chunk, dict):
+            raise _other("a chunk", chunk)
+        if isinstance(usage := chunk.get("usage"), dict):
+            self._used = _count(usage.get("completion_tokens"))
+        match chunk.get("choices"):
+            case None | []:
+                return ""
+            case [dict() as choice, *_]:
+                return self._choose(choice)
+            case choices:
+                raise _other("choices", choices)
+
+    def _choose(self, choice: dict[str, object]) -> str:
+        text = ""
+        match choice:
+            case {"delta": {"content": str(content)}}:
+                text = self._take(content)
+            case {"delta": {"content": content}} if content is not None:
+                raise _other("text", content)
+        match choice:
+            case {"finish_reason": str(reason)} if reason:
+                self._reason = reason
+                self._watch.whole(GRACE_S)
         return text
 
-    def _take(self, content: str | None) -> str:
+    def _take(self, content: str) -> str:
         if not content:
             return ""
         self._pieces += 1
@@ -81,6 +102,10 @@ class Reply:
         if not self.whole and not self.ended:
             raise EngineError(FailureKind.BACKEND, "the stream ended early")
         return self._trimmer.finish()
+
+
+def _other(wanted: str, said: object) -> EngineError:
+    return EngineError(FailureKind.BACKEND, f"in place of {wanted} came {shortly(said)}")
 
 
 def _count(said: object) -> int | None:

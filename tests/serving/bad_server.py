@@ -161,6 +161,7 @@ class Server:
     def __init__(self, behave: Behaviour) -> None:
         self._behave = behave
         self.port = 0
+        self.head = b""
         self.asked: list[dict[str, object]] = []
         self.closed_early = asyncio.Event()
         self.url = ""
@@ -168,7 +169,7 @@ class Server:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request and behave."""
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
+            self.head = head = await reader.readuntil(b"\r\n\r\n")
             lengths = [
                 int(line.split(b":")[1])
                 for line in head.split(b"\r\n")

@@ -9,9 +9,7 @@ from serving.engine import (
     Failed,
     FailureKind,
 )
-from tests.serving.bad_server import (
-    serving,
-)
+from tests.serving.bad_server import Behaviour, resets, serving
 from tests.serving.far import GOOD, engine_of, events, far, text, unknown_name
 
 
@@ -49,15 +47,25 @@ async def test_where_nobody_is_there_once_is_enough(
     assert again.cause == f"far: not asked: {first.cause}"
 
 
-async def test_connections_that_come_to_nothing_have_two_more_tries() -> None:
-    async def hangs_up(writer: asyncio.StreamWriter) -> None:
-        writer.transport.abort()
+async def hangs_up(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
 
-    async with far(hangs_up) as (engine, server):
+
+@pytest.mark.parametrize(
+    ("behave", "why"),
+    [
+        pytest.param(hangs_up, "Connection error", id="at once"),
+        pytest.param(resets, "broke off", id="amid a response"),
+    ],
+)
+async def test_connections_that_come_to_nothing_have_two_more_tries(
+    behave: Behaviour, why: str
+) -> None:
+    async with far(behave) as (engine, server):
         for _ in range(3):
             assert engine.health() is None
             await events(engine)
-        assert "Connection error" in (engine.health() or "")
+        assert why in (engine.health() or "")
         await events(engine)
     assert len(server.asked) == 3
 

@@ -1,0 +1,52 @@
+"""The bytes of a streamed response on their way to the client that makes chunks of them.
+
+The client keeps whatever may still become a chunk. A server that never ends a line, or sends
+comments for ever, would fill the memory, so what comes between two chunks is counted here. And as
+one piece follows the other without a pause where a server is quick, others have a turn after each.
+What a chunk is, the client knows.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
+
+from serving.engine import EngineError, FailureKind
+
+MOST_BYTES: Final = 1 << 20  # between two chunks; responses that come in one are shorter
+
+
+class BrokenOffError(EngineError):
+    """The connection was lost amid a response."""
+
+
+class Wire:
+    """The way of one response."""
+
+    def __init__(self, answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
+        self._pieces = answer.aiter_bytes
+        self._bytes = 0
+        answer.aiter_bytes = self._counted  # the client has no place for it
+
+    def chunk(self) -> None:
+        """Note that a chunk was made."""
+        self._bytes = 0
+
+    async def _counted(self) -> AsyncGenerator[bytes]:
+        try:
+            async with aclosing(self._pieces()) as pieces:
+                async for piece in pieces:
+                    self._count(len(piece))
+                    yield piece
+                    await asyncio.sleep(0)
+        except EngineError:
+            raise
+        except Exception as error:  # some versions of the client wrap it, others do not
+            cause = f"the connection broke off: {error!r}"
+            raise BrokenOffError(FailureKind.BACKEND, cause) from error
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > MOST_BYTES:
+            cause = f"{MOST_BYTES:,} bytes of the stream made no chunk"
+            raise EngineError(FailureKind.BACKEND, cause)

@@ -1,0 +1,168 @@
+"""A stream that is good by its status and has no end, is packed, or comes all at once."""
+
+import asyncio
+import gzip
+import json
+import time
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+
+from serving.engine import Done, Event, Failed, FailureKind, Prompt
+from serving.wire import MOST_BYTES
+from tests.serving.bad_server import (
+    DONE,
+    HEAD,
+    Behaviour,
+    event,
+    goes_on,
+    piece,
+    says,
+)
+from tests.serving.far import ASK, GOOD, events, far, text
+
+SENT = 64 << 20
+FEW = gzip.compress(b"y" * SENT)
+ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
+
+
+def sends(blob: bytes) -> Behaviour:
+    """Return a behaviour that sends `SENT` bytes of the same as one stream."""
+    return says(event("word "), *[piece(blob * (65536 // len(blob)))] * (SENT // 65536))
+
+
+async def peak_of(behave: Behaviour, deadline_s: float = 60.0) -> tuple[int, Event]:
+    """Return the most memory that a response took, and how it ended: in a connection closed."""
+    async with far(GOOD) as (engine, _):
+        await events(engine)  # what is imported late is no part of it
+    async with far(behave) as (engine, server):
+        tracemalloc.start()
+        try:
+            *_, end = await events(engine, Prompt(ASK.messages, deadline_s=deadline_s))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        await asyncio.wait_for(server.closed_early.wait(), 20)
+        assert engine.health() is None  # it is there
+    return peak, end
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        pytest.param(b"y", id="a line without end"),
+        pytest.param(b": still here, " + b"y" * 500 + b"\n\n", id="comments"),
+        pytest.param(b"data: " + b"y" * 500 + b"\n", id="an event of many lines"),
+    ],
+)
+async def test_what_never_becomes_a_chunk_ends_in_a_failure_and_takes_no_memory(
+    blob: bytes,
+) -> None:
+    peak, end = await peak_of(sends(blob))
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.BACKEND
+    assert end.cause == f"far: {MOST_BYTES:,} bytes of the stream made no chunk"
+    assert peak < SENT / 8
+
+
+async def test_comments_between_chunks_are_not_added_up() -> None:
+    comments = piece(b": still here, " + b"y" * (MOST_BYTES // 2) + b"\n\n")
+    patient = says(*[event("word "), comments] * 5, event(finish="stop"), DONE)
+    async with far(patient) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "word " * 5
+    assert isinstance(said[-1], Done)
+
+
+async def test_a_long_response_may_come_in_one_chunk() -> None:
+    long = "\u6c34" * (MOST_BYTES // 7)  # six bytes each, as JSON escapes them
+    async with far(says(event(long, finish="stop"), DONE)) as (engine, _):
+        said = await events(engine)
+    assert text(said) == long
+
+
+def packed(status: str, coding: str, *headers: str) -> Behaviour:
+    """Return a behaviour that sends so many bytes in a few."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        lines = (f"HTTP/1.1 {status}", f"Content-Encoding: {coding}", *headers)
+        writer.write("\r\n".join(lines).encode() + b"\r\nConnection: close\r\n\r\n" + FEW)
+        await writer.drain()
+        with suppress(asyncio.CancelledError):  # the test has ended
+            await asyncio.sleep(30)
+
+    return behave
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, gzip", "identity, deflate", "zstd"])
+async def test_a_packed_response_is_refused_unread(coding: str) -> None:
+    peak, end = await peak_of(packed("200 OK", coding))
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.BACKEND
+    assert "packed" in end.cause
+    assert "'identity'" in end.cause
+    assert peak < SENT / 8
+
+
+async def test_nor_is_a_packed_answer_unpacked_that_sends_us_elsewhere() -> None:
+    short = ("Location: /v2", "Content-Length: 8000")
+    peak, end = await peak_of(packed("307 Temporary Redirect", "gzip", *short))
+    assert isinstance(end, Failed)
+    assert end.cause.startswith("far: HTTP 307")
+    assert peak < SENT / 8
+
+
+async def test_a_response_whose_coding_says_that_it_is_plain_is_read() -> None:
+    plain = HEAD.replace(b"Transfer", b"Content-Encoding: identity\r\nTransfer")
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(plain + event("word", finish="stop") + DONE)
+
+    async with far(behave) as (engine, _):
+        assert text(await events(engine)) == "word"
+
+
+async def test_chunks_of_nothing_end_at_the_deadline_and_take_no_memory() -> None:
+    peak, end = await peak_of(goes_on(HEAD, piece(ROLE * 1000)), deadline_s=1.0)
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.DEADLINE
+    assert peak < SENT / 8
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(piece(ROLE * 1000), id="chunks in one piece"),
+        pytest.param(piece(b":") * 1000 + piece(b"\n\n"), id="a comment in pieces"),
+    ],
+)
+async def test_others_have_their_turn_however_much_comes_at_once(flood: bytes) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with far(says(flood, event(finish="stop"), DONE)) as (engine, _):
+        counting = asyncio.create_task(count())
+        said = await events(engine)
+        counting.cancel()
+    assert isinstance(said[-1], Done)
+    assert turns > 1000
+
+
+async def test_a_chunk_of_many_empty_parts_takes_little_longer_than_its_json() -> None:
+    chunk = b'{"choices": [' + b",".join([b"{}"] * 50_000) + b"]}"
+    begun = time.process_time()
+    json.loads(chunk)
+    parsed = time.process_time()
+    async with far(says(piece(b"data: " + chunk + b"\n\n"), event(finish="stop"), DONE)) as (
+        engine,
+        _,
+    ):
+        said = await events(engine)
+    assert isinstance(said[-1], Done)
+    assert time.process_time() - parsed < 60 * (parsed - begun)
