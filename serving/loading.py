@@ -3,10 +3,11 @@
 Blocks for seconds, so it is called from a thread. Knows nothing of streams.
 """
 
-import functools
 import gc
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from serving.engine import EngineError, FailureKind
 from serving.estimate import estimate
 from serving.folders import checkpoint_folder
 from serving.foreign import check_code
+from serving.kept import BUFFERS, read, write
 from serving.quantize import check_weights, load_arguments, quiet_libraries
 from serving.shelf import Shelf, keeps
 from serving.spec import ModelSpec
@@ -73,7 +75,7 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     return Loaded(model, tokenizer, _context(spec, model), _eos(model, tokenizer))
 
 
-@functools.cache
+@cache
 def _settle_libraries() -> None:
     """Leave cuDNN out of attention, and what libraries made at import to itself.
 
@@ -119,18 +121,29 @@ def _model(spec: ModelSpec, folder: Path, devices: list[torch.device]) -> Any:  
         return _read(folder, spec, devices, load_arguments(spec))
     shelf = Shelf.of(spec, folder, cuda=devices[0].type == "cuda")
     if (kept := shelf.find()) is not None:
-        try:
-            # The quantization is the entry's own: its configuration says it.
-            return _read(kept, spec, devices, {"use_safetensors": True})
-        except Exception as error:
-            if kind_of(error) in (FailureKind.OUT_OF_MEMORY, FailureKind.PROCESS_DEAD):
-                raise  # that says nothing of what is kept
-            log.warning("%s: the quantized weights in %s are broken: %s", spec.name, kept, error)
-            shelf.remove()
+        for way in _ways(kept, spec, devices):
+            try:
+                return way()
+            except Exception as error:
+                if kind_of(error) in (FailureKind.OUT_OF_MEMORY, FailureKind.PROCESS_DEAD):
+                    raise  # that says nothing of what is kept
+                what = f"{type(error).__name__}: {error}"
+                log.warning(
+                    "%s: reading the quantized weights in %s failed: %s", spec.name, kept, what
+                )
+        shelf.remove()
     model = _read(folder, spec, devices, load_arguments(spec))
     # Before any forward pass: on a CPU the first one repacks four-bit weights.
-    shelf.put(model.save_pretrained)
+    shelf.put(partial(write, model))
     return model
+
+
+def _ways(kept: Path, spec: ModelSpec, devices: list[torch.device]) -> Iterator[Callable[[], Any]]:
+    """Yield how kept weights can be read, the quickest way first."""
+    if len(devices) == 1 and (kept / BUFFERS).is_file():
+        yield partial(read, kept, dtype=_dtype(devices[0]), device=devices[0])
+    # The quantization is the entry's own: its configuration says it.
+    yield partial(_read, kept, spec, devices, {"use_safetensors": True})
 
 
 def _read(

@@ -1,6 +1,6 @@
 """Quantized weights kept on disk: made once, read many times, gone without a trace when broken.
 
-Knows files alone. What is in an entry is written and read by `serving.loading`; nothing here
+Knows files alone. What is in an entry is written and read by `serving.kept`; nothing here
 imports a library of models.
 """
 

@@ -213,14 +213,64 @@ def test_what_a_device_refuses_says_nothing_of_kept_weights(
     kept = spec(make_checkpoint(), tmp_path)
     loading.load(kept)
 
-    def refuses(*_: object) -> None:
+    def refuses(*_: object, **__: object) -> None:
         fault()
 
-    monkeypatch.setattr(loading, "_read", refuses)
+    monkeypatch.setattr(loading, "read", refuses)
     with pytest.raises(EngineError) as refused:
         loading.load(kept)
     assert refused.value.kind is kind
     assert size_of(tmp_path)[0] == 1
+
+
+def test_kept_weights_are_read_without_the_librarys_reader(
+    make_checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving import loading  # noqa: PLC0415 -- heavy
+
+    kept = spec(make_checkpoint(), tmp_path)
+    loading.load(kept)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the library reads any checkpoint, and takes its time")
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", never)
+    loading.load(kept)
+
+
+def test_what_our_reader_refuses_the_library_reads(
+    make_checkpoint: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from serving import loading  # noqa: PLC0415 -- heavy
+
+    kept = spec(make_checkpoint(), tmp_path)
+    whole = logits(loading.load(kept).model)
+    (entry,) = tmp_path.iterdir()
+
+    def refuses(*_: object, **__: object) -> None:
+        raise TypeError("preprocess_model() has another form now")
+
+    monkeypatch.setattr(loading, "read", refuses)
+    assert torch.equal(whole, logits(loading.load(kept).model))
+    assert "failed: TypeError: preprocess_model() has another form now" in caplog.text
+    assert [*tmp_path.iterdir()] == [entry]
+
+
+def test_a_model_on_several_cards_is_left_to_the_library(
+    make_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    from serving import loading  # noqa: PLC0415 -- heavy
+
+    folder = make_checkpoint()
+    kept = spec(folder, tmp_path)
+    loading.load(kept)
+    entry = Shelf.of(kept, folder, cuda=False).entry
+    cards = [torch.device("cuda", number) for number in range(2)]
+    each = [len(list(loading._ways(entry, kept, cards[:many]))) for many in (1, 2)]  # noqa: SLF001
+    assert each == [2, 1]
 
 
 def test_weights_that_cannot_be_read_are_made_again(
