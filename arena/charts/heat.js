@@ -26,6 +26,7 @@
   function rgb(text) {
     const probe = document.createElement("i");
     probe.style.color = text;
+    probe.style.forcedColorAdjust = "none"; // the colour itself, whatever text is forced to be
     document.body.append(probe);
     const parts = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
     probe.remove();

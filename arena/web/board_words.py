@@ -169,9 +169,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "elo_band": ("± order of votes alone", "± 仅因投票顺序"),
     "votes": ("Votes", "票数"),
     "votes_unit": ("votes", "票"),
+    "vote_unit": ("vote", "票"),
     "legend": (
         "Point and line: rating and its {interval}. Bar:",
-        "点与线：评分及其{interval}。条：",
+        "点与线：评分及其 {interval}。条：",
     ),
     "wins": ("won", "胜"),
     "ties": ("tied", "平"),

@@ -53,6 +53,21 @@ async def test_nothing_moves_when_the_names_appear(
     assert await places(page) == before
 
 
+async def test_a_long_name_moves_nothing_either(
+    arena: Arena, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del arena
+    name = "some-community-instruct-v0.3-tuned-on-everything-there-is-13b-nf4"
+    monkeypatch.setattr("tests.web.fake_battles.CANARY_A", name)
+    page = (await visitors.open(viewport={"width": 1280, "height": 800})).page
+    await battle(page, "Whose?")
+    text = page.locator("#text-a")
+    before = [*await places(page), await box_of(text)]
+    await button(page, "Tie").click()
+    await expect(page.locator("#pane-a h2")).to_have_text(name)
+    assert [*await places(page), await box_of(text)] == before
+
+
 async def test_a_withdrawal_is_said_once(arena: Arena, visitors: Visitors) -> None:
     del arena
     page = (await visitors.open()).page

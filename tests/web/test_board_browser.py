@@ -59,6 +59,21 @@ async def test_a_cell_says_who_won_how_often(browser: Browser, address: str) -> 
 
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="session")
+async def test_forced_colours_leave_cells_their_own_so_that_numbers_are_read(
+    browser: Browser, address: str
+) -> None:
+    page, _ = await opened(browser, address, DESKTOP)
+    scales = "[...document.querySelectorAll('.heat')].map(h => h.data.map(d => d.colorscale))"
+    usual = await page.evaluate(scales)
+    await page.emulate_media(forced_colors="active")
+    await page.reload()
+    await expect(page.locator(".heat[data-drawn=yes]")).to_have_count(3, timeout=30_000)
+    assert await page.evaluate(scales) == usual
+    await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
 async def test_on_a_phone_the_table_fits_and_stays_a_table(browser: Browser, address: str) -> None:
     page, wrong = await opened(browser, address, PHONE)
     assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

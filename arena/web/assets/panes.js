@@ -11,6 +11,7 @@ const TRAVELLED = /[\ue0f0-\ue0f2]/;
 let field = null;
 let waiting = null;
 let number = 0;
+let shown = null; // the battle that stands in the panes, or will
 let told = 0; // the last order that was said to be shown
 let heard = () => {};
 let begun = () => {};
@@ -32,7 +33,8 @@ export function show(battle, onShown, onBegun = () => {}) {
   before = null;
   lastChange = Date.now();
   waiting = JSON.stringify({ battle, lang: language(), n: number });
-  hide();
+  if (battle !== shown) hide(); // a turn more, or another language, leaves the rest as it stands
+  shown = battle;
   send();
 }
 
@@ -82,6 +84,11 @@ function restore(pane) {
   }
 }
 
+// Arabic or Hebrew runs from right to left, whatever the language of the page: each block by itself.
+function turn(pane) {
+  for (const block of pane.querySelectorAll(".md > :not([dir], pre, .code_wrap)")) block.dir = "auto";
+}
+
 // What a model has written; Gradio keeps hidden words of its own beside it.
 const written = (pane) =>
   [...pane.querySelectorAll(".prose .md")].map((text) => text.textContent.replace(NOTHING, "")).join("");
@@ -93,6 +100,7 @@ function changed() {
   lastChange = Date.now();
   const both = ["text-a", "text-b"].map(by);
   both.forEach(restore);
+  both.forEach(turn);
   const isShown = both.every((pane) => Number(pane.dataset.shown) === number);
   if (isShown || texts() !== old) by("stage").classList.remove("stale");
   const length = both.map(written).reduce((sum, text) => sum + text.length, 0);
@@ -111,6 +119,7 @@ export const ready = new Promise((resolve) => {
     const input = document.querySelector("#order textarea, #order input");
     if (!input || !by("text-a") || !by("text-b")) return false;
     field = input;
+    by("stage").querySelector("main")?.setAttribute("role", "presentation"); // there is one already
     for (const seat of ["a", "b"]) head(seat);
     for (const id of ["text-a", "text-b"]) new MutationObserver(changed).observe(by(id), DEEP);
     resolve();

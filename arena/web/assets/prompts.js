@@ -14,6 +14,7 @@ export async function sendFirst(prompt) {
     first.say(say("prompt_empty"));
     return focus(first.area);
   }
+  by("ask-status").textContent = ""; // said of the battle before
   at.phase = "opening";
   first.text = prompt;
   draft.keep(prompt);

@@ -1,0 +1,103 @@
+"""What a response holds can be read whole: any direction, any width, on any screen."""
+
+from typing import Final
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.web.conftest import Arena, Visit, Visitors
+from tests.web.fake_battles import Script
+from tests.web.steps import battle, response, send, until_ready
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+SMALL: Final = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+TABLE: Final = """
+| Language | Typing | Year | Something longer |
+|---|---|---|---|
+| Python | dynamic | 1991 | a sentence of several words |
+"""
+FORMULA: Final = r"$$ " + " + ".join(f"x_{{{n}}}^2" for n in range(40)) + " $$"
+LINES: Final = """e => {
+  const range = document.createRange();
+  range.selectNodeContents(e);
+  return range.getClientRects().length;
+}"""
+
+
+async def is_scrolled(element: Locator) -> bool:
+    """Tell whether an element is wider inside than it is, and can be scrolled for that."""
+    return bool(
+        await element.evaluate(
+            """e => e.scrollWidth > e.clientWidth
+            && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)"""
+        )
+    )
+
+
+async def fingers(page: Page) -> list[str]:
+    """Return what can be pressed and is too small for a finger."""
+    found: list[str] = await page.evaluate(
+        """[...document.querySelectorAll('a, button, summary, textarea')]
+        .filter(e => e.checkVisibility() && !e.closest('#stage'))
+        .map(e => [e, e.getBoundingClientRect()])
+        .filter(([e, box]) => box.bottom > 0 && box.width > 1)
+        .filter(([e, box]) => box.height < 43.5 || box.width < 43.5)
+        .map(([e, box]) => `${e.innerText} ${box.width} x ${box.height}`)"""
+    )
+    return found
+
+
+async def test_each_block_runs_in_the_direction_of_its_own_letters(
+    arena: Arena, visit: Visit
+) -> None:
+    mixed = "الجليد يطفو على الماء.\n\n- أولاً\n- ثانياً\n\nIn English again."
+    arena.battles.scripts["mixed"] = Script(mixed, "Only English.")
+    await battle(visit.page, "mixed")
+    pane = response(visit.page, "A")
+    for words, direction in (("الجليد", "rtl"), ("أولاً", "rtl"), ("In English", "ltr")):
+        await expect(pane.get_by_text(words)).to_have_css("direction", direction)
+
+
+async def test_wide_tables_and_formulas_scroll_in_their_pane(
+    arena: Arena, visitors: Visitors
+) -> None:
+    arena.battles.scripts["wide"] = Script(TABLE, FORMULA)
+    page = (await visitors.open(**SMALL)).page
+    await battle(page, "wide")
+    assert await is_scrolled(response(page, "A").locator("table"))
+    assert await response(page, "A").get_by_text("1991").evaluate(LINES) == 1
+    assert await is_scrolled(response(page, "B").locator(".katex-display"))
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+async def test_a_follow_up_leaves_what_was_said_in_sight(arena: Arena, visit: Visit) -> None:
+    arena.battles.scripts["More?"] = Script(waits=True)
+    await battle(visit.page, "First?")
+    await visit.page.evaluate(
+        """new MutationObserver(([{target}]) => {
+          window.wasHidden ||= target.classList.contains('stale');
+        }).observe(document.getElementById('stage'), {attributeFilter: ['class']})"""
+    )
+    await send(visit.page, "More?")
+    await expect(response(visit.page, "A").get_by_role("heading", name="More?")).to_be_visible()
+    arena.battles.release()
+    await until_ready(visit.page)
+    assert not await visit.page.evaluate("window.wasHidden")
+
+
+@pytest.mark.parametrize("lang", ["en-GB", "zh-CN"])
+async def test_a_finger_finds_everything_that_can_be_pressed(
+    arena: Arena, visitors: Visitors, lang: str
+) -> None:
+    del arena
+    page = (await visitors.open(**SMALL, locale=lang)).page
+    assert await fingers(page) == []
+    await page.locator("#first textarea").fill("1 + 1")
+    await page.locator("#first button").click()
+    await expect(page.locator("#vote [data-outcome=tie]")).to_be_enabled()
+    assert await fingers(page) == []
+    await page.locator("#vote [data-outcome=tie]").click()
+    await expect(page.locator("#reveal")).to_be_visible()
+    assert await fingers(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
