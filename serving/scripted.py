@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Prompt
 from serving.spec import Behaviour, ModelSpec
+from serving.text import is_ascii
 from serving.watch import Watch
 
 
@@ -94,17 +95,21 @@ class ScriptedEngine:
         raise EngineError(FailureKind.CANCELLED, f"{self._spec.name}: the engine was closed")
 
     def _script(self, prompt: Prompt) -> Iterator[str]:
-        text = self._choose(prompt)
-        size = self._spec.behaviour.chunk_characters
+        behaviour, text = self._spec.behaviour, self._choose(prompt)
+        size = behaviour.chunk_characters
+        if isinstance(size, tuple):
+            size = size[0 if is_ascii(text) else 1]
         chunks = [text[i : i + size] for i in range(0, len(text), size)]
-        return itertools.cycle(chunks) if self._spec.behaviour.endless else iter(chunks)
+        return itertools.cycle(chunks) if behaviour.endless else iter(chunks)
 
     def _choose(self, prompt: Prompt) -> str:
-        if not self._spec.responses:
+        said = prompt.messages[-1].content if prompt.messages else ""
+        alike = [one for one in self._spec.responses if is_ascii(one) == is_ascii(said)]
+        responses = alike or self._spec.responses
+        if not responses:
             return ""
-        asked = f"{prompt.seed}\n{prompt.messages[-1].content if prompt.messages else ''}"
-        number = int.from_bytes(hashlib.sha256(asked.encode()).digest()[:8])
-        return self._spec.responses[number % len(self._spec.responses)]
+        number = int.from_bytes(hashlib.sha256(f"{prompt.seed}\n{said}".encode()).digest()[:8])
+        return responses[number % len(responses)]
 
     async def close(self) -> None:
         """End open streams as cancelled."""

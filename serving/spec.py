@@ -83,7 +83,8 @@ class Sampling(Part):
 class Behaviour(Part):
     """How a scripted engine behaves; every delay is in seconds."""
 
-    chunk_characters: PositiveInt = 4
+    chunk_characters: PositiveInt | tuple[PositiveInt, PositiveInt] = 4
+    """In text that is mostly ASCII and in other text, where these are two numbers."""
     first_chunk_s: Delay = 0.0
     chunk_s: Delay = 0.0
     fail_at: int | None = Field(default=None, ge=0)
@@ -139,6 +140,8 @@ class ModelSpec(Part):
     trust_remote_code: bool = False
     """Whether the code beside the weights is run; on the hub only that of a commit."""
     responses: tuple[str, ...] = ()
+    """Of a scripted model: to a prompt that is mostly ASCII it says one of those that are, to any
+    other prompt one of the others, as far as there are some."""
     """What a scripted model says; the prompt's seed and text choose one."""
     behaviour: Behaviour = Behaviour()
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from serving.duet import Pace, size_of
 from serving.engine import Delta, Done, Engine, Failed, Message, Prompt
+from serving.text import is_ascii
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ MARGIN: Final = 0.8  # of the slowest rate: a model may be slower in the next ba
 PATIENCE: Final = 1.25  # times the slowest first token, for the same reason
 REMEMBERED: Final = 16  # responses of each model; older ones tell of another load
 OTHERWISE: Final = 0.5  # of its rate in ASCII text, until a model has said anything else
-FOREIGN: Final = 0.25  # of the characters of a text that is not "mostly ASCII"
 TOKENS: Final = 4  # fewer say nothing of a rate
 MOST: Final = 1e9  # tokens or seconds; nobody counted more
 MEASURE_S: Final = 5.0  # the longest measurement before a first battle
@@ -102,11 +102,6 @@ class Tempo:
         if text and tokens >= TOKENS and last > first:  # of no text nothing could be shown, ever
             rates = self._rates[is_ascii(text)].setdefault(name, deque(maxlen=REMEMBERED))
             rates.append(size_of(text) * (tokens - 1) / tokens / (last - first))
-
-
-def is_ascii(text: str) -> bool:
-    """Tell whether a text is mostly ASCII."""
-    return text.isascii() or sum(not sign.isascii() for sign in text) <= FOREIGN * len(text)
 
 
 def _is_sane(figure: object) -> bool:

@@ -8,6 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 NUL = "\x00"
+FOREIGN = 0.25  # of the characters of a text that is not "mostly ASCII"
+
+
+def is_ascii(text: str) -> bool:
+    """Tell whether a text is mostly ASCII."""
+    return text.isascii() or sum(not sign.isascii() for sign in text) <= FOREIGN * len(text)
 
 
 class Decoder:

@@ -50,6 +50,24 @@ async def test_the_same_prompt_and_seed_get_the_same_response() -> None:
     assert len(set(once)) > 1
 
 
+@virtual_time
+async def test_a_response_is_in_the_script_of_its_prompt_as_far_as_there_is_one() -> None:
+    ice, bing = "Ice floats.", "冰会浮。"
+    for asked, said in (("Why?", ice), ("为什么？", bing)):
+        for seed in range(8):
+            prompt = Prompt.of(asked, seed=seed)
+            assert text(await events(ScriptedEngine.saying(ice, bing), prompt)) == said
+            assert text(await events(ScriptedEngine.saying(ice), prompt)) == ice
+
+
+@virtual_time
+async def test_tokens_may_be_shorter_in_another_script() -> None:
+    engine = ScriptedEngine.saying("Ice floats", "冰会浮", chunk_characters=(5, 1))
+    assert (await events(engine))[:-1] == [Delta("Ice f"), Delta("loats")]
+    foreign = Prompt.of("为什么？")
+    assert (await events(engine, foreign))[:-1] == [Delta("冰"), Delta("会"), Delta("浮")]
+
+
 @pytest.mark.parametrize("kind", FailureKind)
 @virtual_time
 async def test_fails_at_the_step_and_with_the_kind_it_was_told(kind: FailureKind) -> None:

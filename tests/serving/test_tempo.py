@@ -11,7 +11,7 @@ import pytest
 from serving.duet import Finished, Pace, Shown, duet
 from serving.engine import Delta, Done, Event, Prompt
 from serving.scripted import ScriptedEngine
-from serving.tempo import MARGIN, PATIENCE, Tempo, is_ascii
+from serving.tempo import MARGIN, PATIENCE, Tempo
 from tests.serving.virtual_time import virtual_time
 
 WANTED = Pace("paced", 60.0, tick_s=0.1, start_s=0.3)
@@ -162,11 +162,6 @@ def test_a_script_of_shorter_tokens_has_a_pace_of_its_own() -> None:
         tempo.learn("oak", CHINESE * 10, done(90, 18.5))
     assert tempo.pace(CHINESE).characters_per_second == pytest.approx(MARGIN * 3 * 89 / 18)
     assert tempo.pace("Why?").characters_per_second == pytest.approx(MARGIN * 4 * 99 / 20)
-
-
-def test_a_foreign_word_makes_no_other_script() -> None:
-    assert is_ascii("What does 冰 mean, and how is naïveté spelled?")
-    assert not is_ascii("冰 (ice) 为什么会浮？")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.text import Decoder, Trimmer
+from serving.text import Decoder, Trimmer, is_ascii
 
 
 def trimmed(pieces: list[str], trimmer: Trimmer) -> str:
@@ -104,3 +104,8 @@ def test_special_tokens_are_not_decoded(checkpoint: Path) -> None:
     ids = tokenizer("a<|im_end|>b", add_special_tokens=False)["input_ids"]
     assert 2 in ids
     assert Decoder(tokenizer.backend_tokenizer).add(ids) == "ab"
+
+
+def test_a_foreign_word_makes_no_other_script() -> None:
+    assert is_ascii("What does 冰 mean, and how is naïveté spelled?")
+    assert not is_ascii("冰 (ice) 为什么会浮？")
