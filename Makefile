@@ -6,7 +6,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Without its own compiled files beside it, every process that a test starts would compile all of it.
+RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: install demo test check bench bench-long browser clean
 
@@ -15,12 +17,15 @@ install: $(STAMP)
 # The pip of the day takes two thirds of the time of the one that comes with Python 3.11.
 # torch comes first and alone: with this pin pip takes a build that runs anywhere, and everything
 # installed after it finds its need met.
+# pip would compile all of it on one core, which is half of its time; here every core does, and what
+# lies in folders of tests is left until somebody runs it. What cannot be compiled is never imported.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Evenhand needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^pip==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[fast,lora,bench,dev]"
+	$(PIP) "$$(grep '^pip==' constraints.txt)"
+	$(PIP) --no-compile "$$(grep '^torch==' constraints.txt)"
+	$(PIP) --no-compile --constraint constraints.txt --editable ".[fast,lora,bench,dev]"
+	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	$(BIN)/python -m ratings.compiling
 	touch $(STAMP)
 
@@ -35,10 +40,11 @@ browser:
 	|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	|| echo "Debian's chromium could not be installed; the tests take Playwright's"
 
-# Two at a time, a file whole in one process: its servers and checkpoints are made once.
+# Three at a time even on two cores: tests of pages and of processes mostly wait. A file is whole in
+# one process, as its servers and checkpoints are made once; which comes first is in tests/conftest.py.
 test: $(STAMP) browser
 	@{ $(HAS_BROWSER); } >/dev/null || $(BIN)/playwright install chromium
-	$(RUN) $(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(RUN) $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

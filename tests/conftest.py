@@ -21,6 +21,13 @@ settings.register_profile("nightly", deadline=None, max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "daily"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that none of them runs alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    browser = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: (item.path not in slow, item.path not in browser))
+
+
 def pytest_report_header() -> list[str]:
     packages = ("torch", "transformers", "gradio", "numpy", "pandas", "numba")
     return [f"SQLite {sqlite3.sqlite_version}", ", ".join(_version(name) for name in packages)]
