@@ -77,6 +77,10 @@ async def test_forced_colours_leave_cells_their_own_so_that_numbers_are_read(
 async def test_on_a_phone_the_table_fits_and_stays_a_table(browser: Browser, address: str) -> None:
     page, wrong = await opened(browser, address, PHONE)
     assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    for menu in await page.locator("summary").all():
+        await menu.click()
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        await page.keyboard.press("Escape")
     row = page.get_by_role("row").filter(has_text="birch-7b-int8")
     await expect(row.get_by_role("rowheader")).to_contain_text("birch-7b-int8")
     await expect(row.get_by_role("cell")).to_have_count(7)
