@@ -1,4 +1,7 @@
-"""A server as its people start it: a process of its own, reached through HTTP."""
+"""A server as its people start it: a process of its own, reached through HTTP.
+
+What is refused before anything is served is refused in this process.
+"""
 
 import asyncio
 import json
@@ -18,6 +21,9 @@ import httpx
 import pytest
 
 from arena.cli.serve import is_no_cancelled_stream
+from tests.arena.cli.conftest import Arena
+
+pytestmark = pytest.mark.slow
 
 ROSTER = """\
 [arena]
@@ -42,14 +48,11 @@ def roster(tmp_path: Path) -> Path:
     return path
 
 
-def arena(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "arena", *(str(word) for word in words)]
-
-
 @contextmanager
 def served(roster: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a server on a free port until the block ends; give its process and address."""
-    command = arena("serve", roster, "--port", "0", "--db", roster.with_name("arena.db"))
+    command = [sys.executable, "-m", "arena", "serve", str(roster), "--port", "0"]
+    command += ["--db", str(roster.with_name("arena.db"))]
     process = subprocess.Popen(  # noqa: S603 - our own code
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -155,51 +158,46 @@ def test_a_server_whose_log_nobody_can_write_stores_why_a_battle_is_void(roster:
         assert connection.execute(query).fetchall() == [("void", "pine")]
 
 
-def refused(*words: str | Path) -> tuple[int, str]:
-    done = subprocess.run(  # noqa: S603 - our own code
-        arena(*words), capture_output=True, text=True, check=False, timeout=60
-    )
+def refused(arena: Arena, *words: str | Path) -> str:
+    """Return what is said of a server that is not opened."""
+    done = arena(*words)
     assert "Traceback" not in done.stderr
-    return done.returncode, done.stderr
+    assert done.returncode == 2
+    return done.stderr
 
 
-def test_two_servers_on_one_database_are_refused(roster: Path) -> None:
+def test_two_servers_on_one_database_are_refused(roster: Path, arena: Arena) -> None:
     with served(roster):
         db = roster.with_name("arena.db")
-        status, said = refused("serve", roster, "--port", "0", "--db", db)
-    assert status == 2
+        said = refused(arena, "serve", roster, "--port", "0", "--db", db)
     assert "another Evenhand server, or a command that writes to it" in said
 
 
-def test_a_busy_port_is_told_with_another_one(roster: Path) -> None:
+def test_a_busy_port_is_told_with_another_one(roster: Path, arena: Arena) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        status, said = refused("serve", roster, "--port", str(port))
-    assert status == 2
+        said = refused(arena, "serve", roster, "--port", str(port))
     assert f"Port {port} on 127.0.0.1 is in use" in said
     assert f"--port {port + 1}" in said
 
 
-def test_a_missing_roster_is_named(tmp_path: Path) -> None:
-    status, said = refused("serve", tmp_path / "gone.toml")
-    assert (status, "There is no configuration" in said) == (2, True)
+def test_a_missing_roster_is_named(tmp_path: Path, arena: Arena) -> None:
+    assert "There is no configuration" in refused(arena, "serve", tmp_path / "gone.toml")
 
 
-def test_a_mistake_in_the_roster_is_told_with_its_line(roster: Path) -> None:
+def test_a_mistake_in_the_roster_is_told_with_its_line(roster: Path, arena: Arena) -> None:
     roster.write_text(ROSTER.replace("title", "titel"), encoding="utf-8")
-    status, said = refused("serve", roster, "--port", "0")
-    assert (status, "line 2, arena.titel: unknown key" in said) == (2, True)
+    assert "line 2, arena.titel: unknown key" in refused(arena, "serve", roster, "--port", "0")
 
 
-def test_a_roster_without_two_usable_models_is_refused(roster: Path) -> None:
+def test_a_roster_without_two_usable_models_is_refused(roster: Path, arena: Arena) -> None:
     (roster.parent / "elm").mkdir()
     (roster.parent / "elm" / "pytorch_model.bin").write_bytes(b"pickled")
     broken = 'name = "oak"\ncheckpoint = "elm"'
     text = ROSTER.replace('name = "oak"\nkind = "scripted"\nresponses = ["It is."]', broken)
     roster.write_text(text, encoding="utf-8")
-    status, said = refused("serve", roster, "--port", "0", "--db", roster.with_name("a.db"))
-    assert status == 2
+    said = refused(arena, "serve", roster, "--port", "0", "--db", roster.with_name("a.db"))
     assert "Fewer than two models of the roster can respond" in said
     assert f"{roster}, line 6, models[0].checkpoint: oak: " in said
