@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from arena.cli.commands import app
 from serving.engine import EngineError, FailureKind
+from tests.arena.cli.conftest import Arena
 
 DATA = Path(__file__).parents[3] / "data"
 QUESTIONS = 30
@@ -163,10 +164,10 @@ def _alone(found: Rows) -> Rows:
     return {key: said for key, said in found.items() if key[0] != "harbor-1m"}
 
 
-def test_what_failed_is_listed_with_its_cause_and_ends_with_1(survey: Path) -> None:
+def test_what_failed_is_listed_with_its_cause_and_ends_with_1(survey: Path, arena: Arena) -> None:
     text = SCRIPTED.replace("chunk_s = 0.02 }", 'fail_at = 1, fail_kind = "nan" }', 1)
     survey.write_text(text, encoding="utf-8")
-    done = generate(survey, survey.with_name("a.db"))
+    done = arena("study", "generate", survey, "--db", survey.with_name("a.db"))
     assert done.returncode == 1
     assert "oak: 30 failed, q" in done.stderr
     assert "and 25 more: nan: oak: told to fail at chunk 1" in done.stderr
@@ -183,19 +184,19 @@ def test_progress_in_a_pipe_is_lines_without_escapes(survey: Path) -> None:
     assert "All 60 responses of study 'survey' are in" in done.stdout
 
 
-def test_a_mistake_in_the_file_is_told_with_its_line(survey: Path) -> None:
+def test_a_mistake_in_the_file_is_told_with_its_line(survey: Path, arena: Arena) -> None:
     survey.write_text(SCRIPTED.replace("seed", "sed", 1), encoding="utf-8")
-    done = generate(survey, survey.with_name("a.db"))
+    done = arena("study", "generate", survey, "--db", survey.with_name("a.db"))
     assert done.returncode == 2
     assert "line 5, study.sed: unknown key" in done.stderr
     assert not survey.with_name("a.db").exists()
 
 
-def test_a_model_that_changed_is_refused(survey: Path) -> None:
+def test_a_model_that_changed_is_refused(survey: Path, arena: Arena) -> None:
     db = survey.with_name("a.db")
-    assert generate(survey, db).returncode == 0
+    assert arena("study", "generate", survey, "--db", db).returncode == 0
     survey.write_text(SCRIPTED.replace("By no means.", "Never."), encoding="utf-8")
-    done = generate(survey, db)
+    done = arena("study", "generate", survey, "--db", db)
     assert done.returncode == 2
     assert "'pine' is not the model any more" in done.stderr
     assert "Traceback" not in done.stderr
