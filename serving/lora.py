@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from serving.adapters import CONFIG, adapter_config, refusal
+from serving.adapters import CONFIG, MERGE, adapter_config, refusal
 
 PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 UNSAID = 8  # what PEFT takes for a rank or alpha that a configuration leaves out
@@ -89,11 +89,17 @@ class AdapterBank:
         Raises
         ------
         EngineError
-            If a layer it changes is not one of the model's, or not of its size.
+            If a layer it changes is not one of the model's, or not of its size, or sees only some
+            of the tokens.
         """
         modules = dict(self._model.named_modules())
+        head = self._model.get_output_embeddings()
         for layer, (down, up) in adapter.layers.items():
             module = modules.get(layer)
+            if module is not None and module is head:
+                # The library hands it only the tokens that a next one is drawn after: whose they
+                # are, nobody says.
+                raise refusal(f"the adapter of {name} changes the output layer {layer}", MERGE)
             sizes = (getattr(module, "in_features", None), getattr(module, "out_features", None))
             if sizes != (down.shape[1], up.shape[0]):
                 raise refusal(

@@ -49,9 +49,11 @@ class Placement:
     def fit(self, names: Iterable[str]) -> bool:
         """Tell whether models fit together into empty devices.
 
-        For a pair every choice of devices is tried; of more, each goes where most is left.
+        For a pair every choice of devices is tried; of more, each goes where most is left, the
+        largest first.
         """
-        wanted = list(dict.fromkeys(names))
+        sizes = {name: self._budget.size(self.options(name)[0]) for name in names}
+        wanted = sorted(sizes, key=lambda name: (-sizes[name], name))
         taken: list[Seat] = []
         for name in wanted[:-2]:
             plan = self._best([name], taken, [])

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 0.5  # seconds between two looks at how long it has been silent
 SILENCE_S: Final = 30.0  # seconds without a sign of life; the process gives one each second
 LOADING_S: Final = 120.0  # the same while it loads: libraries hold the interpreter for long
+LOAD_S: Final = (
+    1800.0  # seconds until a model must be loaded; a disk that hangs gives signs of life
+)
 ANSWER_S: Final = 20.0  # seconds until a cancelled stream or a closing engine must have ended
 END_S: Final = 5.0  # seconds to end when told to
 
@@ -45,8 +48,8 @@ class EngineProcess:
         What the log calls it.
     shared : bool
         Whether it is for several models from the start: then its death is no single one's.
-    silence_s, answer_s : float
-        How long it may be silent and owe an answer; tests are less patient.
+    silence_s, answer_s, load_s : float
+        How long it may be silent, owe an answer, and load a model; tests are less patient.
     """
 
     def __init__(
@@ -57,16 +60,18 @@ class EngineProcess:
         shared: bool = True,
         silence_s: float = SILENCE_S,
         answer_s: float = ANSWER_S,
+        load_s: float = LOAD_S,
     ) -> None:
         self.label = label
         self._shared = shared
         self._whose = f"all models on {label}" if shared else label
         self._silence_s = silence_s
         self._answer_s = answer_s
+        self._load_s = load_s
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._futures: dict[int, Future[int]] = {}
-        self._loads: set[int] = set()
+        self._loads: dict[int, float] = {}  # number of an order, and when it must be done
         self._inboxes: dict[int, Inbox] = {}
         self._owed: dict[int, float] = {}  # number of an order, and when it must be answered
         self._ill: dict[int, str] = {}
@@ -121,7 +126,7 @@ class EngineProcess:
             order = make(next(self._numbers))
             self._futures[order.number] = future
             if isinstance(order, Load):
-                self._loads.add(order.number)
+                self._loads[order.number] = time.monotonic() + self._load_s
             elif isinstance(order, Close):
                 self._owed[order.number] = time.monotonic() + self._answer_s
         self._outbox.put(order)
@@ -211,7 +216,7 @@ class EngineProcess:
                     future = self._futures.pop(number)
                     self._owed.pop(number, None)
                     if number in self._loads:  # others had to wait for it: their time begins now
-                        self._loads.remove(number)
+                        del self._loads[number]
                         renewed = time.monotonic() + self._answer_s
                         self._owed = dict.fromkeys(self._owed, renewed)
                 _settle(future, value)
@@ -233,9 +238,12 @@ class EngineProcess:
         now = time.monotonic()
         with self._lock:
             limit = max(LOADING_S, self._silence_s) if self._loads else self._silence_s
+            stuck = any(when < now for when in self._loads.values())
             late = not self._loads and any(when < now for when in self._owed.values())
         if silent >= limit:
             return f"it gave no sign of life for {silent:.0f} s"
+        if stuck:
+            return f"it loaded no model within {self._load_s:.0f} s"
         return f"it ended no stream or engine within {self._answer_s:.0f} s" if late else None
 
     def _bury(self) -> None:

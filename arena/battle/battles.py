@@ -110,6 +110,7 @@ class Battles:
         self._admission.battle(rater, len(self._turns))
         await self._known.meet(rater)
         await self._leave_open_battle(rater)
+        await self._draws.wait_for_two()
         item_id, battle_id = secrets.token_hex(16), secrets.token_hex(16)
         pairing = self._draws.draw(battle_id)
         item = NewItem(

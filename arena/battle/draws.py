@@ -49,6 +49,10 @@ class Draws:
         self._models = frozenset(models)
         self._pairings = Pairings(models, events, self._responders.fit, self._random)
 
+    async def wait_for_two(self) -> None:
+        """Wait until a pair can be drawn, if that is soon: after a death of many, for instance."""
+        await self._responders.wait_for_two(self._models)
+
     def draw(self, battle: str) -> Pairing:
         """Draw the pair of a new battle.
 

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from arena.pairing.cycles import TWO
 from arena.record.entering import NewResponse
 from arena.record.showing import Showing, StoredModel
 from serving.duet import Finished, Pace, Shown, duet
@@ -19,7 +20,7 @@ from serving.tempo import Tempo
 from serving.watch import Watch
 
 SEED_BITS: Final = 31
-OUTLAST_S: Final = 5.0  # seconds that a turn waits for models that rest
+OUTLAST_S: Final = 5.0  # seconds that a battle or turn waits for models that rest
 LOOK_S: Final = 0.1  # seconds between two looks at whether they still do
 REMEMBERED: Final = 10_000  # sets of models of which it is known whether they fit
 
@@ -82,6 +83,9 @@ class Responders(Protocol):
     def expect(self, models: Collection[str]) -> None:
         """Hear which models come next, instead of what was said before."""
 
+    async def wait_for_two(self, models: Collection[str]) -> None:
+        """Wait until two of these can respond, if that is soon."""
+
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace."""
 
@@ -128,6 +132,15 @@ class PoolResponders:
             self._ahead.cancel()
         self._expected = wanted
         self._ahead = asyncio.create_task(self._pool.prefetch(sorted(wanted)))
+
+    async def wait_for_two(self, models: Collection[str]) -> None:
+        """Wait until two of these can respond, if rests of a moment are all that keeps them."""
+        watch = Watch()
+        while (rest_s := OUTLAST_S - watch.seconds) > 0:
+            soon = [model for model in models if self._pool.rest_ends_within(model, rest_s)]
+            if len(set(models).intersection(self.available())) >= TWO or len(soon) < TWO:
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours.

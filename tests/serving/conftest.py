@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serving.process import ANSWER_S, SILENCE_S, EngineProcess
+from serving.process import ANSWER_S, LOAD_S, SILENCE_S, EngineProcess
 from tests.serving.bad_process import Start
 from tests.serving.hub import put
 
@@ -95,9 +95,15 @@ def start() -> Iterator[Start]:
     """Return a starter of processes that break; none outlives the test."""
     started: list[EngineProcess] = []
 
-    def one(silence_s: float = SILENCE_S, answer_s: float = ANSWER_S) -> EngineProcess:
+    def one(
+        silence_s: float = SILENCE_S, answer_s: float = ANSWER_S, load_s: float = LOAD_S
+    ) -> EngineProcess:
         process = EngineProcess(
-            "cpu", module="tests.serving.bad_child", silence_s=silence_s, answer_s=answer_s
+            "cpu",
+            module="tests.serving.bad_child",
+            silence_s=silence_s,
+            answer_s=answer_s,
+            load_s=load_s,
         )
         started.append(process)
         return process

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from serving.build import Builder
-from serving.engine import Delta, EngineError, Prompt
+from serving.engine import Delta, EngineError, FailureKind, Prompt
 from serving.estimate import estimate
 from serving.local import LocalEngine
 from serving.lora import AdapterBank, read_adapter
@@ -170,6 +170,23 @@ async def test_a_bad_adapter_leaves_nothing_behind(checkpoint: Path, tmp_path: P
     builder = Builder()
     with pytest.raises(EngineError, match="does not fit the model at model"):
         builder(spec_of(checkpoint, "m", tmp_path / "wide"))
+    assert builder._weights == {}  # noqa: SLF001
+
+
+async def test_an_adapter_of_the_output_layer_is_refused_with_a_way_out(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    """Only the tokens that a next one is drawn after get there: whose they are, nobody says."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 -- heavy
+
+    base = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+    config = peft.LoraConfig(r=4, target_modules=["lm_head", "q_proj"], init_lora_weights=False)
+    peft.get_peft_model(base, config).save_pretrained(tmp_path, save_embedding_layers=False)
+    builder = Builder()
+    with pytest.raises(EngineError, match=r"changes the output layer lm_head; merge it into") as no:
+        builder(spec_of(checkpoint, "law", tmp_path))
+    assert no.value.kind is FailureKind.BACKEND
     assert builder._weights == {}  # noqa: SLF001
 
 

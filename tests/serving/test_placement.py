@@ -1,5 +1,7 @@
 """Who goes to which device: most room first, the longest idle leave, the impossible never waits."""
 
+from itertools import permutations
+
 import pytest
 
 from serving.budget import Budget, Seat
@@ -112,3 +114,8 @@ def test_many_fit_as_far_as_they_find_places_one_after_the_other() -> None:
     made = placement(dict.fromkeys("abcde", 5))
     assert made.fit("abcd")
     assert not made.fit("abcde")
+
+
+def test_whether_many_fit_does_not_depend_on_their_order() -> None:
+    made = placement({"a": 6, "b": 8, "c": 7, "d": 7}, {"cuda:0": 13, "cuda:1": 15, "cpu": 5})
+    assert all(made.fit(order) for order in permutations("abcd"))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from serving.engine import Done, FailureKind, Prompt
+from serving.engine import Done, EngineError, FailureKind, Prompt
 from tests.serving.bad_process import Start, events, failure, is_there, load, until
 
 
@@ -16,6 +16,15 @@ async def test_a_process_that_hangs_is_killed(start: Start, way: str) -> None:
     assert "because it gave no sign of life for 2 s" in end.cause
     if way in {"sleep", "hold"}:  # who is stopped, amid a word or not, cannot even say where
         assert "bad_child.py" in end.cause
+    assert not is_there(process.pid)
+
+
+async def test_a_process_whose_model_is_loaded_for_ever_is_killed(start: Start) -> None:
+    """It gives signs of life: only the thread that waits for the disk stands still."""
+    process = start(load_s=1.0)
+    with pytest.raises(EngineError, match="because it loaded no model within 1 s") as refused:
+        await asyncio.to_thread(load, process, "n", "slow")
+    assert refused.value.kind is FailureKind.PROCESS_DEAD
     assert not is_there(process.pid)
 
 

@@ -6,9 +6,7 @@ import sqlite3
 import pytest
 
 from arena.battle.views import State
-from arena.errors import (
-    ModelUnavailable,
-)
+from arena.errors import ModelUnavailable
 from arena.record.logquery import read_log
 from arena.record.store import Store
 from arena.settings import Limits
@@ -50,6 +48,18 @@ async def test_the_death_of_a_process_is_stored_as_one_line_that_blames_no_model
         (row,) = connection.execute(query).fetchall()
     died = "process_dead: the process of all models on cpu was ended by SIGSEGV"
     assert row == (view.battle_id, died, None)
+
+
+async def test_right_after_the_death_of_a_process_the_next_battle_only_waits(make: Make) -> None:
+    processes = Processes(by_model=False, module="tests.serving.bad_child")
+    try:
+        battles = await make(OAK, PINE, build=processes.load)
+        for _ in range(2):  # the second rest is longer than the first
+            assert (await ready(battles, "kill 1")).state is State.VOID
+        assert (await battles.open("ada", "Again?")).state is State.STREAMING
+        await battles.close()
+    finally:
+        processes.close()
 
 
 async def test_no_model_is_blamed_where_both_sides_failed(make: Make, store: Store) -> None:

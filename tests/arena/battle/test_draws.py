@@ -33,6 +33,9 @@ class Models:
     def expect(self, models: Collection[str]) -> None:
         self.expected.append(models)
 
+    async def wait_for_two(self, models: Collection[str]) -> None:
+        assert set(models) == set(ROSTER)
+
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import pytest
 
-from arena.battle.responding import PoolResponders, Side, Sides
+from arena.battle.responding import OUTLAST_S, PoolResponders, Side, Sides
 from serving.away import AwayEngine
 from serving.duet import Finished, Pace
 from serving.engine import Done, EngineError, Event, Failed, FailureKind, Message, Prompt
@@ -244,6 +244,27 @@ async def test_a_turn_waits_for_a_rest_of_a_moment() -> None:
     assert made.available() == ["pine"]  # nobody made an excuse for it
     ended = await finished(made)
     assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+    await pool.close()
+
+
+@virtual_time
+async def test_a_battle_waits_for_two_where_a_rest_of_a_moment_ends() -> None:
+    pool = pool_in_this_process(*[ScriptedEngine] * 9)
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    await made.wait_for_two(NAMES)
+    assert loop.time() == start  # both are there
+    for name in NAMES:
+        pool._rests.add(name, EngineError(FailureKind.PROCESS_DEAD, "killed"))  # noqa: SLF001
+    await made.wait_for_two(NAMES)
+    assert sorted(made.available()) == sorted(NAMES)
+    assert 0 < loop.time() - start < OUTLAST_S
+    start = loop.time()
+    pool._rests.add("oak", EngineError(FailureKind.BACKEND, "oak: no config.json"))  # noqa: SLF001
+    await made.wait_for_two(NAMES)
+    assert loop.time() == start  # nobody waits for a long rest
+    assert made.available() == ["pine"]
     await pool.close()
 
 
