@@ -26,7 +26,7 @@ class VoteLog:
     """What a source holds: votes in force, votes that do not count, and failures where known.
 
     `aside` has the columns of `votes` and `set_aside`, the reason. `failures` counts the responses
-    that a model failed to give and those it was shown with, where a source knows of them.
+    that a model failed to give and all of its that were voted on, where a source knows of them.
     """
 
     source: str

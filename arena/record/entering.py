@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, text
 from sqlmodel import col, select
 
-from arena.errors import AlreadyVoted
+from arena.errors import AlreadyVoted, BattleNotReady
 from arena.questions import Question
 from arena.record.casting import has_vote
 from arena.record.inserting import insert_response, insert_row
@@ -29,6 +29,12 @@ from arena.record.tables import (
     RaterRow,
     TurnRow,
 )
+
+_OVER = text("""
+SELECT id FROM battle WHERE item_id = :item AND (
+    EXISTS (SELECT 1 FROM vote WHERE vote.battle_id = battle.id)
+    OR EXISTS (SELECT 1 FROM ending WHERE ending.battle_id = battle.id))
+""")
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,22 @@ def enter_turn(connection: Connection, item_id: str, number: int, prompt: str, n
     """Enter one prompt of an item."""
     values = {"item_id": item_id, "number": number, "prompt": prompt, "created_at": now}
     connection.execute(insert(TurnRow).values(values))
+
+
+def enter_follow_up(
+    connection: Connection, item_id: str, number: int, prompt: str, now: int
+) -> None:
+    """Enter a further prompt of an item; what was voted on stays as it was then.
+
+    Raises
+    ------
+    BattleNotReady
+        If a battle on it has a vote or has ended.
+    """
+    over = connection.execute(_OVER, {"item": item_id}).first()
+    if over is not None:
+        raise BattleNotReady(f"Battle {over[0]} is over; it takes no further prompt.")
+    enter_turn(connection, item_id, number, prompt, now)
 
 
 def enter_responses(

@@ -116,10 +116,10 @@ def read_log(
 
 
 def log_counts(place: str | Path, *, study: str | None = None) -> dict[str, Any]:
-    """Return how many votes are stored and counted, why the rest is not, and each model's failures.
+    """Return how many votes are stored and counted, and why the rest is not.
 
-    `{"stored", "counted", "set_aside": {reason: n}, "failures": {model: (failed, shown)}}`; with
-    `study` only that study's battles (an empty name: live battles).
+    `{"stored", "counted", "set_aside": {reason: n}}`; with `study` only that study's battles (an
+    empty name: live battles).
 
     Raises
     ------
@@ -133,12 +133,8 @@ def log_counts(place: str | Path, *, study: str | None = None) -> dict[str, Any]
         stored = connection.execute(text(_STORED.format(only=only)), names).scalar_one()
         left_out = connection.execute(text(_LEFT_OUT.format(only=only)), names)
         set_aside = {str(reason): int(votes) for reason, votes in left_out}
-        failures = {
-            model: (failed, shown)
-            for model, failed, shown in connection.execute(text(_FAILURES.format(only=only)), names)
-        }
     counted = stored - sum(set_aside.values())
-    return {"stored": stored, "counted": counted, "set_aside": set_aside, "failures": failures}
+    return {"stored": stored, "counted": counted, "set_aside": set_aside}
 
 
 # A stored vote is a press of a vote button; the row that withdraws one is not another vote.
@@ -165,18 +161,6 @@ WHERE vote.outcome <> 'withdrawn' AND (later.seq IS NOT NULL OR aside.vote_seq I
 GROUP BY why ORDER BY why
 """
 )
-
-# A model's own failures: nothing said, or cut at the length limit. Ours make a battle void instead.
-_FAILURES = """
-SELECT model.name, sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
-FROM item_response AS placed
-JOIN response ON response.id = placed.response_id
-JOIN model ON model.id = response.model_id
-JOIN item ON item.id = placed.item_id
-LEFT JOIN study ON study.id = item.study_id
-WHERE 1 = 1 {only}
-GROUP BY model.name ORDER BY model.name
-"""
 
 
 @contextmanager

@@ -4,7 +4,11 @@ Rows are only ever added, so whatever came since the last look has higher number
 costs the same with a thousand votes and with millions. Votes are kept in codes
 (`arena.formats.coded`), so that one that is taken back needs no second reading either. The place up
 to which rows are taken moves with them: a read that fails part way loses none and takes none twice.
-What a board makes of them is not known here.
+
+Boards are public, so nothing may move here while a rater can still vote: what a model failed at is
+taken with the first vote on an item, at which its names are told. Responses without a vote never
+count: their pair goes back to the plan, and who knew it could know the next battle by it. What a
+board makes of all this is not known here.
 """
 
 from collections.abc import Mapping
@@ -45,7 +49,7 @@ class Cast(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What responses were made for, and by which model."""
+    """What responses that were voted on were made for, and by which model."""
 
     study: str | None
     aspect: str | None
@@ -57,8 +61,7 @@ Failures = Mapping[Shown, tuple[int, int]]  # how many failed, and of how many
 
 
 _NEWEST: Final = text("""
-SELECT (SELECT max(id) FROM vote_flag), (SELECT max(rowid) FROM item_response),
-       (SELECT max(seq) FROM vote)
+SELECT (SELECT max(id) FROM vote_flag), (SELECT max(seq) FROM vote)
 """)
 
 _CAST: Final = text(f"""
@@ -91,17 +94,21 @@ FROM vote_flag WHERE id > :seen AND id <= :newest AND kind <> 'note' ORDER BY id
 """)
 
 # A model's own failures: nothing said, or cut at the length limit. Ours make a battle void instead.
-# Rows are never deleted, so their hidden numbers count them.
+# An item has all its responses at its first vote, and gets none later (`arena.record.entering`).
 _SHOWN: Final = text("""
 SELECT study.name, NULLIF(question.aspect, ''), NULLIF(item.language, ''), model.name,
        sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
-FROM item_response AS placed
+FROM vote
+JOIN battle ON battle.id = vote.battle_id
+JOIN item ON item.id = battle.item_id
+JOIN item_response AS placed ON placed.item_id = item.id
 JOIN response ON response.id = placed.response_id
 JOIN model ON model.id = response.model_id
-JOIN item ON item.id = placed.item_id
 LEFT JOIN question ON question.id = item.question_id
 LEFT JOIN study ON study.id = item.study_id
-WHERE placed.rowid > :seen AND placed.rowid <= :newest
+WHERE vote.seq > :seen AND vote.seq <= :newest AND NOT EXISTS (
+    SELECT 1 FROM battle AS other JOIN vote AS earlier ON earlier.battle_id = other.id
+    WHERE other.item_id = battle.item_id AND earlier.seq < vote.seq)
 GROUP BY 1, 2, 3, 4
 """)
 
@@ -114,7 +121,7 @@ class Tail:
         self._path = database_path(place)
         self._engine = opened(place)
         self._file = self._path.stat().st_ino
-        self.seen: tuple[int, ...] = (0, 0, 0)  # flags, responses shown, votes
+        self.seen: tuple[int, ...] = (0, 0, 0)  # flags, votes for their responses, votes
         self._untold = False  # whether rows were taken by a look that failed
         self._coding = Coding()
         self._uncoded: list[Cast] = []
@@ -143,15 +150,16 @@ class Tail:
             If the database is damaged, or is none of ours.
         """
         with connected(self._engine, self._path) as connection:
-            newest = tuple(number or 0 for number in connection.execute(_NEWEST).one())
+            flags, votes = (number or 0 for number in connection.execute(_NEWEST).one())
+            newest = flags, votes, votes
             if newest == self.seen and not self._untold:
                 return []
             changed = self._untold or not self.seen[2]
             self._untold = True  # until all is read: whatever is taken stays taken
-            changed |= self._take_flags(connection, newest[0])
-            self._take_shown(connection, newest[1])
+            changed |= self._take_flags(connection, flags)
+            self._take_shown(connection, votes)
             added: list[Cast] = []
-            span = {"seen": self.seen[2], "newest": newest[2]}
+            span = {"seen": self.seen[2], "newest": votes}
             for part in connection.execute(_CAST, span).partitions(_AT_ONCE):
                 changed |= bool(added)  # only the last part is returned
                 added = [Cast(*row) for row in part]
@@ -207,7 +215,7 @@ class Tail:
 
     @property
     def failures(self) -> Failures:
-        """How many responses failed, up to the last look."""
+        """How many responses failed, of those that were voted on up to the last look."""
         return dict(self._failures)
 
     def votes(self) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -36,11 +36,11 @@ from arena.record.entering import (
     NewResponse,
     enter_battle,
     enter_ending,
+    enter_follow_up,
     enter_model,
     enter_questions,
     enter_rater,
     enter_responses,
-    enter_turn,
 )
 from arena.record.showing import Showing, read_showing
 from arena.record.tables import BattleRow, EndingKind, FlagKind, RaterKind, VoteFlagRow
@@ -133,9 +133,15 @@ class Store:
         await self._write(lambda connection: enter_battle(connection, item, battle, self._now()))
 
     async def add_turn(self, item_id: str, number: int, prompt: str) -> None:
-        """Enter a follow-up prompt."""
+        """Enter a follow-up prompt.
+
+        Raises
+        ------
+        BattleNotReady
+            If the battle was voted on or has ended meanwhile.
+        """
         await self._write(
-            lambda connection: enter_turn(connection, item_id, number, prompt, self._now())
+            lambda connection: enter_follow_up(connection, item_id, number, prompt, self._now())
         )
 
     async def save_responses(

@@ -13,7 +13,7 @@ from arena.board.live import LiveBoards
 from arena.record.casting import NewVote
 from arena.record.entering import NewBattle, NewItem, NewResponse
 from arena.record.store import Store
-from arena.record.tables import FlagKind, RaterKind
+from arena.record.tables import EndingKind, FlagKind, RaterKind
 from ratings.votes import Outcome
 from tests.arena.logs import vote, written
 
@@ -56,6 +56,11 @@ class Arena:
         ]
         await self._store.save_responses(item.id, 0, said)
         return battle.id, rater
+
+    async def leave(self, ending: EndingKind) -> None:
+        """Show a battle that ends without a vote."""
+        battle, _ = await self.show()
+        await self._store.end_battle(battle, ending)
 
     def _ending(self) -> str:
         return "length" if self._random.random() < 0.2 else "stop"
@@ -113,12 +118,17 @@ async def test_whatever_happens_the_board_is_that_of_a_full_recount(
     boards.follow()
     boards.settle()
     happenings = ["vote"] * 6 + ["corrected", "withdrawn", "set aside", "taken back", "model"]
+    happenings += ["shown", *EndingKind]
     for _ in range(40):
         what = str(random.choice(happenings))
         if what == "vote":
             await arena.vote()
         elif what == "model":
             await arena.add_model()
+        elif what == "shown":
+            await arena.show()
+        elif what in set(EndingKind):
+            await arena.leave(EndingKind(what))
         else:
             await arena.change_one(what)
         boards.follow()
@@ -234,13 +244,18 @@ async def test_a_choice_says_that_all_of_it_is_of_earlier_votes(store: Store, ar
     assert (later.as_of, later.behind) == (before.counted, "everything")
 
 
-async def test_a_response_that_was_only_shown_outdates_no_vote(store: Store, arena: Arena) -> None:
+@pytest.mark.parametrize("ending", [None, *EndingKind])
+async def test_nothing_moves_while_a_rater_can_vote_or_where_nobody_will(
+    store: Store, arena: Arena, ending: EndingKind | None
+) -> None:
     boards = await settled_boards(store, arena)
-    await arena.show()
+    before = boards.board("rating")
+    assert before is not None
+    for _ in range(10):  # two responses in ten are failures
+        await (arena.show() if ending is None else arena.leave(ending))
     boards.follow()
-    board = boards.board("rating")
-    assert board is not None
-    assert (boards.settled, board.as_of) == (False, None)
+    assert boards.settled
+    assert boards.board("rating") is before
 
 
 class Fails(LiveBoards):

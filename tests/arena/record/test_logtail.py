@@ -1,5 +1,7 @@
 """The tail of a database: whatever happens while it reads, each row is taken once."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from arena.errors import StoreError
 from arena.record import logtail
 from arena.record.casting import NewVote
+from arena.record.entering import NewResponse
 from arena.record.logtail import Tail
 from arena.record.store import Store
-from arena.record.tables import FlagKind
+from arena.record.tables import EndingKind, FlagKind
 from ratings.votes import Outcome
 from tests.arena.conftest import open_battle
 
@@ -80,6 +83,69 @@ async def test_a_read_that_fails_part_way_takes_no_row_twice_and_loses_none(
     assert tail.look() is None, "what the failed look took was never returned"
     assert taken(tail) == afresh(store.path)
     assert tail.look() == []
+
+
+def failures(tail: Tail) -> dict[str, tuple[int, int]]:
+    """How many responses of each model failed, and of how many, after another look."""
+    tail.look()
+    return {shown.model: counts for shown, counts in tail.failures.items()}
+
+
+async def test_a_response_counts_from_the_first_vote_on_it_and_once(store: Store) -> None:
+    tail = Tail(store.path)
+    await open_battle(store, "b1", reveals=False)  # oak's responses are all cut
+    await open_battle(store, "b2", ready=False)
+    for ending in EndingKind:
+        await open_battle(store, ending.value)
+        await store.end_battle(ending.value, ending)
+    assert failures(tail) == {}
+    await store.vote(NewVote("key-0001", "b1", "ada", Outcome.TIE))
+    once = {"oak": (1, 1), "pine": (0, 1)}
+    assert failures(tail) == once
+    await store.vote(NewVote("key-0002", "b1", "ada", Outcome.MODEL_A), may_correct=True)
+    assert failures(tail) == once
+    await store.withdraw("b1", "ada", "key-0003")
+    assert failures(tail) == once
+    assert taken(tail) == afresh(store.path)
+
+
+async def test_every_turn_that_was_voted_on_counts(store: Store) -> None:
+    tail = Tail(store.path)
+    await open_battle(store)
+    await store.add_turn("item-b1", 1, "And why?")
+    numbers = {name: await store.know_model(name, "", "", {}) for name in ("pine", "oak")}
+    said = [
+        NewResponse(place, numbers[name], "", "stop", 0, 0.1, 0.1, 1)
+        for place, name in (("x", "pine"), ("y", "oak"))
+    ]
+    await store.save_responses("item-b1", 1, said)
+    assert failures(tail) == {}
+    await store.vote(NewVote("key-0001", "b1", "ada", Outcome.TIE))
+    assert failures(tail) == {"oak": (2, 2), "pine": (1, 2)}
+
+
+async def test_what_two_raters_judge_counts_from_the_first_of_them_on(
+    store: Store,
+) -> None:
+    await open_battle(store, "b1")
+    _show_again(store, "item-b1", "b2", "bob")
+    tail = Tail(store.path)
+    await store.vote(NewVote("key-0002", "b2", "bob", Outcome.TIE))
+    once = {"oak": (1, 1), "pine": (0, 1)}
+    assert failures(tail) == once
+    await store.vote(NewVote("key-0001", "b1", "ada", Outcome.TIE))
+    assert failures(tail) == once
+    assert taken(tail) == afresh(store.path)
+
+
+def _show_again(store: Store, item: str, battle: str, rater: str) -> None:
+    """Show an item to a second rater, as studies will."""
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("INSERT INTO rater VALUES (?, 'human', 0)", (rater,))
+        connection.execute(
+            "INSERT INTO battle VALUES (?, ?, ?, 0, 0, 'paced', 1.0, 0, NULL)",
+            (battle, item, rater),
+        )
 
 
 async def test_votes_that_come_in_several_parts_are_no_news_of_the_last_part_alone(
