@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Final
 
 from arena.lacks import Lack, lack_of, lacks_of
-from serving.budget import Budget, Seat, parts_of
+from serving.budget import Budget, Spot, parts_of
 from serving.devices import devices_of, roomiest
 from serving.engine import EngineError, FailureKind
 from serving.estimate import Estimate, estimate
@@ -73,12 +73,12 @@ def look_at(specs: Sequence[ModelSpec], rooms: Mapping[str, int], *, own: bool =
             missing[spec.name].append(_refused(spec, error))
             continue
         if plan is not None:
-            places |= dict(plan.seats)
+            places |= dict(plan.spots)
     whole = [spec for spec in specs if not missing[spec.name]]
     return Roster(
         tuple(_need(spec, rooms, places, missing[spec.name], specs) for spec in specs),
         rooms,
-        budget.used(Seat(name, place) for name, place in places.items()),
+        budget.used(Spot(name, place) for name, place in places.items()),
         tuple(_apart(placement, whole)),
     )
 

@@ -17,7 +17,7 @@ Parts = Mapping[str, int]
 """Bytes of each thing that a model keeps in memory; models share what has the same key."""
 
 
-class Seat(NamedTuple):
+class Spot(NamedTuple):
     """A model at a place: a device, or several joined by ``+``."""
 
     name: str
@@ -59,10 +59,10 @@ class Budget:
     ) -> None:
         self.rooms = dict(rooms)
         self._measure = measure
-        self._keys: dict[Seat, tuple[str, ...]] = {}
+        self._keys: dict[Spot, tuple[str, ...]] = {}
         self._bytes: dict[tuple[str, str], int] = {}  # by place and key
 
-    def read(self, spec: ModelSpec) -> Seat:
+    def read(self, spec: ModelSpec) -> Spot:
         """Get to know a model at its place; costs a look at its files the first time.
 
         Raises
@@ -70,21 +70,21 @@ class Budget:
         EngineError
             If its files cannot be read.
         """
-        seat = Seat(spec.name, spec.device)
-        if seat not in self._keys:
+        spot = Spot(spec.name, spec.device)
+        if spot not in self._keys:
             parts = self._measure(spec)
-            self._keys[seat] = tuple(parts)
+            self._keys[spot] = tuple(parts)
             for key, size in parts.items():
-                self._bytes.setdefault((seat.place, key), size)  # what was measured stays
-        return seat
+                self._bytes.setdefault((spot.place, key), size)  # what was measured stays
+        return spot
 
-    def size(self, seat: Seat) -> int:
+    def size(self, spot: Spot) -> int:
         """Return what a model takes by itself, on all its devices together."""
-        return sum(self._bytes[seat.place, key] for key in self._keys[seat])
+        return sum(self._bytes[spot.place, key] for key in self._keys[spot])
 
-    def used(self, seats: Iterable[Seat]) -> Counter[str]:
+    def used(self, spots: Iterable[Spot]) -> Counter[str]:
         """Return what models take together on each device, every part once."""
-        parts = {(seat.place, key) for seat in seats for key in self._keys[seat]}
+        parts = {(spot.place, key) for spot in spots for key in self._keys[spot]}
         used: Counter[str] = Counter()
         for place, key in parts:
             devices = devices_of(place)
@@ -93,32 +93,32 @@ class Budget:
                 used[device] += ceil(self._bytes[place, key] / len(devices) * spread)
         return used
 
-    def over(self, seats: Iterable[Seat], leaving: Mapping[str, int] | None = None) -> set[str]:
+    def over(self, spots: Iterable[Spot], leaving: Mapping[str, int] | None = None) -> set[str]:
         """Return the devices on which models take more than there is."""
-        used = self.used(seats) + Counter(leaving or {})
+        used = self.used(spots) + Counter(leaving or {})
         return {device for device, size in used.items() if size > self.rooms.get(device, 0)}
 
-    def victims(self, stay: Sequence[Seat], idle: Sequence[Seat]) -> list[Seat] | None:
+    def victims(self, stay: Sequence[Spot], idle: Sequence[Spot]) -> list[Spot] | None:
         """Return who of the idle must go, the longest idle first; None if that is not enough."""
         left = list(idle)
-        gone: list[Seat] = []
+        gone: list[Spot] = []
         over = self.over([*stay, *left])
-        for seat in idle:
-            if over & set(devices_of(seat.place)):
-                left.remove(seat)
-                gone.append(seat)
+        for spot in idle:
+            if over & set(devices_of(spot.place)):
+                left.remove(spot)
+                gone.append(spot)
                 over = self.over([*stay, *left])
         if over:
             return None
-        for seat in reversed(gone[:-1]):  # who turned out not to be in the way after all
-            if not self.over([*stay, *left, seat]):
-                left.append(seat)
-                gone.remove(seat)
+        for spot in reversed(gone[:-1]):  # who turned out not to be in the way after all
+            if not self.over([*stay, *left, spot]):
+                left.append(spot)
+                gone.remove(spot)
         return gone
 
-    def learn(self, seat: Seat, footprint: int) -> None:
+    def learn(self, spot: Spot, footprint: int) -> None:
         """Correct the estimate of a model's weights by what it was found to take."""
-        if keys := self._keys[seat]:
+        if keys := self._keys[spot]:
             weights, *others = keys
-            rest = sum(self._bytes[seat.place, key] for key in others)
-            self._bytes[seat.place, weights] = footprint - rest
+            rest = sum(self._bytes[spot.place, key] for key in others)
+            self._bytes[spot.place, weights] = footprint - rest

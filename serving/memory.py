@@ -9,7 +9,7 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 
-from serving.budget import Budget, Seat
+from serving.budget import Budget, Spot
 from serving.engine import EngineError
 from serving.resident import Resident
 
@@ -46,13 +46,13 @@ class Memory:
         """Return who may leave, the longest idle first."""
         return [name for name, resident in self._residents.items() if resident.idle]
 
-    def seats(self) -> list[Seat]:
+    def spots(self) -> list[Spot]:
         """Return who is here and where, as the budget knows them."""
-        return [Seat(name, resident.place) for name, resident in self._residents.items()]
+        return [Spot(name, resident.place) for name, resident in self._residents.items()]
 
-    def has_room(self, seats: Iterable[Seat]) -> bool:
+    def has_room(self, spots: Iterable[Spot]) -> bool:
         """Tell whether there is room for more, though others may still be leaving."""
-        return not self._budget.over([*self.seats(), *seats], self._leaving)
+        return not self._budget.over([*self.spots(), *spots], self._leaving)
 
     def admit(self, name: str, resident: Resident) -> None:
         """Let a model in."""
@@ -64,9 +64,9 @@ class Memory:
 
     def evict(self, name: str) -> None:
         """Take a model out and close it."""
-        before = self._budget.used(self.seats())
+        before = self._budget.used(self.spots())
         resident = self._residents.pop(name)
-        self.dismiss(name, resident, before - self._budget.used(self.seats()))
+        self.dismiss(name, resident, before - self._budget.used(self.spots()))
 
     def dismiss(self, name: str, resident: Resident, held: Counter[str] | None = None) -> None:
         """Close a model that is not here any more; what it held is free only then."""
@@ -86,8 +86,8 @@ class Memory:
 
     def shrink(self) -> None:
         """Close idle models where one turned out larger than its estimate."""
-        idle = [seat for seat in self.seats() if self._residents[seat.name].idle]
-        stay = [seat for seat in self.seats() if seat not in idle]
+        idle = [spot for spot in self.spots() if self._residents[spot.name].idle]
+        stay = [spot for spot in self.spots() if spot not in idle]
         for victim in self._budget.victims(stay, idle) or ():
             self.evict(victim.name)
 

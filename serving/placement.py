@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from serving.budget import Budget, Seat
+from serving.budget import Budget, Spot
 from serving.devices import CPU, SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec
@@ -18,8 +18,8 @@ from serving.spec import ModelSpec
 class Plan:
     """Where models go that are not in memory yet, and who leaves first."""
 
-    seats: tuple[Seat, ...] = ()
-    victims: tuple[Seat, ...] = ()
+    spots: tuple[Spot, ...] = ()
+    victims: tuple[Spot, ...] = ()
 
 
 class Placement:
@@ -54,12 +54,12 @@ class Placement:
         """
         sizes = {name: self._budget.size(self.options(name)[0]) for name in names}
         wanted = sorted(sizes, key=lambda name: (-sizes[name], name))
-        taken: list[Seat] = []
+        taken: list[Spot] = []
         for name in wanted[:-2]:
             plan = self._best([name], taken, [])
             if plan is None:
                 return False
-            taken += plan.seats
+            taken += plan.spots
         return self._best(wanted[-2:], taken, []) is not None
 
     def plan(
@@ -87,10 +87,10 @@ class Placement:
             stay = {name: place for name, place in residents.items() if name not in movable}
             plan = self._with([*missing, *movable], stay, free)
             if plan is not None:
-                moved = [Seat(name, residents[name]) for name in movable]
+                moved = [Spot(name, residents[name]) for name in movable]
                 plan = Plan(
-                    tuple(seat for seat in plan.seats if seat not in moved),
-                    (*plan.victims, *(seat for seat in moved if seat not in plan.seats)),
+                    tuple(spot for spot in plan.spots if spot not in moved),
+                    (*plan.victims, *(spot for spot in moved if spot not in plan.spots)),
                 )
         return plan
 
@@ -104,7 +104,7 @@ class Placement:
         idle = [there.pop(name) for name in free]
         return self._best(missing, list(there.values()), idle)
 
-    def options(self, name: str) -> list[Seat]:
+    def options(self, name: str) -> list[Spot]:
         """Return where a model may go, by itself: single devices, or the fewest cards together.
 
         Raises
@@ -115,14 +115,14 @@ class Placement:
         if name not in self._specs:
             raise EngineError(FailureKind.BACKEND, f"there is no model named {name}")
         spec = self._specs[name]
-        seats = [self._budget.read(spec.on(place)) for place in self._places(spec)]
-        if fitting := [seat for seat in seats if not self._budget.over([seat])]:
+        spots = [self._budget.read(spec.on(place)) for place in self._places(spec)]
+        if fitting := [spot for spot in spots if not self._budget.over([spot])]:
             return fitting
         if spec.device in ("auto", "cuda") and (spread := self._spread(spec)):
             return [spread]
         raise EngineError(
             FailureKind.OUT_OF_MEMORY,
-            f"{name} needs {_gb(self._budget.size(seats[0]))}; {self._rooms()}",
+            f"{name} needs {_gb(self._budget.size(spots[0]))}; {self._rooms()}",
         )
 
     def _places(self, spec: ModelSpec) -> tuple[str, ...]:
@@ -138,35 +138,35 @@ class Placement:
             )
         return wanted
 
-    def _spread(self, spec: ModelSpec) -> Seat | None:
+    def _spread(self, spec: ModelSpec) -> Spot | None:
         """Return the fewest cards, those with most room, that hold a model together."""
         largest = sorted(self._cards, key=lambda card: -self._budget.rooms[card])
         for number in range(2, len(largest) + 1):
-            seat = self._budget.read(spec.on("+".join(sorted(largest[:number]))))
-            if not self._budget.over([seat]):
-                return seat
+            spot = self._budget.read(spec.on("+".join(sorted(largest[:number]))))
+            if not self._budget.over([spot]):
+                return spot
         return None
 
     def _best(
-        self, missing: Sequence[str], stay: Sequence[Seat], idle: Sequence[Seat]
+        self, missing: Sequence[str], stay: Sequence[Spot], idle: Sequence[Spot]
     ) -> Plan | None:
         """Return the choice of devices for which who leaves was idle the longest."""
         before = self._budget.used([*stay, *idle])
         best: tuple[tuple[float, ...], Plan] | None = None
-        for seats in product(*(self.options(name) for name in missing)):
-            victims = self._budget.victims([*stay, *seats], idle)
+        for spots in product(*(self.options(name) for name in missing)):
+            victims = self._budget.victims([*stay, *spots], idle)
             if victims is None:
                 continue
             used = self._budget.used(
-                [*stay, *seats, *(seat for seat in idle if seat not in victims)]
+                [*stay, *spots, *(spot for spot in idle if spot not in victims)]
             )
             added = used.total() - before.total()
-            taken = [device for seat in seats for device in devices_of(seat.place)]
+            taken = [device for spot in spots for device in devices_of(spot.place)]
             fullness = sorted(used[device] - self._budget.rooms[device] for device in taken)[::-1]
             youngest = max((idle.index(victim) for victim in victims), default=-1)
             cost = (youngest, len(victims), added, *fullness)
             if best is None or cost < best[0]:
-                best = cost, Plan(tuple(seats), tuple(victims))
+                best = cost, Plan(tuple(spots), tuple(victims))
         return None if best is None else best[1]
 
     def _rooms(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from serving.budget import Budget, Parts, Seat, parts_of
+from serving.budget import Budget, Parts, Spot, parts_of
 from serving.build import Builder
 from serving.devices import CPU
 from serving.engine import Engine, EngineError, FailureKind
@@ -217,28 +217,28 @@ class Pool:
             return None
         for victim in plan.victims:
             self._memory.evict(victim.name)
-        if plan.seats and not self._memory.has_room(plan.seats):
+        if plan.spots and not self._memory.has_room(plan.spots):
             return None  # yet: who leaves wakes the waiters once it is closed
-        for seat in plan.seats:
-            self._memory.admit(seat.name, Resident(seat.place, self._load(seat)))
+        for spot in plan.spots:
+            self._memory.admit(spot.name, Resident(spot.place, self._load(spot)))
         for name in names:
             self._memory[name].users += 1
             self._memory.touch(name)
         return tuple(self._memory[name] for name in names)
 
-    def _load(self, seat: Seat) -> "asyncio.Task[Engine]":
-        task = asyncio.create_task(self._bring(seat), name=f"load {seat.name}")
+    def _load(self, spot: Spot) -> "asyncio.Task[Engine]":
+        task = asyncio.create_task(self._bring(spot), name=f"load {spot.name}")
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    async def _bring(self, seat: Seat) -> Engine:
+    async def _bring(self, spot: Spot) -> Engine:
         try:
-            engine = await self._loader.load(self._specs[seat.name].on(seat.place))
+            engine = await self._loader.load(self._specs[spot.name].on(spot.place))
         except EngineError as refused:
-            self._rest(seat.name, refused)
+            self._rest(spot.name, refused)
             raise
-        self._rests.cut_short(seat.name)
-        self._budget.learn(seat, engine.footprint)
+        self._rests.cut_short(spot.name)
+        self._budget.learn(spot, engine.footprint)
         self._memory.shrink()
         return engine
 

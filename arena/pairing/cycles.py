@@ -64,7 +64,7 @@ class Cycles:
     def open(self, models: Collection[str]) -> list[Pair]:
         """Return the pairs of these models that are to come now, each as often as it is owed.
 
-        None without two models.
+        None without two models. Where all have come, asking begins the next cycle.
         """
         here = set(models)
         among = [pair for pair in self._taken if here.issuperset(pair)]

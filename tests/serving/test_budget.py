@@ -3,7 +3,7 @@
 from math import ceil
 from pathlib import Path
 
-from serving.budget import Budget, Seat, parts_of
+from serving.budget import Budget, Spot, parts_of
 from serving.devices import CONTEXT_BYTES, SPREAD
 from serving.spec import ModelSpec
 
@@ -20,12 +20,12 @@ def budget(parts: dict[str, dict[str, int]], room: int = 100) -> Budget:
     return made
 
 
-def seats(*names: str) -> list[Seat]:
-    return [Seat(name, "cpu") for name in names]
+def spots(*names: str) -> list[Spot]:
+    return [Spot(name, "cpu") for name in names]
 
 
 def used(known: Budget, *names: str) -> int:
-    return known.used(seats(*names))["cpu"]
+    return known.used(spots(*names))["cpu"]
 
 
 def test_shared_weights_count_once() -> None:
@@ -37,7 +37,7 @@ def test_shared_weights_count_once() -> None:
 
 def test_what_was_measured_corrects_the_weights_for_all_who_share_them() -> None:
     known = budget({"law": {"w": 50, "l": 2}, "med": {"w": 50, "m": 3}})
-    known.learn(Seat("law", "cpu"), 62)
+    known.learn(Spot("law", "cpu"), 62)
     assert used(known, "med") == 63
 
 
@@ -51,7 +51,7 @@ def test_an_estimate_does_not_overwrite_what_was_measured() -> None:
 
 def test_what_has_no_parts_takes_nothing() -> None:
     known = budget({"far": {}})
-    known.learn(Seat("far", "cpu"), 0)
+    known.learn(Spot("far", "cpu"), 0)
     assert used(known, "far") == 0
     assert parts_of(ModelSpec(name="far", url="http://h/v1", remote_name="x")) == {}
 
@@ -65,28 +65,28 @@ def test_copies_on_two_devices_count_on_each() -> None:
 
 def test_a_spread_model_counts_on_all_its_devices() -> None:
     known = Budget({"cuda:0": 60, "cuda:1": 54}, lambda _: {"w": 100})
-    seat = known.read(spec("a", "cuda:0+cuda:1"))
-    assert known.used([seat]) == dict.fromkeys(("cuda:0", "cuda:1"), ceil(50 * SPREAD))
-    assert known.over([seat]) == {"cuda:1"}
-    assert known.size(seat) == 100
+    spot = known.read(spec("a", "cuda:0+cuda:1"))
+    assert known.used([spot]) == dict.fromkeys(("cuda:0", "cuda:1"), ceil(50 * SPREAD))
+    assert known.over([spot]) == {"cuda:1"}
+    assert known.size(spot) == 100
 
 
 def test_the_longest_idle_goes_and_only_who_is_in_the_way() -> None:
     known = budget({"small": {"s": 10}, "large": {"l": 60}, "late": {"t": 20}, "new": {"n": 50}})
-    idle = seats("small", "large", "late")
-    assert known.victims(seats("new"), idle) == seats("large")
-    assert known.victims(seats(), idle) == []
+    idle = spots("small", "large", "late")
+    assert known.victims(spots("new"), idle) == spots("large")
+    assert known.victims(spots(), idle) == []
 
 
 def test_who_stays_is_no_victim() -> None:
     known = budget({"held": {"h": 60}, "idle": {"i": 30}, "new": {"n": 50}})
-    assert known.victims(seats("held", "new"), seats("idle")) is None
+    assert known.victims(spots("held", "new"), spots("idle")) is None
 
 
 def test_memory_that_is_being_left_is_not_free_yet() -> None:
     known = budget({"new": {"n": 60}})
-    assert known.over(seats("new"), {"cpu": 50}) == {"cpu"}
-    assert known.over(seats("new"), {"cpu": 40}) == set()
+    assert known.over(spots("new"), {"cpu": 50}) == {"cpu"}
+    assert known.over(spots("new"), {"cpu": 40}) == set()
 
 
 def test_a_process_of_its_own_costs_a_context_on_a_card_only(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from serving.budget import Budget, Seat
+from serving.budget import Budget, Spot
 from serving.engine import Engine
 from serving.memory import Memory
 from serving.resident import Resident
@@ -43,7 +43,7 @@ class House:
     def _note(self) -> None:
         self.freed += 1
 
-    def seat(self, name: str) -> Seat:
+    def spot(self, name: str) -> Spot:
         return self.budget.read(ModelSpec(name=name, kind="scripted", device="cpu"))
 
     async def admit(self, name: str) -> Resident:
@@ -52,7 +52,7 @@ class House:
         async def load() -> Engine:
             return engine
 
-        resident = Resident(self.seat(name).place, asyncio.create_task(load()))
+        resident = Resident(self.spot(name).place, asyncio.create_task(load()))
         await resident.loading
         self.memory.admit(name, resident)
         return resident
@@ -79,10 +79,10 @@ async def test_who_was_used_last_is_the_last_to_leave(house: House) -> None:
 
 async def test_memory_is_free_only_when_its_owner_is_closed(house: House) -> None:
     house.memory.evict("a")
-    assert (house.names(), house.memory.has_room([house.seat("c")])) == (["b"], False)
+    assert (house.names(), house.memory.has_room([house.spot("c")])) == (["b"], False)
     house.engines["a"].may_close.set()
     await house.memory.settled()
-    assert house.memory.has_room([house.seat("c")])
+    assert house.memory.has_room([house.spot("c")])
     assert house.freed == 1
 
 
@@ -93,7 +93,7 @@ async def test_who_cannot_be_closed_is_told_in_the_log_and_counts_no_longer(
     house.engines["a"].may_close.set()
     house.memory.evict("a")
     await house.memory.settled()
-    assert house.memory.has_room([house.seat("c")])
+    assert house.memory.has_room([house.spot("c")])
     assert "a: could not be closed" in caplog.text
     assert "spoilt" in caplog.text
 
@@ -125,7 +125,7 @@ async def test_one_that_rests_and_is_held_stays(house: House) -> None:
 
 
 async def test_where_one_turned_out_larger_the_longest_idle_goes(house: House) -> None:
-    house.budget.learn(house.seat("b"), 2)
+    house.budget.learn(house.spot("b"), 2)
     house.memory.touch("a")
     house.memory["b"].users = 1
     house.memory.shrink()

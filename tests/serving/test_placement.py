@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from serving.budget import Budget, Seat
+from serving.budget import Budget, Spot
 from serving.engine import EngineError, FailureKind
 from serving.placement import Placement, Plan
 from serving.spec import ModelSpec
@@ -25,7 +25,7 @@ def placement(
 
 def places(plan: Plan | None) -> dict[str, str]:
     assert plan is not None
-    return dict(plan.seats)
+    return dict(plan.spots)
 
 
 def test_a_model_goes_where_most_room_is_left() -> None:
@@ -42,7 +42,7 @@ def test_main_memory_serves_who_asks_for_it_and_where_there_is_no_card() -> None
 def test_a_device_that_is_named_is_kept_even_if_somebody_must_leave() -> None:
     made = placement({"a": (8, "cuda:0"), "b": 8})
     plan = made.plan(["a"], {"b": "cuda:0"}, ["b"])
-    assert plan == Plan((Seat("a", "cuda:0"),), (Seat("b", "cuda:0"),))
+    assert plan == Plan((Spot("a", "cuda:0"),), (Spot("b", "cuda:0"),))
 
 
 def test_both_of_a_pair_find_a_place_that_neither_alone_would_choose() -> None:
@@ -53,13 +53,13 @@ def test_both_of_a_pair_find_a_place_that_neither_alone_would_choose() -> None:
 def test_nobody_leaves_while_another_device_has_room() -> None:
     made = placement({"a": 7, "b": 7})
     plan = made.plan(["b"], {"a": "cuda:1"}, ["a"])
-    assert plan == Plan((Seat("b", "cuda:0"),), ())
+    assert plan == Plan((Spot("b", "cuda:0"),), ())
 
 
 def test_the_longest_idle_of_all_devices_leaves() -> None:
     made = placement({"a": 8, "b": 8, "c": 8})
     plan = made.plan(["c"], {"a": "cuda:0", "b": "cuda:1"}, ["b", "a"])
-    assert plan == Plan((Seat("c", "cuda:1"),), (Seat("b", "cuda:1"),))
+    assert plan == Plan((Spot("c", "cuda:1"),), (Spot("b", "cuda:1"),))
 
 
 def test_who_is_in_use_stays() -> None:
@@ -87,8 +87,8 @@ def test_who_lies_in_the_way_of_its_partner_is_laid_down_anew() -> None:
     made = placement({"a": 6, "b": (9, "cuda:1")})
     plan = made.plan(["a", "b"], {"a": "cuda:1"}, ["a"])
     assert plan is not None
-    assert dict(plan.seats) == {"a": "cuda:0", "b": "cuda:1"}
-    assert plan.victims == (Seat("a", "cuda:1"),)
+    assert dict(plan.spots) == {"a": "cuda:0", "b": "cuda:1"}
+    assert plan.victims == (Spot("a", "cuda:1"),)
 
 
 @pytest.mark.parametrize(

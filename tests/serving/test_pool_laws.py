@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from serving.budget import Budget, Seat
+from serving.budget import Budget, Spot
 from serving.devices import devices_of
 from serving.engine import EngineError
 from serving.placement import Placement
@@ -30,7 +30,7 @@ SIZES = st.integers(1, 9)
 class Alive(ScriptedEngine):
     """An engine that is in the books from its making until its closing is through."""
 
-    def __init__(self, spec: ModelSpec, size: int, books: dict[int, Seat]) -> None:
+    def __init__(self, spec: ModelSpec, size: int, books: dict[int, Spot]) -> None:
         super().__init__(spec)
         self.footprint = size
         self._books = books
@@ -38,7 +38,7 @@ class Alive(ScriptedEngine):
         self.lost = False
         self.closes = 0
         self.illness: str | None = None
-        books[id(self)] = Seat(spec.name, spec.device)
+        books[id(self)] = Spot(spec.name, spec.device)
 
     def die(self) -> None:
         """End, and give all memory back."""
@@ -85,7 +85,7 @@ class Laws(RuleBasedStateMachine):
     )
     def open(self, rooms: list[int], models: list[tuple[int, str]], *, shared: bool) -> None:
         self.loop = asyncio.new_event_loop()
-        self.books: dict[int, Seat] = {}
+        self.books: dict[int, Spot] = {}
         self.battles: list[Battle] = []
         self.too_full: set[str] = set()
         specs = [
@@ -121,8 +121,8 @@ class Laws(RuleBasedStateMachine):
     def full(self) -> set[str]:
         """Return the devices on which more is alive than there is room for."""
         alive = list(self.books.values())
-        seats = [self.count.read(self.spec_of[seat.name].on(seat.place)) for seat in alive]
-        return self.count.over(seats)
+        spots = [self.count.read(self.spec_of[spot.name].on(spot.place)) for spot in alive]
+        return self.count.over(spots)
 
     def settle(self) -> None:
         """Let everything happen that needs nobody's help."""
