@@ -4,13 +4,18 @@ Servers run scripted models that say the same texts, half of them at 5 tokens a 
 50. Raters follow battles through Gradio's stream as the page does, and everything that comes before
 the vote is kept with its moment: every piece and its size, both texts as they grow, what the stream
 says of durations, when the vote opens. Classifiers then learn from some battles and guess others.
-Where the product's pace is taken away they must be right, or they could have missed a leak. How
-models write is another matter: the texts are the same for all here.
+Half of the prompts are English and half Chinese, in which tokens have far fewer bytes; the guesses
+are made within each script, and over both. How models write is another matter: the texts are the
+same for all here.
+
+Two controls must be seen through, or the classifiers could have missed a leak: one without any
+pace, and one that shows Chinese at the pace of English.
 
 Run it with `python -m benchmarks.timing [--battles N] [--raters N] [--json] [--long]`.
 """
 
 import asyncio
+import itertools
 import json
 import math
 import random
@@ -31,16 +36,23 @@ from benchmarks.machine import place
 from benchmarks.overheard import Battle, Stream
 from benchmarks.report import Report, Row, conclude, parser, progress
 from benchmarks.served import served
+from benchmarks.tongues import CHINESE, SCRIPTS, Script, texts
 
 QUICK_S, SLOW_S = 0.02, 0.2  # seconds a token: 50 and 5 tokens a second
 MODELS: Final = 8  # half of them quick
-CHARACTERS: Final = 4  # of a token
-TEXTS: Final = 24
+BATTLES: Final = (
+    600  # of each way: by luck alone a share over both scripts is above MOST once in 1,000
+)
 MOST: Final = 0.60  # of guesses that may be right where half are by chance
+LUCK: Final = 3.0  # deviations by which fewer guesses, as within one script, may be above a half
+WIDER: Final = 1.2  # are these than those of coins, as rows of noise show: folds share their rows
 LEAST: Final = 0.90  # that must be right where nothing hides the pace
 PRODUCT: Final = ("-m", "arena", "serve")
-CONTROL: Final = ("-m", "benchmarks.unpaced", "serve")
-WORDS: Final = ("ice", "floats", "since", "it", "is", "lighter", "than", "water", "and", "bats")
+UNPACED: Final = ("-m", "benchmarks.unpaced", "serve")
+ONE_PACE: Final = ("-m", "benchmarks.onepace", "serve")
+
+
+BOTH: Final = "both"
 
 
 @dataclass(frozen=True)
@@ -51,24 +63,18 @@ class Way:
     mode: str
     command: Sequence[str]
     battles: int
+    told: Sequence[tuple[str, str]] | None = None
+    """Of a control: script and guess of what it must tell."""
 
 
 @dataclass(frozen=True)
 class Overheard:
-    """One battle, and which seats held a quick model."""
+    """One battle, its script, and which seats held a quick model."""
 
     battle: Battle
+    script: str
     a: bool
     b: bool
-
-
-def texts(source: random.Random, shortest: int, longest: int) -> list[str]:
-    """Return texts of so many tokens; every model may say each of them."""
-    found = []
-    for _ in range(TEXTS):
-        length = CHARACTERS * source.randint(shortest, longest)
-        found.append(" ".join(source.choices(WORDS, k=length))[:length].strip() + ".")
-    return found
 
 
 def roster_of(mode: str, said: Sequence[str]) -> str:
@@ -78,12 +84,13 @@ def roster_of(mode: str, said: Sequence[str]) -> str:
         # What a reader would bear is far above what the slow models make.
         f'[pace]\nmode = "{mode}"\ncharacters_per_second = 60.0\ntick_s = 0.1\n',
     ]
+    sizes = [script.characters for script in SCRIPTS]
     for number in range(MODELS):
         kind, seconds = ("quick", QUICK_S) if number % 2 else ("slow", SLOW_S)
         parts.append(
             f'[[models]]\nname = "{kind}-{number}"\nkind = "scripted"\n'
             f"responses = {json.dumps(said)}\n"
-            f"behaviour = {{ chunk_characters = {CHARACTERS}, first_chunk_s = {seconds}, "
+            f"behaviour = {{ chunk_characters = {sizes}, first_chunk_s = {seconds}, "
             f"chunk_s = {seconds} }}\n"
         )
     return "\n".join(parts)
@@ -103,10 +110,10 @@ class Listener:
         events = (await self._client.get("/config")).json()["dependencies"]
         self._event = next(e["id"] for e in events if e["api_name"] == "show")
 
-    async def listen(self) -> Overheard:
+    async def listen(self, script: Script) -> Overheard:
         """Follow one battle to its vote, and learn from the reveal who was there."""
         heard, start = Battle(), time.perf_counter()
-        prompt = {"prompt": f"Why is it so? ({secrets.token_hex(4)})"}
+        prompt = {"prompt": f"{script.prompt} {secrets.token_hex(2)}"}
         view = (await self._client.post("/api/battles", json=prompt)).json()
         heard.opened = time.perf_counter() - start
         await self._follow(view["battle_id"], heard, start)
@@ -115,7 +122,7 @@ class Listener:
         press = {"token": view["token"], "outcome": "tie", "key": secrets.token_hex(16)}
         reveal = (await self._client.post("/api/votes", json=press)).json()["reveal"]
         quick = {seat: reveal[seat].startswith("quick") for seat in ("model_a", "model_b")}
-        return Overheard(heard, quick["model_a"], quick["model_b"])
+        return Overheard(heard, script.name, quick["model_a"], quick["model_b"])
 
     async def _follow(self, battle: str, heard: Battle, start: float) -> None:
         self._orders += 1
@@ -134,7 +141,7 @@ async def overhear(folder: Path, way: Way, said: Sequence[str], raters: int) -> 
     """Return the battles of one server, so many raters at one time."""
     roster = folder / f"{way.name}.toml"
     roster.write_text(roster_of(way.mode, said), encoding="utf-8")
-    left = iter(range(way.battles))
+    left = itertools.islice(itertools.cycle(SCRIPTS), way.battles)
     heard: list[Overheard] = []
 
     async def rate(address: str) -> None:
@@ -146,7 +153,7 @@ async def overhear(folder: Path, way: Way, said: Sequence[str], raters: int) -> 
         ) as client:
             listener = Listener(client)
             await listener.load_page()
-            heard.extend([await listener.listen() for _ in left])
+            heard.extend([await listener.listen(script) for script in left])
 
     with served(roster, folder / f"{way.name}.db", way.command) as server:
         async with asyncio.TaskGroup() as group:
@@ -155,72 +162,102 @@ async def overhear(folder: Path, way: Way, said: Sequence[str], raters: int) -> 
     return heard
 
 
-def row_of(way: Way, heard: Sequence[Overheard], source: np.random.Generator) -> Row:
-    """Return how often each thing is guessed right."""
+GUESSES: Final = ("which seat", "alike or not", "two quick or two slow")
+OPEN: Final = tuple(itertools.product((BOTH, *(one.name for one in SCRIPTS)), GUESSES))
+BY_ONE_PACE: Final = ((CHINESE.name, GUESSES[2]),)  # the slow run dry, and both sides pause then
+
+
+def rows_of(way: Way, heard: Sequence[Overheard]) -> list[Row]:
+    """Return how often each thing is guessed right, over all and within each script."""
+    within = [[one for one in heard if one.script == script.name] for script in SCRIPTS]
+    names = (BOTH, *(script.name for script in SCRIPTS))
+    return [row_of(way, name, some) for name, some in zip(names, (heard, *within), strict=True)]
+
+
+def row_of(way: Way, script: str, heard: Sequence[Overheard]) -> Row:
+    """Return how often each thing is guessed right in some battles."""
+    source = np.random.default_rng(0)
     columns = np.array([one.battle.columns() for one in heard])
     a, b = np.array([[one.a, one.b] for one in heard]).T
     mixed = a != b
     waits = [one.battle.ready for one in heard]
+    shares = (
+        right(columns[mixed], a[mixed], source),
+        right(columns, mixed, source),
+        right(columns[~mixed], a[~mixed], source),
+    )
     return {
         "way": way.name,
+        "script": script,
         "battles": len(heard),
         "with both": int(mixed.sum()),
-        "which seat": right(columns[mixed], a[mixed], source),
-        "alike or not": right(columns, mixed, source),
-        "two quick or two slow": right(columns[~mixed], a[~mixed], source),
+        **dict(zip(GUESSES, shares, strict=True)),
         "seconds, median": float(np.median(waits)),
     }
 
 
-GUESSES: Final = ("which seat", "alike or not", "two quick or two slow")
+def most_of(row: Row, guess: str) -> float:
+    """Return the share of right guesses up to which nothing is told."""
+    if row["script"] == BOTH:
+        return MOST
+    battles, mixed = int(row["battles"] or 0), int(row["with both"] or 0)
+    rest = battles - mixed
+    guessed = dict(zip(GUESSES, (mixed, 2 * min(mixed, rest), rest), strict=True))[guess]
+    return max(MOST, 0.5 + LUCK * WIDER * math.sqrt(0.25 / max(guessed, 1)))
 
 
-def faults_of(rows: Sequence[Row]) -> list[str]:
-    """Return what is told by timing, and what makes the classifiers doubtful."""
+def faults_of(way: Way, rows: Sequence[Row]) -> list[str]:
+    """Return what is told by timing, or what makes the classifiers doubtful."""
     faults = []
-    for row in rows:
-        for guess in GUESSES:
-            share = float(row[guess] or 0.0)
-            if row["way"] == "unpaced (control)":
-                if not share >= LEAST:
-                    faults.append(
-                        f"without a pace {guess} was guessed right in {share:.0%} only, "
-                        "so these classifiers could have missed a leak"
-                    )
-            elif math.isnan(share) or share > MOST:
-                faults.append(f"{row['way']}: {guess} was guessed right in {share:.0%}")
+    for row, guess in itertools.product(rows, GUESSES):
+        share, script = float(row[guess] or 0.0), str(row["script"])
+        found = f"{way.name}, {script}: {guess} was guessed right in {share:.0%}"
+        if way.told is None:
+            if math.isnan(share) or share > most_of(row, guess):
+                faults.append(found)
+        elif (script, guess) in way.told and not share >= LEAST:
+            faults.append(f"{found} only, so these classifiers could have missed a leak")
     return faults
 
 
 def measure(battles: int, raters: int, tokens: tuple[int, int]) -> Report:
-    """Measure both ways of the product, and the control."""
-    said = texts(random.Random("timing"), *tokens)  # noqa: S311 - texts, no secret
+    """Measure both ways of the product, and the controls."""
+    source = random.Random("timing")  # noqa: S311 - texts, no secret
+    said = [text for script in SCRIPTS for text in texts(source, script, *tokens)]
+    fewer = max(battles // 2, 200)
     ways = (
         Way("paced", "paced", PRODUCT, battles),
         Way("together", "together", PRODUCT, battles),
-        Way("unpaced (control)", "paced", CONTROL, max(battles // 2, 100)),
+        Way("unpaced (control)", "paced", UNPACED, fewer, OPEN),
+        Way("one pace (control)", "paced", ONE_PACE, fewer, BY_ONE_PACE),
     )
     rows: list[Row] = []
+    faults: list[str] = []
     for way in ways:
         progress(f"timing: {way.battles} battles, {way.name}")
         with tempfile.TemporaryDirectory(dir=place(), prefix="evenhand-timing-") as folder:
             heard = asyncio.run(overhear(Path(folder), way, said, raters))
-        rows.append(row_of(way, heard, np.random.default_rng(0)))
+        found = rows_of(way, heard)
+        rows += found
+        faults += faults_of(way, found)
+    sizes = " or ".join(f"{script.characters} in {script.name}" for script in SCRIPTS)
     notes = [
         "shares of right guesses by cross-validation, as many battles of each kind; 0.5 is chance",
         f"texts of {tokens[0]} to {tokens[1]} tokens, the same for all models; 50 and 5 tokens/s",
+        f"characters of a token: {sizes}",
     ]
-    return Report("timing", {"models": MODELS, "raters": raters}, rows, notes, faults_of(rows))
+    return Report("timing", {"models": MODELS, "raters": raters}, rows, notes, faults)
 
 
 def main() -> int:
     """Measure and print."""
     options = parser("What the timing of battles tells about their models.")
-    options.add_argument("--battles", type=int, help="battles of each way (350)")
+    options.add_argument("--battles", type=int, help=f"battles of each way ({BATTLES})")
     options.add_argument("--raters", type=int, default=40, help="raters at once (40)")
     asked = options.parse_args()
     tokens = (20, 80) if asked.long else (5, 12)
-    return conclude(lambda: measure(asked.battles or 350, asked.raters, tokens), as_json=asked.json)
+    battles = asked.battles or BATTLES
+    return conclude(lambda: measure(battles, asked.raters, tokens), as_json=asked.json)
 
 
 if __name__ == "__main__":
