@@ -2,12 +2,13 @@
 
 A revision pins a name on the hub, and so says that the hub is meant, also where a folder has that
 name. Nothing is downloaded here: gigabytes come before raters do. Knows nothing of what is in a
-folder.
+folder, but that an adapter is no checkpoint.
 """
 
 from pathlib import Path
 from typing import Final
 
+from serving.adapters import CONFIG
 from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec
 
@@ -21,7 +22,7 @@ def checkpoint_folder(spec: ModelSpec) -> Path:
     Raises
     ------
     EngineError
-        If it is not here; the message says what to do.
+        If it is not here, or holds an adapter; the message says what to do.
     """
     named = spec.checkpoint or ""
     if spec.trust_remote_code and not spec.revision and not _is_path(named):
@@ -30,7 +31,23 @@ def checkpoint_folder(spec: ModelSpec) -> Path:
             f"trust_remote_code runs the code of checkpoint {named}, which is no folder here",
             "pin it with revision, a commit of 40 hex digits, or leave trust_remote_code off",
         )
-    return _folder(spec, "checkpoint", named, spec.revision)
+    folder = _folder(spec, "checkpoint", named, spec.revision)
+    if (folder / CONFIG).is_file():
+        raise _adapted(spec, folder)
+    return folder
+
+
+def _adapted(spec: ModelSpec, folder: Path) -> EngineError:
+    """Return why a folder with an adapter is no checkpoint.
+
+    Where PEFT is installed, the library puts the adapter on top of a model beside it, or as many
+    layers of it as it knows; elsewhere it leaves it out. Neither is said.
+    """
+    cause, way_out = f"an adapter ({CONFIG}) and no model", "set checkpoint to the model it is for"
+    if (folder / "config.json").is_file():
+        cause, way_out = f"a model and an adapter ({CONFIG})", "move one into a folder of its own"
+    rest = "and to serve the adapter set adapter to its folder"
+    return _missing(spec, f"checkpoint {folder} holds {cause}", f"{way_out}, {rest}")
 
 
 def adapter_folder(spec: ModelSpec) -> Path | None:

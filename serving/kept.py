@@ -1,11 +1,11 @@
 """Quantized weights as they are kept on disk, read in little more than the time of their bytes.
 
 `from_pretrained` reads any checkpoint, and takes milliseconds of the processor for each quantized
-matrix, however small: it copies its settings for every tensor, and looks for every name by
-patterns. What is kept was written here, out of a whole model. So the library makes the model
-without its weights, and each tensor of the files goes where its name says. The result is the model
-that `from_pretrained` makes of the same files. Where something does not fit, it is refused: the
-library still reads these files. Knows neither specifications nor where files lie.
+matrix, however small: it copies its settings for every tensor, and draws first values for matrices
+that it replaces. What is kept was written here, out of a whole model. So the library makes the
+model without its weights, and each tensor of the files goes where its name says. The result is the
+model that `from_pretrained` makes of the same files. What does not fit is refused: the library
+still reads these files. Knows neither specifications nor where files lie.
 
 On a card, where nothing of this has run yet: memory is asked for once, as the library does; what
 describes a quantized matrix is looked at in main memory, so that nothing is read back; and tensors
@@ -13,12 +13,14 @@ are copied in a row with no wait for each, save one number for each four-bit mat
 of the mapped file, whose pages are not pinned.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 from transformers.quantizers.auto import AutoHfQuantizer
 
@@ -79,10 +81,26 @@ def _empty(folder: Path, dtype: torch.dtype, device: torch.device) -> tuple[Any,
     if config.dtype != dtype:
         raise UnfitError(f"numbers are {config.dtype}, not {dtype}")
     quantizer = AutoHfQuantizer.from_config(config.quantization_config, pre_quantized=True)
-    with torch.device("meta"):
+    with torch.device("meta"), _Unset():
         model = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
         quantizer.preprocess_model(model=model, dtype=dtype, device_map={"": device})
     return model, quantizer
+
+
+class _Unset(TorchFunctionMode):
+    """Within it, tensors that this thread makes keep whatever they begin with."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +120,10 @@ def _fill(model: Any, found: _Found) -> None:  # noqa: ANN401 -- any architectur
     from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt  # noqa: PLC0415 -- seconds
 
     kinds = {Linear4bit: _four_bits, Linear8bitLt: _eight_bits}
+    modules = dict(model.named_modules())
     for name, empty in [*model.named_parameters(), *model.named_buffers()]:
         path, _, leaf = name.rpartition(".")
-        module = model.get_submodule(path)
+        module = modules[path]
         if leaf == "weight" and (quantized := kinds.get(type(module))) is not None:
             setattr(module, leaf, quantized(module, name, found))
         else:

@@ -133,5 +133,32 @@ def test_code_of_the_hub_is_run_only_of_a_commit(oak: Path, put_on_hub: Callable
     assert checkpoint_folder(beside) == oak
 
 
+@pytest.mark.parametrize(
+    ("beside", "cause"),
+    [
+        pytest.param(
+            ["config.json", "model.safetensors"],
+            "a model and an adapter (adapter_config.json); move one into a folder of its own",
+            id="beside a model",
+        ),
+        pytest.param(
+            ["adapter_model.safetensors"],
+            "an adapter (adapter_config.json) and no model; set checkpoint to the model it is for",
+            id="alone",
+        ),
+    ],
+)
+def test_an_adapter_is_no_checkpoint_nor_a_part_of_one(
+    tmp_path: Path, beside: list[str], cause: str
+) -> None:
+    for file in [*beside, "adapter_config.json"]:
+        (tmp_path / file).write_text("{}")
+    with pytest.raises(EngineError) as refused:
+        checkpoint(str(tmp_path))
+    way_out = "and to serve the adapter set adapter to its folder"
+    assert refused.value.cause == f"m: checkpoint {tmp_path} holds {cause}, {way_out}"
+    assert adapter(str(tmp_path)) == tmp_path
+
+
 def test_a_model_without_an_adapter_has_no_folder_of_one() -> None:
     assert adapter_folder(ModelSpec(name="m", checkpoint="any")) is None
