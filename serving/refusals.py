@@ -6,9 +6,11 @@ Of the body of an error a little is read, for a moment: a server may go on for e
 import asyncio
 import json
 import os
+import re
 import socket
 from contextlib import aclosing, suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from openai import APIConnectionError, APIError, APITimeoutError, OpenAIError
 
@@ -19,7 +21,24 @@ MOST_BYTES: Final = 8192  # of the body of an error
 BODY_S: Final = 2.0  # seconds for it
 FIELDS: Final = ("error", "message", "detail", "msg")  # in which servers say what is wrong
 MOST_WORDS: Final = 2000  # characters of it for the log
-TOO_LONG: Final = (400, 413, 422)  # statuses of servers that refuse a prompt for its length
+TOO_LONG: Final = (400, 413, 422, 500)  # statuses of servers that refuse a prompt for its length
+CODES: Final = ("context_length_exceeded", "exceed_context_size_error")  # beside their words for it
+OVERFLOW: Final = re.compile(
+    "|".join(
+        (
+            *CODES,
+            r"maximum (?:context|model|allowed) (?:length|size|window)",  # vLLM, SGLang, Mistral
+            # SGLang, llama.cpp and its Python server, Ollama
+            r"(?:exceeds?|longer than) .{0,60}?\bcontext (?:length|size|window)",
+            r"\bcontext (?:length|size|window) (?:was |is |of )?(?:exceeded|only)",  # LM Studio
+            r"\b(?:prompt|inputs?|messages?) .{0,60}?\btoo (?:long|large)\b",  # vLLM, hosted ones
+            r"inputs`? tokens \+ `?max_new_tokens`? must be <= ",  # TGI
+            r"\b(?:prompt|inputs)`? must have less than \d+ tokens",
+        )
+    ),
+    re.IGNORECASE,
+)
+MOST_HOST: Final = 253  # characters of the name of a host
 PLAIN: Final = "identity"  # the name of content that is not packed
 # What the client's transport raises where nobody is there; its transport depends on its version.
 NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
@@ -31,14 +50,18 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
     Raises
     ------
     EngineError
-        If the status is one of an error, or sends us elsewhere at too great length, or if the
-        response is packed: a few bytes may unpack to any number.
+        If the status is one of an error, or sends us elsewhere, or if the response is packed: a few
+        bytes may unpack to any number.
     """
     packing = answer.headers.get("content-encoding", "").strip().lower() or PLAIN
-    if packing == PLAIN and (answer.is_success or _leads_on(answer)):
+    if answer.is_success and packing == PLAIN:
         return
     if answer.is_success:
         cause = f"the response is packed ({packing[:20]!r}), and we asked for {PLAIN!r}"
+        raise EngineError(FailureKind.BACKEND, cause)
+    if answer.has_redirect_location:
+        where = _place(answer.headers["location"]) or "another page"
+        cause = f"HTTP {answer.status_code}: it sends us to {where}, and we do not go; correct url"
         raise EngineError(FailureKind.BACKEND, cause)
     body = b""
     with suppress(Exception):  # what has come is enough
@@ -51,10 +74,13 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
     raise EngineError(_kind(words, answer.status_code), f"HTTP {answer.status_code}: {words}")
 
 
-def _leads_on(answer: Any) -> bool:  # noqa: ANN401
-    """Tell whether the client may follow: it reads the whole body before it does."""
-    length = answer.headers.get("content-length", "")
-    return bool(answer.has_redirect_location) and length.isdecimal() and int(length) <= MOST_BYTES
+def _place(location: str) -> str:
+    """Return the host of an address; what comes after it may hold a secret."""
+    with suppress(ValueError):
+        found = urlsplit(location)
+        host = _plain(found.netloc.rpartition("@")[2])[:MOST_HOST]
+        return f"{found.scheme}://{host}" if host and found.scheme else host
+    return ""
 
 
 def unwrapped(error: Exception) -> Exception:
@@ -97,10 +123,10 @@ def root_of(error: BaseException) -> str:
 
 
 def _kind(words: str, status: int = 500) -> FailureKind:
-    if status in TOO_LONG and "context" in words.lower():
-        return FailureKind.CONTEXT
     if kind_of(Exception(words)) is FailureKind.OUT_OF_MEMORY:
         return FailureKind.OUT_OF_MEMORY
+    if status in TOO_LONG and OVERFLOW.search(words):
+        return FailureKind.CONTEXT
     return FailureKind.BACKEND
 
 
@@ -118,7 +144,9 @@ def _words_of(said: object) -> str:
         case {"loc": [*place], "msg": str(words)}:
             return f"{'.'.join(map(str, place))}: {words}"
         case dict():
-            return next((words for field in FIELDS if (words := _words_of(said.get(field)))), "")
+            words = next((words for field in FIELDS if (words := _words_of(said.get(field)))), "")
+            code = next((said[name] for name in ("code", "type") if said.get(name) in CODES), None)
+            return f"{words} ({code})" if words and code else words
         case [*parts]:
             return "; ".join(words for part in parts if (words := _words_of(part)))
         case _:

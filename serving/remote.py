@@ -102,7 +102,10 @@ class RemoteEngine:
             max_retries=0,
             timeout=Timeout(DEADLINE_S, connect=CONNECT_S),
             default_headers={"Accept-Encoding": PLAIN},  # all is read as it is sent
-            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [refuse]}),
+            http_client=DefaultAsyncHttpxClient(
+                follow_redirects=False,  # a prompt goes nowhere but to the url
+                event_hooks={"response": [refuse]},
+            ),
         )
         self._strikes = 0
         self._away: str | None = None
@@ -127,13 +130,13 @@ class RemoteEngine:
                 yield Delta(text)
         except TimeoutError as error:
             cause = f"{self._spec.name}: too slow: {reply.tokens} tokens in {watch.seconds:.1f} s"
-            self._learn(error, cause, reply.tokens)
+            self._learn(error, cause, heard=reply.heard)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             kind, cause = read_error(raised)
             cause = f"{self._spec.name}: {cause}"
-            self._learn(raised, cause, reply.tokens)
+            self._learn(raised, cause, heard=reply.heard)
             yield watch.failed(kind, cause, reply.tokens)
         else:
             self._reached()
@@ -188,12 +191,12 @@ class RemoteEngine:
             ask["top_k"] = spec.sampling.top_k  # not in the protocol, but common
         return ask
 
-    def _learn(self, error: Exception, cause: str, tokens: int) -> None:
+    def _learn(self, error: Exception, cause: str, *, heard: bool) -> None:
         """Note whether the server is there, by how it failed."""
         match error:
             case _NotAskedError():
                 pass
-            case TimeoutError() if not tokens:
+            case TimeoutError() if not heard:  # who only thinks for long is there
                 self._missed(cause)
             case APIConnectionError() if is_nobody(error):
                 self._missed(cause, STRIKES)

@@ -12,8 +12,15 @@ from serving.text import Trimmer
 from serving.watch import Watch
 
 MOST_CHARACTERS: Final = 1 << 20  # of a response; more is cut as at the limit of tokens
-GRACE_S: Final = 1.0  # seconds after its last text for the number of tokens, or the end
+GRACE_S: Final = 0.1  # seconds after its last text for the number of tokens, or the end
 MOST_TOKENS: Final = 1 << 24  # that a server may have counted, also of what it does not show
+# What servers call an end that is the model's own, and the limit of tokens. After any other word
+# the text is no response to vote on. With `abort` the server shut down, with `error` something
+# broke, with `content_filter` it took words away, and with `tool_calls` they are elsewhere, though
+# we offer no tools. A word that nobody knows may mean the same: a battle too few is void, and a
+# vote on half a response is wrong for good.
+STOPPED: Final = frozenset({"stop", "end", "end_turn", "eos", "eos_token", "stop_sequence"})
+CUT: Final = frozenset({"length", "max_tokens", "model_length"})
 
 
 class Reply:
@@ -23,9 +30,15 @@ class Reply:
         self._watch = watch
         self._trimmer = Trimmer(spec.stop)
         self._characters = 0
-        self._reason: str | None = None
+        self._reason: Literal["stop", "length"] | None = None
         self._used: int | None = None
         self._pieces = 0
+        self._heard = False
+
+    @property
+    def heard(self) -> bool:
+        """Whether any chunk has come, of text or not."""
+        return self._heard
 
     @property
     def tokens(self) -> int:
@@ -54,31 +67,31 @@ class Reply:
         Raises
         ------
         EngineError
-            If it is none.
+            If it is none, or says that the server gave the response up.
         """
         if not isinstance(chunk, dict):
             raise _other("a chunk", chunk)
+        self._heard = True
         if isinstance(usage := chunk.get("usage"), dict):
             self._used = _count(usage.get("completion_tokens"))
         match chunk.get("choices"):
-            case None | []:
+            case None:
                 return ""
-            case [dict() as choice, *_]:
-                return self._choose(choice)
+            case [*choices] if all(isinstance(choice, dict) for choice in choices):
+                # We ask for one response, whose number is 0; others are somebody else's.
+                ours = (choice for choice in choices if choice.get("index") in (None, 0))
+                return self._choose(next(ours, {}))
             case choices:
                 raise _other("choices", choices)
 
     def _choose(self, choice: dict[str, object]) -> str:
-        text = ""
-        match choice:
-            case {"delta": {"content": str(content)}}:
-                text = self._take(content)
-            case {"delta": {"content": content}} if content is not None:
-                raise _other("text", content)
-        match choice:
-            case {"finish_reason": str(reason)} if reason:
-                self._reason = reason
-                self._watch.whole(GRACE_S)
+        delta = choice.get("delta") or {}
+        if not isinstance(delta, dict):
+            raise _other("a delta", delta)
+        text = self._take(_text_of(delta.get("content")))
+        if (reason := choice.get("finish_reason")) and not self.whole and not self.ended:
+            self._reason = _read_reason(reason)
+            self._watch.whole(GRACE_S)
         return text
 
     def _take(self, content: str) -> str:
@@ -102,6 +115,39 @@ class Reply:
         if not self.whole and not self.ended:
             raise EngineError(FailureKind.BACKEND, "the stream ended early")
         return self._trimmer.finish()
+
+
+def _text_of(said: object) -> str:
+    """Return the text of a delta; some servers send parts of it, as users do."""
+    match said:
+        case None:
+            return ""
+        case str():
+            return said
+        case [*parts]:
+            return "".join(map(_part_of, parts))
+        case _:
+            raise _other("text", said)
+
+
+def _part_of(said: object) -> str:
+    match said:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": "thinking"}:  # as `reasoning_content` elsewhere: no part of the response
+            return ""
+        case _:
+            raise _other("text", said)
+
+
+def _read_reason(said: object) -> Literal["stop", "length"]:
+    """Return why a response is whole."""
+    word = said.lower() if isinstance(said, str) else None
+    if word in STOPPED:
+        return "stop"
+    if word in CUT:
+        return "length"
+    raise EngineError(FailureKind.BACKEND, f"the server ended it: {shortly(said)}")
 
 
 def _other(wanted: str, said: object) -> EngineError:

@@ -14,6 +14,10 @@ from typing import Any, Final
 from serving.engine import EngineError, FailureKind
 
 MOST_BYTES: Final = 1 << 20  # between two chunks; responses that come in one are shorter
+AT_ONCE: Final = (
+    4096  # bytes; each may be a line, and the client reads all lines of a piece at once
+)
+MARK: Final = b"\xef\xbb\xbf"  # of UTF-8; the client would take it for part of the first line
 
 
 class BrokenOffError(EngineError):
@@ -26,6 +30,7 @@ class Wire:
     def __init__(self, answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
         self._pieces = answer.aiter_bytes
         self._bytes = 0
+        self._begun: bytes | None = b""  # None once it is known whether a mark came first
         answer.aiter_bytes = self._counted  # the client has no place for it
 
     def chunk(self) -> None:
@@ -36,14 +41,26 @@ class Wire:
         try:
             async with aclosing(self._pieces()) as pieces:
                 async for piece in pieces:
-                    self._count(len(piece))
-                    yield piece
-                    await asyncio.sleep(0)
+                    for start in range(0, len(piece), AT_ONCE):
+                        part = piece[start : start + AT_ONCE]
+                        self._count(len(part))
+                        yield self._unmarked(part)
+                        await asyncio.sleep(0)
         except EngineError:
             raise
         except Exception as error:  # some versions of the client wrap it, others do not
             cause = f"the connection broke off: {error!r}"
             raise BrokenOffError(FailureKind.BACKEND, cause) from error
+
+    def _unmarked(self, piece: bytes) -> bytes:
+        """Return a piece without the mark that a stream may begin with."""
+        if self._begun is None:
+            return piece
+        self._begun += piece
+        if len(self._begun) < len(MARK) and MARK.startswith(self._begun):
+            return b""
+        piece, self._begun = self._begun.removeprefix(MARK), None
+        return piece
 
     def _count(self, size: int) -> None:
         self._bytes += size

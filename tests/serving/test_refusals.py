@@ -9,8 +9,18 @@ from openai import APIConnectionError
 
 from serving.engine import EngineError, Failed, FailureKind
 from serving.refusals import MOST_WORDS, unwrapped
-from tests.serving.bad_server import DONE, Behaviour, drips, event, goes_on, piece, refuses, says
-from tests.serving.far import events, far
+from tests.serving.bad_server import (
+    DONE,
+    Behaviour,
+    drips,
+    event,
+    goes_on,
+    piece,
+    refuses,
+    says,
+    serving,
+)
+from tests.serving.far import GOOD, events, far
 
 ENDLESS = b"Content-Type: text/plain\r\nConnection: close\r\n\r\n"
 LONG = b"Content-Length: 999999999\r\n\r\n"
@@ -32,10 +42,10 @@ async def refusal(behave: Behaviour) -> Failed:
         pytest.param(b"HTTP/1.1 500 X\r\n" + LONG, "HTTP 500: yyyyy", id="its length is told"),
         pytest.param(b"HTTP/1.1 300 X\r\n" + ENDLESS, "HTTP 300: yyyyy", id="neither good nor bad"),
         pytest.param(
-            b"HTTP/1.1 307 X\r\nLocation: /v2\r\n" + ENDLESS, "HTTP 307: yyyyy", id="elsewhere"
+            b"HTTP/1.1 307 X\r\nLocation: /v2\r\n" + ENDLESS, "HTTP 307: it", id="elsewhere"
         ),
         pytest.param(
-            b"HTTP/1.1 307 X\r\nLocation: /v2\r\n" + LONG, "HTTP 307: yyyyy", id="elsewhere, told"
+            b"HTTP/1.1 307 X\r\nLocation: /v2\r\n" + LONG, "HTTP 307: it", id="elsewhere, told"
         ),
     ],
 )
@@ -44,6 +54,51 @@ async def test_of_an_error_without_end_a_little_is_read(head: bytes, words: str)
     assert end.kind is FailureKind.BACKEND
     assert end.cause.startswith(f"far: {words}")
     assert len(end.cause) < MOST_WORDS + 100
+
+
+def leads_to(location: str, status: int = 307) -> Behaviour:
+    """Return a behaviour that sends us elsewhere."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        writer.write(head.encode())
+        await writer.drain()
+
+    return behave
+
+
+async def test_a_prompt_goes_to_no_other_server() -> None:
+    async with (
+        serving(GOOD) as other,
+        far(leads_to(f"http://localhost:{other.port}/v1/chat/completions")) as (engine, server),
+    ):
+        (end,) = await events(engine)
+        assert isinstance(end, Failed)
+        assert f"it sends us to http://localhost:{other.port}, and we do not go" in end.cause
+        assert (len(server.asked), len(other.asked), other.head) == (1, 0, b"")
+        assert engine.health() is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "where"),
+    [
+        ("https://far.example/v1?key=secret", "https://far.example"),
+        ("https://name:secret@far.example:8443/v1", "https://far.example:8443"),
+        ("//far.example/secret", "far.example"),
+        ("/secret", "another page"),
+        ("http://[secret/v1", "another page"),
+        ("file:///etc/secret", "another page"),
+    ],
+)
+async def test_of_where_a_server_sends_us_only_the_host_is_told(
+    location: str, where: str, status: int
+) -> None:
+    async with far(leads_to(location, status)) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    told = f"far: HTTP {status}: it sends us to {where}, and we do not go; correct url"
+    assert (end.kind, end.cause) == (FailureKind.BACKEND, told)
 
 
 async def test_an_error_that_drips_is_told_before_the_deadline(
@@ -117,6 +172,83 @@ async def test_what_a_server_says_is_told_whatever_its_form(
         (end,) = await events(engine)
     assert isinstance(end, Failed)
     assert (end.kind, end.cause) == (kind, f"far: HTTP {status}: {words}")
+
+
+SAID_OF_LENGTH = {
+    "vLLM": "This model's maximum context length is 16 tokens. However, you requested 40 tokens "
+    "(30 in the messages, 10 in the completion). Please reduce the length of the messages.",
+    "vLLM, images": "The decoder prompt (length 40) is longer than the maximum model length of 16.",
+    "vLLM, older": "The prompt (total length 40) is too long to fit into the model",
+    "SGLang": "The input (40 tokens) is longer than the model's context length (16 tokens).",
+    "SGLang, memory": "Input length (40 tokens) exceeds the maximum allowed length (16 tokens).",
+    "llama.cpp": "the request exceeds the available context size, try increasing it",
+    "llama-cpp-python": "Requested tokens (40) exceed context window of 16",
+    "Ollama": "the input length exceeds the context length",
+    "LM Studio": "Trying to keep the first 40 tokens when context the overflows. However, the "
+    "model is loaded with context length of only 16 tokens, which is not enough.",
+    "TGI": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 16.",
+    "TGI, prompt": "Input validation error: `inputs` must have less than 16 tokens. Given: 40",
+    "Mistral": "Prompt contains 40 tokens, too large for model with 16 maximum context length",
+    "hosted": "prompt is too long: 40 tokens > 16 maximum",
+}
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+@pytest.mark.parametrize("said", SAID_OF_LENGTH.values(), ids=SAID_OF_LENGTH)
+async def test_a_prompt_that_is_too_long_is_known_by_what_real_servers_say(
+    said: str, status: int
+) -> None:
+    body = json.dumps({"error": {"message": said, "type": "BadRequestError"}}).encode()
+    async with far(refuses(status, body)) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    assert (end.kind, end.cause) == (FailureKind.CONTEXT, f"far: HTTP {status}: {said}")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "over the limit", "code": "context_length_exceeded"},
+        {"message": "over the limit", "code": 400, "type": "exceed_context_size_error"},
+    ],
+    ids=str,
+)
+async def test_so_it_is_by_a_code_that_says_it(error: dict[str, object]) -> None:
+    async with far(refuses(400, json.dumps({"error": error}).encode())) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.CONTEXT
+    assert end.cause.startswith("far: HTTP 400: over the limit (")
+
+
+async def test_a_prompt_may_be_found_too_long_amid_a_stream() -> None:
+    error = {"code": 400, "message": SAID_OF_LENGTH["llama.cpp"]}
+    async with far(says(piece(b"data: " + json.dumps({"error": error}).encode() + b"\n\n"))) as (
+        engine,
+        _,
+    ):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.CONTEXT
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "top_k is not supported in this context"),
+        (400, "context: field required"),
+        (422, "body.seed: not a context"),
+        (400, "max_tokens must be <= 16"),
+        (400, "stop: this string is too long"),
+        (429, "the request exceeds the available context size"),
+        (404, "no model with a maximum context length of 16"),
+    ],
+)
+async def test_other_refusals_are_not_taken_for_it(status: int, said: str) -> None:
+    async with far(refuses(status, json.dumps({"message": said}).encode())) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    assert (end.kind, end.cause) == (FailureKind.BACKEND, f"far: HTTP {status}: {said}")
 
 
 @pytest.mark.parametrize("said", [MEMORY, {"message": MEMORY}, {"detail": MEMORY}], ids=str)

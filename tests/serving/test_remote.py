@@ -42,7 +42,8 @@ async def test_a_well_behaved_server_streams() -> None:
     assert said[-1].first_token_seconds is not None
 
 
-async def test_the_servers_own_count_of_tokens_is_taken() -> None:
+async def test_the_servers_own_count_of_tokens_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.reply.GRACE_S", 20.0)
     usage = {"prompt_tokens": 1, "completion_tokens": 17, "total_tokens": 18}
     counted = says(event("all"), event(finish="length"), event(usage=usage), DONE)
     async with far(counted) as (engine, _):
@@ -81,7 +82,8 @@ async def test_a_response_is_whole_once_the_server_said_why_it_ended(behave: Beh
     assert end.finish_reason == "stop"
 
 
-async def test_the_number_of_tokens_may_come_late() -> None:
+async def test_the_number_of_tokens_may_come_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.reply.GRACE_S", 20.0)
     late = says(event("all", finish="stop"), event(usage={"completion_tokens": 17}), pause_s=0.2)
     async with far(late) as (engine, _):
         end = (await events(engine))[-1]
@@ -164,6 +166,18 @@ async def test_an_empty_response_is_the_models_own() -> None:
             FailureKind.BACKEND,
             "worker died",
             id="error within the stream",
+        ),
+        pytest.param(
+            says(event("word "), event(finish="abort"), DONE),
+            FailureKind.BACKEND,
+            "the server ended it: 'abort'",
+            id="shuts down",
+        ),
+        pytest.param(
+            says(event(finish="content_filter"), DONE),
+            FailureKind.BACKEND,
+            "the server ended it: 'content_filter'",
+            id="its filter took the words",
         ),
     ],
 )

@@ -9,7 +9,14 @@ from serving.engine import (
     Failed,
     FailureKind,
 )
-from tests.serving.bad_server import Behaviour, resets, serving
+from tests.serving.bad_server import (
+    Behaviour,
+    hangs_before_headers,
+    piece,
+    resets,
+    says,
+    serving,
+)
 from tests.serving.far import GOOD, engine_of, events, far, text, unknown_name
 
 
@@ -68,6 +75,25 @@ async def test_connections_that_come_to_nothing_have_two_more_tries(
         assert why in (engine.health() or "")
         await events(engine)
     assert len(server.asked) == 3
+
+
+async def test_who_thinks_for_longer_than_we_wait_is_there() -> None:
+    thought = piece(b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}\n\n')
+    async with far(says(*[thought] * 99, pause_s=0.02), first_token_s=0.2) as (engine, server):
+        for _ in range(4):
+            end = (await events(engine))[-1]
+            assert isinstance(end, Failed)
+            assert end.kind is FailureKind.DEADLINE
+            assert engine.health() is None
+    assert len(server.asked) == 4
+
+
+async def test_who_says_nothing_for_as_long_is_not() -> None:
+    async with far(hangs_before_headers, first_token_s=0.05) as (engine, _):
+        for _ in range(3):
+            assert engine.health() is None
+            await events(engine)
+        assert "too slow" in (engine.health() or "")
 
 
 async def test_a_server_that_was_away_is_ill_until_who_holds_it_gets_a_response(

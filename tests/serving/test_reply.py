@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from serving.engine import EngineError
+from serving.engine import EngineError, FailureKind
 from serving.reply import MOST_TOKENS, Reply
 from serving.watch import Watch
 from tests.serving.far import spec_of
@@ -43,15 +43,100 @@ async def test_a_usage_without_a_count_is_none() -> None:
     assert reply.tokens == 1
 
 
-async def test_what_is_no_text_is_not_taken_for_an_empty_response() -> None:
+@pytest.mark.parametrize(
+    "content",
+    [7, {"text": "word"}, ["word"], [{"type": "image_url", "text": "word"}], [{"type": "text"}]],
+    ids=repr,
+)
+async def test_what_is_no_text_is_not_taken_for_an_empty_response(content: object) -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    for content in ([{"type": "text", "text": "word"}], {"text": "word"}, 7):
-        with pytest.raises(EngineError, match="in place of text came "):
-            reply.add(chunk(content))
+    with pytest.raises(EngineError, match="in place of text came "):
+        reply.add(chunk(content))
+
+
+async def test_nor_is_text_where_a_delta_should_be() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    with pytest.raises(EngineError, match="in place of a delta came 'word'"):
+        reply.add({"choices": [{"delta": "word", "finish_reason": "stop"}]})
+
+
+async def test_of_a_list_of_parts_the_text_is_taken_and_what_was_thought_is_not() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    parts = [thought, {"type": "text", "text": "all "}, {"type": "text", "text": "said"}]
+    assert reply.add(chunk(parts)) == "all said"
+    assert reply.add(chunk([])) == ""
+    assert reply.tokens == 1
+
+
+async def test_of_several_choices_number_0_counts_wherever_it_stands() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    ours = {"index": 0, "delta": {"content": "ours"}, "finish_reason": None}
+    other = {"index": 1, "delta": {"content": "other"}, "finish_reason": "stop"}
+    assert reply.add({"choices": [other, ours]}) == "ours"
+    assert reply.add({"choices": [other]}) == ""
+    assert (reply.tokens, reply.whole) == (1, False)
 
 
 @pytest.mark.parametrize(
-    "said", [7, "word", [], {"choices": [None]}, {"choices": "word"}], ids=repr
+    ("said", "reason"),
+    [
+        ("stop", "stop"),
+        ("eos", "stop"),
+        ("end_turn", "stop"),
+        ("STOP", "stop"),
+        ("length", "length"),
+        ("max_tokens", "length"),
+    ],
+)
+async def test_servers_have_several_words_for_an_end_of_the_models_own(
+    said: str, reason: str
+) -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    reply.add(chunk("all", finish=said))
+    assert (reply.finish_reason, reply.whole) == (reason, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "abort",
+        "error",
+        "content_filter",
+        "tool_calls",
+        "insufficient_system_resource",
+        {"type": "abort"},
+        7,
+    ],
+    ids=repr,
+)
+async def test_any_other_end_is_the_servers(said: object) -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    reply.add(chunk("half"))
+    with pytest.raises(EngineError) as caught:
+        reply.add(chunk(finish=said))
+    assert caught.value.kind is FailureKind.BACKEND
+    assert caught.value.cause == f"the server ended it: {said!r}"
+    assert not reply.whole
+
+
+async def test_what_comes_after_the_end_changes_it_no_more() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    reply.add(chunk("all", finish="length"))
+    reply.add(chunk(finish="abort"))
+    assert (reply.finish_reason, reply.whole) == ("length", True)
+
+
+async def test_a_stop_string_ended_a_response_before_the_server_did() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1", stop=["User:"]), Watch())
+    assert reply.add(chunk("all User: more", finish="abort")) == "all "
+    assert (reply.finish_reason, reply.ended) == ("stop", True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [7, "word", [], {"choices": [None]}, {"choices": [{}, "word"]}, {"choices": "word"}],
+    ids=repr,
 )
 async def test_what_is_no_chunk_is_said_in_few_words(said: object) -> None:
     with pytest.raises(EngineError, match=r"in place of (a chunk|choices) came "):

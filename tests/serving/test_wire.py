@@ -24,6 +24,7 @@ from tests.serving.far import ASK, GOOD, events, far, text
 
 SENT = 64 << 20
 FEW = gzip.compress(b"y" * SENT)
+SAID = {"choices": [{"delta": {"content": "\ufeffword"}}]}  # within a text it is the text's
 ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
 
 
@@ -73,6 +74,14 @@ async def test_comments_between_chunks_are_not_added_up() -> None:
         said = await events(engine)
     assert text(said) == "word " * 5
     assert isinstance(said[-1], Done)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 4096])
+async def test_a_mark_before_the_first_event_costs_no_text(size: int) -> None:
+    whole = b"\xef\xbb\xbfdata: " + json.dumps(SAID).encode() + b"\n\n"
+    pieces = [piece(whole[start : start + size]) for start in range(0, len(whole), size)]
+    async with far(says(*pieces, event(finish="stop"), DONE)) as (engine, _):
+        assert text(await events(engine)) == "\ufeffword"
 
 
 async def test_a_long_response_may_come_in_one_chunk() -> None:
@@ -131,13 +140,14 @@ async def test_chunks_of_nothing_end_at_the_deadline_and_take_no_memory() -> Non
 
 
 @pytest.mark.parametrize(
-    "flood",
+    ("flood", "least"),
     [
-        pytest.param(piece(ROLE * 1000), id="chunks in one piece"),
-        pytest.param(piece(b":") * 1000 + piece(b"\n\n"), id="a comment in pieces"),
+        pytest.param(piece(ROLE * 1000), 1000, id="chunks in one piece"),
+        pytest.param(piece(b":") * 1000 + piece(b"\n\n"), 1000, id="a comment in pieces"),
+        pytest.param(piece(b"\n" * 100_000), 20, id="many lines in one piece"),
     ],
 )
-async def test_others_have_their_turn_however_much_comes_at_once(flood: bytes) -> None:
+async def test_others_have_their_turn_however_much_comes_at_once(flood: bytes, least: int) -> None:
     turns = 0
 
     async def count() -> None:
@@ -151,7 +161,7 @@ async def test_others_have_their_turn_however_much_comes_at_once(flood: bytes) -
         said = await events(engine)
         counting.cancel()
     assert isinstance(said[-1], Done)
-    assert turns > 1000
+    assert turns > least
 
 
 async def test_a_chunk_of_many_empty_parts_takes_little_longer_than_its_json() -> None:
