@@ -94,9 +94,12 @@ def test_a_kill_right_after_saved_loses_nothing(roster: Path) -> None:
         assert connection.execute("SELECT outcome FROM vote").fetchall() == [("model_b",)]
 
 
-def test_a_server_that_is_asked_to_stop_stops_in_order(roster: Path) -> None:
+def test_a_server_without_local_models_loads_no_torch_and_stops_in_order(roster: Path) -> None:
     with served(roster) as (process, address):
         assert httpx.get(f"{address}/healthz").status_code == 200
+        if (mapped := Path(f"/proc/{process.pid}/maps")).exists():
+            libraries = mapped.read_text(encoding="utf-8")
+            assert ("libtorch" in libraries, "pydantic_core" in libraries) == (False, True)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in (0, 130, -signal.SIGINT)
         assert process.stderr is not None
