@@ -5,6 +5,7 @@ Knows nothing of how a source works; a source that is well never notices its sup
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -38,6 +39,8 @@ class Supervisor:
         self._closed = False
         self._change = asyncio.Lock()
         self._alone = asyncio.Lock()
+        self._building: asyncio.Task[TokenSource] | None = None
+        self._ending = threading.Lock()
 
     def health(self) -> str | None:
         """Return None, or why no request is taken now."""
@@ -80,7 +83,8 @@ class Supervisor:
             async for ids in _read(source, request, []):
                 yield ids
         except SourceDiedError as death:
-            await self._bury(source, death)
+            if not self._spoilt(death):
+                await self._bury(source, death)
             raise EngineError(death.kind, f"{self._name}: {death}") from death
         self._strikes = 0
 
@@ -89,22 +93,35 @@ class Supervisor:
             if (reason := self.health()) is not None:
                 kind = FailureKind.CANCELLED if self._closed else self._rests_for
                 raise EngineError(kind, reason)
-            if self._source is None:
-                self._source = await self._rebuild()
-            return self._source
+            if self._source is not None:
+                return self._source
+            if self._building is None:
+                self._building = asyncio.create_task(self._rebuild())
+                self._building.add_done_callback(_look)
+            return await asyncio.shield(self._building)  # who waits may leave, and others come
 
     async def _rebuild(self) -> TokenSource:
         try:
-            return await asyncio.to_thread(self._build)
+            source = self._source = await asyncio.to_thread(self._build)
         except Exception as error:
+            self._check_open()
             self._strike()
             kind = error.kind if isinstance(error, SourceDiedError) else kind_of(error)
             raise EngineError(kind, f"{self._name}: cannot be started again: {error}") from error
+        finally:
+            self._building = None
+        if self._closed:  # while it was built
+            await asyncio.to_thread(self._end)
+        self._check_open()
+        return source
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError(FailureKind.CANCELLED, f"{self._name}: the engine was closed")
 
     async def _bury(self, source: TokenSource, death: SourceDiedError) -> None:
         """Take a dead source out of service; the first of its requests does it for all."""
-        if self._closed:
-            raise EngineError(FailureKind.CANCELLED, f"{self._name}: the engine was closed")
+        self._check_open()
         async with self._change:
             if self._source is not source:
                 return
@@ -129,10 +146,20 @@ class Supervisor:
     def stop(self) -> None:
         """End the source for good; blocks."""
         self._closed = True
-        if self._source is not None:
-            self._source.stop()
-        self._source = None
         self._build = _never  # what it would build from is freed with it
+        self._end()
+
+    def _end(self) -> None:
+        with self._ending:  # asked for twice where it was being built meanwhile
+            source, self._source = self._source, None
+            if source is not None:
+                source.stop()
+
+
+def _look(task: asyncio.Task[TokenSource]) -> None:
+    """Take note of how a task ended that nobody may wait for any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _never() -> TokenSource:

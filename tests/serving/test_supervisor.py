@@ -1,6 +1,7 @@
 """Dying sources: requests survive one death, models that keep dying rest."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable
 
 import pytest
@@ -99,6 +100,18 @@ async def test_on_a_spoilt_device_nothing_is_tried_again() -> None:
 
 
 @virtual_time
+async def test_nor_on_one_that_was_spoilt_by_then() -> None:
+    spoilt = RuntimeError("CUDA error: device-side assert triggered")
+    after = Counting(dies_at=0, error=spoilt)
+    supervisor, built = supervised(Counting(dies_at=0), after, Counting())
+    for words in ("device-side assert", "rests for"):
+        with pytest.raises(EngineError, match=words) as caught:
+            await read(supervisor)
+        assert caught.value.kind is FailureKind.PROCESS_DEAD
+    assert (built(), after.stopped) == (2, 0)  # to stop it may take for ever
+
+
+@virtual_time
 async def test_a_rested_model_is_built_again() -> None:
     supervisor, _ = supervised(Counting(dies_at=0), Counting(dies_at=0), Counting())
     with pytest.raises(EngineError):
@@ -181,3 +194,59 @@ async def test_a_closed_supervisor_takes_no_request() -> None:
     with pytest.raises(EngineError, match="closed") as caught:
         await read(supervisor)
     assert caught.value.kind is FailureKind.CANCELLED
+
+
+def held() -> tuple[Supervisor, list[Counting], threading.Event, threading.Event]:
+    """Return a supervisor whose second source is not built before the last event says so."""
+    made: list[Counting] = [Counting(dies_at=0)]
+    begun, go_on = threading.Event(), threading.Event()
+
+    def build() -> Counting:
+        begun.set()
+        assert go_on.wait(30)
+        made.append(Counting())
+        return made[-1]
+
+    return Supervisor("m", build, source=made[0]), made, begun, go_on
+
+
+async def test_what_was_being_built_when_it_was_closed_is_ended() -> None:
+    supervisor, made, begun, go_on = held()
+    reader = asyncio.create_task(read(supervisor))
+    assert await asyncio.to_thread(begun.wait, 30)
+    await asyncio.to_thread(supervisor.stop)
+    go_on.set()
+    with pytest.raises(EngineError, match="closed") as caught:
+        await reader
+    assert caught.value.kind is FailureKind.CANCELLED
+    assert [source.stopped for source in made] == [1, 1]
+
+
+async def test_also_where_nobody_waits_for_it_any_more() -> None:
+    supervisor, made, begun, go_on = held()
+    reader = asyncio.create_task(read(supervisor))
+    assert await asyncio.to_thread(begun.wait, 30)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    supervisor.stop()
+    go_on.set()
+    for _ in range(3000):
+        if len(made) == 2 and made[1].stopped:
+            break
+        await asyncio.sleep(0.01)
+    assert [source.stopped for source in made] == [1, 1]
+
+
+async def test_what_somebody_left_unbuilt_serves_who_comes_next() -> None:
+    supervisor, made, begun, go_on = held()
+    reader = asyncio.create_task(read(supervisor))
+    assert await asyncio.to_thread(begun.wait, 30)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    again = asyncio.create_task(read(supervisor))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await again == list(range(6))
+    assert len(made) == 2
+    supervisor.stop()
+    assert [source.stopped for source in made] == [1, 1]
