@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from serving.duet import Pace
 from serving.engine import EngineError, FailureKind
-from serving.reply import MOST_TOKENS, Reply
+from serving.reply import GRACE_S, MOST_TOKENS, Reply
 from serving.watch import Watch
 from tests.serving.far import spec_of
 
@@ -118,6 +119,10 @@ async def test_any_other_end_is_the_servers(said: object) -> None:
     assert caught.value.kind is FailureKind.BACKEND
     assert caught.value.cause == f"the server ended it: {said!r}"
     assert not reply.whole
+
+
+def test_a_server_that_leaves_the_line_open_holds_the_pace_up_for_one_step_at_most() -> None:
+    assert Pace().tick_s >= GRACE_S
 
 
 async def test_what_comes_after_the_end_changes_it_no_more() -> None:

@@ -13,7 +13,7 @@ from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
 from tests.arena.studies.conftest import STUDY, Folder
 from tests.arena.studies.test_generating import Heard
-from tests.serving.bad_server import answers, serving
+from tests.serving.bad_server import DONE, answers, event, says, serving
 
 FAR = """
 [[models]]
@@ -116,4 +116,18 @@ async def test_nobody_waits_for_a_server_that_refuses_our_key(
     assert all(failure.cause.startswith(told) for failure in elm.failures)
     assert heard.waits_for == []
     assert [model for model, *_ in heard.turns] == ["elm", "oak", "pine"]
+    assert [other.made for other in others] == [3, 3]
+
+
+async def test_what_a_server_gave_up_on_is_asked_for_once_more_and_never_stored(
+    folder: Folder,
+) -> None:
+    async with serving(says(event("half"), event(finish="abort"), DONE)) as server:
+        head, *models = STUDY.partition("[[models]]")
+        far = FAR.format("elm").replace("http://127.0.0.1:1/v1", server.url)
+        folder.write("".join([head, far, *models]))
+        elm, *others = await generate_into(folder.db, load_study(folder.study), Heard())
+    told = ["backend: elm: the server ended it: 'abort'"] * 3
+    assert (elm.made, [failure.cause for failure in elm.failures]) == (0, told)
+    assert len(server.asked) == 6
     assert [other.made for other in others] == [3, 3]
