@@ -1,26 +1,27 @@
 """Opens a database so that an acknowledged vote survives a power cut, and only for one server.
 
-SQLite in WAL with `synchronous=FULL`: at the default setting the last vote can be lost when the
-power goes. One connection writes and checkpoints, all others may only read; that keeps even the
-SQLite releases with the WAL-reset bug (3.7.0 to 3.51.2) outside its condition. This file knows
-pragmas, locks and damage, and no rows.
+One connection writes and checkpoints, all others may only read; that keeps even the SQLite releases
+with the WAL-reset bug (3.7.0 to 3.51.2) outside its condition. How they connect is known by
+`engines`, how a new database comes to be by `founding`. This file knows locks and damage, and no
+rows.
 """
 
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from arena.errors import ConfigError, StoreConflict, StoreError
+from arena.record.engines import reading_engine, writing_engine
+from arena.record.founding import found
 from arena.record.migrations import upgrade
 
-BUSY_MS: Final = 5_000  # how long a statement waits for a lock before it fails
 SQLITE_PREFIX: Final = "sqlite:///"
 
 
@@ -42,25 +43,6 @@ def database_path(place: str | Path) -> Path:
             "Name a SQLite file, for example --db arena.db."
         )
     return Path(written)
-
-
-def reading_engine(path: Path) -> Engine:
-    """Return an engine whose connections can only read.
-
-    Raises
-    ------
-    StoreError
-        If there is no such file.
-    """
-    if not path.is_file():
-        raise StoreError(f"There is no database {path}. Start one with `arena demo --db {path}`.")
-    engine = create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=24)
-
-    @event.listens_for(engine, "connect")
-    def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        _set_pragmas(connection, {"busy_timeout": BUSY_MS, "query_only": 1})
-
-    return engine
 
 
 class Database:
@@ -85,8 +67,11 @@ class Database:
             )
         self._lock = _lock(path)
         try:
-            self.writing = _writing_engine(path)
-            self._check_and_upgrade()
+            with _told(path):
+                if not path.exists():
+                    found(path)
+                self.writing = writing_engine(path)
+                self._check_and_upgrade()
             self._files = _files(path)
             self.reading = reading_engine(path)
         except BaseException:
@@ -116,22 +101,28 @@ class Database:
         self._lock.close()
 
     def _check_and_upgrade(self) -> None:
-        try:
-            with self.writing.begin() as connection:
-                verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
-                if verdict != "ok":
-                    raise StoreError(f"{self.path} is damaged ({verdict}). Restore a backup.")
-                upgrade(connection, str(self.path))
-        except DatabaseError as error:
-            if isinstance(error.orig, sqlite3.OperationalError):
-                raise StoreError(
-                    f"{self.path} cannot be opened ({error.orig}). Make sure that it and its "
-                    "folder can be written, or name another file with --db."
-                ) from error
+        with self.writing.begin() as connection:
+            verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+            if verdict != "ok":
+                raise StoreError(f"{self.path} is damaged ({verdict}). Restore a backup.")
+            upgrade(connection, str(self.path))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in our words why SQLite cannot open a database."""
+    try:
+        yield
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.OperationalError):
             raise StoreError(
-                f"{self.path} is damaged or is no Evenhand database ({error.orig}). "
-                "Restore a backup, or name another file with --db."
+                f"{path} cannot be opened ({error.orig}). Make sure that it and its "
+                "folder can be written, or name another file with --db."
             ) from error
+        raise StoreError(
+            f"{path} is damaged or is no Evenhand database ({error.orig}). "
+            "Restore a backup, or name another file with --db."
+        ) from error
 
 
 def _files(path: Path) -> tuple[int, ...]:
@@ -163,38 +154,6 @@ def _lock(path: Path) -> IO[str]:
         ) from None
     lock.seek(0)
     lock.truncate()
-    lock.write(str(os.getpid()))
-    lock.flush()
+    with suppress(OSError):  # a full disk: the lock holds, and whoever is refused reads "unknown"
+        os.write(lock.fileno(), str(os.getpid()).encode())
     return lock
-
-
-def _writing_engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
-
-    @event.listens_for(engine, "connect")
-    def _durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # The driver would begin transactions late, and a late one that has read cannot wait.
-        connection.isolation_level = None
-        _set_pragmas(
-            connection,
-            {
-                "journal_mode": "WAL",
-                "synchronous": "FULL",
-                "foreign_keys": 1,
-                "busy_timeout": BUSY_MS,
-                "recursive_triggers": 1,  # or INSERT OR REPLACE goes round the delete triggers
-            },
-        )
-
-    @event.listens_for(engine, "begin")
-    def _at_once(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _set_pragmas(connection: DBAPIConnection, pragmas: dict[str, Any]) -> None:
-    cursor = connection.cursor()
-    for name, value in pragmas.items():
-        cursor.execute(f"PRAGMA {name}={value}")
-    cursor.close()

@@ -16,7 +16,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from arena.errors import ConfigError, StoreError
 from arena.formats.columns import COLUMNS
-from arena.record.database import database_path, reading_engine
+from arena.record.database import database_path
+from arena.record.engines import reading_engine
 
 # From a vote to all that it is about.
 WHOLE_VOTE: Final = """

@@ -37,7 +37,10 @@ def upgrade(connection: Connection, place: str) -> None:
     """
     config = _config()
     revision = current_revision(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    steps = ScriptDirectory.from_config(config)
+    if revision is not None and revision == steps.get_current_head():
+        return
+    known = {script.revision for script in steps.walk_revisions()}
     if revision is not None and revision not in known:
         raise StoreError(
             f"{place} was written by a newer Evenhand (its schema is {revision}). "

@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from arena.errors import ConfigError, StoreConflict, StoreError
-from arena.record.database import Database, database_path, reading_engine
+from arena.record.database import Database, database_path
+from arena.record.engines import reading_engine
 from arena.record.store import Store
 from arena.record.tables import metadata
 from arena.votelog import load_votes

@@ -1,0 +1,73 @@
+"""Connections to a database file: one that writes so that a power cut loses nothing, and readers.
+
+SQLite in WAL with `synchronous=FULL`: at the default setting the last vote can be lost when the
+power goes. This file knows pragmas, and neither rows nor who may open what.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from arena.errors import StoreError
+
+BUSY_MS: Final = 5_000  # how long a statement waits for a lock before it fails
+
+
+def reading_engine(path: Path) -> Engine:
+    """Return an engine whose connections can only read.
+
+    Raises
+    ------
+    StoreError
+        If there is no such file.
+    """
+    if not path.is_file():
+        raise StoreError(f"There is no database {path}. Start one with `arena demo --db {path}`.")
+    engine = create_engine(_address(path), pool_size=8, max_overflow=24)
+
+    @event.listens_for(engine, "connect")
+    def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        _set_pragmas(connection, {"busy_timeout": BUSY_MS, "query_only": 1})
+
+    return engine
+
+
+def writing_engine(path: Path, *, journal: str = "WAL") -> Engine:
+    """Return an engine with one connection that writes durably."""
+    engine = create_engine(_address(path), pool_size=1, max_overflow=0)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # The driver would begin transactions late, and a late one that has read cannot wait.
+        connection.isolation_level = None
+        _set_pragmas(
+            connection,
+            {
+                "journal_mode": journal,
+                "synchronous": "FULL",
+                "foreign_keys": 1,
+                "busy_timeout": BUSY_MS,
+                "recursive_triggers": 1,  # or INSERT OR REPLACE goes round the delete triggers
+            },
+        )
+
+    @event.listens_for(engine, "begin")
+    def _at_once(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _address(path: Path) -> URL:
+    """Return the address of a file, whatever signs its name holds."""
+    return URL.create("sqlite", database=str(path))
+
+
+def _set_pragmas(connection: DBAPIConnection, pragmas: dict[str, Any]) -> None:
+    cursor = connection.cursor()
+    for name, value in pragmas.items():
+        cursor.execute(f"PRAGMA {name}={value}")
+    cursor.close()
