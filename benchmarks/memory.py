@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from benchmarks.report import Report, Row, conclude, parser, progress
@@ -43,11 +44,11 @@ QUANTIZATIONS: Final = ("none", "int8", "nf4")
 
 @dataclass(frozen=True)
 class Size:
-    """How large models are, and how often each time is taken.
+    """How large models are, by width and layers, and how often each time is taken.
 
-    The model that is swapped has few layers and large matrices: the library takes about two
-    milliseconds for each matrix, whatever its size, which in a model of usual size is little beside
-    the time for its bytes and in a small one is most of it.
+    Two models are swapped: one of few large matrices, and the first one, of many small ones. Each
+    matrix takes its part of a millisecond whatever its size, which is little beside the time for
+    its bytes in a model of usual size, and most of it in a small one.
     """
 
     width: int
@@ -140,9 +141,9 @@ def _median(work: Callable[[], object], rounds: int) -> float:
 
 async def swaps(folder: Path, cache: Path, rounds: int) -> list[Row]:
     """Return how long a model takes from the cache, in copies of its bytes; again beside it."""
-    rows = []
+    rows, matrices = [], _matrices(folder)
     for quantization in ("int8", "nf4"):
-        progress(f"swapping in, {quantization}")
+        progress(f"swapping in, {quantization}, {matrices} matrices")
         spec = spec_of(folder, quantization, cache=str(cache))
         again = _median(partial(_ready, spec.model_copy(update={"cache": None})), rounds)
         load(spec)
@@ -150,16 +151,23 @@ async def swaps(folder: Path, cache: Path, rounds: int) -> list[Row]:
         size = kept.stat().st_size
         copy = _median(kept.read_bytes, rounds * 3)
         taken = _median(partial(_ready, spec), rounds)
-        what = f"from the cache, {quantization}"
+        what = f"from the cache, {quantization}, {matrices} matrices"
         rows.append(_row(f"{what}: in copies of its bytes", taken / copy, SWAP, size))
         rows.append(_row(f"{what}: seconds", taken, None, size))
-        rows.append(_row(f"copied, {quantization}: seconds", copy, None, size))
-        rows.append(_row(f"quantized again, {quantization}: seconds", again, None, size))
+        rows.append(_row(f"copied, {quantization}, {matrices} matrices: seconds", copy, None, size))
+        what = f"quantized again, {quantization}, {matrices} matrices"
+        rows.append(_row(f"{what}: seconds", again, None, size))
     return rows
 
 
 def _row(figure: str, value: float, reach: float | None, size: int) -> Row:
     return {"figure": figure, "value": value, "at most": reach, "megabytes": size / 1e6}
+
+
+def _matrices(checkpoint: Path) -> int:
+    """Return how many matrices of a checkpoint are quantized."""
+    with safe_open(checkpoint / "model.safetensors", framework="pt") as file:
+        return sum(name.endswith("_proj.weight") for name in file.keys())  # noqa: SIM118 -- no dict
 
 
 async def figures(folder: Path, size: Size) -> list[Row]:
@@ -173,7 +181,9 @@ async def figures(folder: Path, size: Size) -> list[Row]:
     rows.append(await adapters(checkpoint))
     large = folder / "large"
     write_model(large, 1, width=size.swap_width, layers=size.swap_layers)
-    return [*rows, *await swaps(large, folder / "cache", size.rounds)]
+    for swapped in (large, checkpoint):
+        rows += await swaps(swapped, folder / "cache", size.rounds)
+    return rows
 
 
 def faults_of(rows: list[Row]) -> list[str]:
