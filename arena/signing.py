@@ -26,22 +26,27 @@ def load_key(database: Path) -> bytes:
         If the file is too short to be a key.
     """
     path = database.with_name(database.name + ".key")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) < KEY_BYTES:
-            raise NotAllowed(
-                f"{path} is too short to be a key. Delete it to make a new one; raters who are "
-                "voting now will then be taken for new raters."
-            ) from None
-        return key
-    key = secrets.token_bytes(KEY_BYTES)
+    if not path.exists():
+        _make_key(path)
+    key = path.read_bytes()
+    if len(key) < KEY_BYTES:
+        raise NotAllowed(
+            f"{path} is too short to be a key. Delete it to make a new one; raters who are "
+            "voting now will then be taken for new raters."
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Make a key under another name first: a kill or a full disk must not leave half of one."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)  # of a killed server; only who has the database comes here
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
+        file.write(secrets.token_bytes(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
-    return key
+    unfinished.rename(path)
 
 
 class Signer:

@@ -1,5 +1,6 @@
 """Signing: what we signed is taken, everything else is not."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,20 @@ def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
     assert len(key) == KEY_BYTES
     assert load_key(tmp_path / "arena.db") == key
     assert (tmp_path / "arena.db.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_could_not_be_written_is_made_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fdopen", full)
+    with pytest.raises(OSError, match="no space"):
+        load_key(tmp_path / "arena.db")
+    monkeypatch.undo()
+    assert len(load_key(tmp_path / "arena.db")) == KEY_BYTES
+    assert [found.name for found in tmp_path.iterdir()] == ["arena.db.key"]
 
 
 def test_a_cut_key_is_refused_with_the_way_out(tmp_path: Path) -> None:
