@@ -4,7 +4,6 @@ Reads files and loads nothing. What memory a model needs, and what fits beside i
 `arena.roster`.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,8 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from serving.adapters import adapter_config
+from serving.adapters import adapter_config, adapter_layers, adapter_shapes, check_fit
 from serving.bound import bound_of, bytes_of, tokens_of
+from serving.checkpoint import configuration, read_checkpoint, trained_tokens
+from serving.contents import COPY, is_there, object_in
 from serving.engine import EngineError
 from serving.estimate import estimate
 from serving.folders import adapter_folder, checkpoint_folder
@@ -24,6 +25,7 @@ from serving.spec import ModelSpec, Quantization
 
 # As they are told with their values, the nearest to the mistake first.
 NAMED: Final = ("adapter_revision", "revision", "device", "adapter", "chat_template")
+OWN_TEMPLATE: Final = "chat_template.jinja"
 SHORTEST: Final = bytes_of(["Why?"])  # bytes that a prompt takes at least
 
 
@@ -89,15 +91,12 @@ def lacks_of(spec: ModelSpec) -> Iterator[Lack]:
         yield Lack("quantization", "bitsandbytes is not installed", "run `make install`")
     if spec.chat_template is not None:
         yield from _of_own_template(spec)
-    with suppress(EngineError):  # said by the estimate
+    with suppress(EngineError):  # what cannot be found or read is said by the estimate
         if (adapter := adapter_folder(spec)) is not None:
-            yield from _of_adapter(adapter)
-    try:
+            yield from _of_adapter(spec, adapter)
+    with suppress(EngineError):
         folder = checkpoint_folder(spec)
-    except EngineError:
-        return  # said by the estimate, as is what a folder of weights lacks
-    if (folder / "config.json").is_file():
-        yield from _of_checkpoint(spec, folder)
+        yield from _of_checkpoint(spec, folder, configuration(folder))
 
 
 def _of_own_template(spec: ModelSpec) -> Iterator[Lack]:
@@ -111,24 +110,33 @@ def _of_own_template(spec: ModelSpec) -> Iterator[Lack]:
         yield Lack("chat_template", f"chat_template cannot be read ({fault})", "correct it")
 
 
-def _of_checkpoint(spec: ModelSpec, folder: Path) -> Iterator[Lack]:
-    config = _read(folder / "config.json")
+def _of_checkpoint(spec: ModelSpec, folder: Path, config: Mapping[str, Any]) -> Iterator[Lack]:
     yield from _of_code(spec, folder, config)
     if quantized := config.get("quantization_config"):
-        what = f"the checkpoint is quantized already ({quantized.get('quant_method')})"
+        method = quantized.get("quant_method") if isinstance(quantized, dict) else quantized
+        what = f"the checkpoint is quantized already ({method})"
         yield Lack("checkpoint", what, "take the one in full width")
-    tokenizer = folder / "tokenizer.json"
-    if not tokenizer.is_file():
-        what = "the checkpoint has no tokenizer.json"
-        yield Lack("checkpoint", what, "save its tokenizer with transformers")
-    elif not _read(tokenizer):
-        yield Lack("checkpoint", f"{tokenizer} is no JSON", "copy it again")
+    yield from _of_tokenizer(folder / "tokenizer.json")
     if spec.chat_template is None:
         yield from _of_template(folder)
-    trained = config.get("max_position_embeddings") or config.get("n_positions")
+    trained = trained_tokens(config)
     if trained is not None and (spec.context_tokens or 0) > trained:
         what = f"context_tokens {spec.context_tokens} is more than the {trained} it was made for"
         yield Lack("context_tokens", what, "lower it")
+
+
+def _of_tokenizer(file: Path) -> Iterator[Lack]:
+    if not is_there(file):
+        what = "the checkpoint has no tokenizer.json"
+        yield Lack("checkpoint", what, "save its tokenizer with transformers")
+        return
+    try:
+        model = object_in(file).get("model")
+    except EngineError as error:
+        yield _lack("checkpoint", error)
+    else:
+        if not isinstance(model, dict):  # the library cannot do without
+            yield Lack("checkpoint", f"{file} describes no tokenizer", COPY)
 
 
 def _of_code(spec: ModelSpec, folder: Path, config: Mapping[str, Any]) -> Iterator[Lack]:
@@ -148,7 +156,12 @@ def _of_code(spec: ModelSpec, folder: Path, config: Mapping[str, Any]) -> Iterat
 
 def _of_template(folder: Path) -> Iterator[Lack]:
     """Say what is wrong with the template that a checkpoint brings."""
-    template = _template(folder)
+    try:
+        template = _template(folder)
+    except UnicodeDecodeError as error:
+        what = f"{folder / OWN_TEMPLATE}: byte {error.start + 1} is not UTF-8"
+        yield Lack("checkpoint", what, f"{COPY}, or set chat_template")
+        return
     if not template:
         yield Lack("checkpoint", "there is no chat template", "set chat_template")
     elif isinstance(template, str) and (fault := template_fault(template)) is not None:
@@ -159,24 +172,35 @@ def _of_template(folder: Path) -> Iterator[Lack]:
 def _template(folder: Path) -> object:
     """Return the template as it is written: a text, or several by name."""
     try:
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return (folder / OWN_TEMPLATE).read_text(encoding="utf-8")
+    except OSError:
         files = ("chat_template.json", "tokenizer_config.json")
         found = [_read(folder / file).get("chat_template") for file in files]
         return next((template for template in found if template), None)
 
 
-def _of_adapter(folder: Path) -> Iterator[Lack]:
+def _of_adapter(spec: ModelSpec, folder: Path) -> Iterator[Lack]:
+    """Say what is wrong with an adapter, by itself and on its base."""
     try:
-        adapter_config(folder)
+        config = adapter_config(folder)
     except EngineError as error:
-        what, _, way_out = error.cause.rpartition("; ")
-        yield Lack("adapter", what, way_out)
+        yield _lack("adapter", error)
+        return
+    shapes, base = adapter_shapes(folder), read_checkpoint(spec).shapes
+    try:
+        check_fit(adapter_layers(folder, config, shapes), base)
+    except EngineError as error:
+        yield _lack("adapter", error)
+
+
+def _lack(field: str, error: EngineError) -> Lack:
+    what, _, way_out = error.cause.rpartition("; ")
+    return Lack(field, what, way_out)
 
 
 def _read(file: Path) -> dict[str, Any]:
+    """Return what a file says that need not be there."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return object_in(file)
+    except EngineError:
         return {}
-    return found if isinstance(found, dict) else {}

@@ -3,16 +3,22 @@
 A list of what is known to change nothing at inference; whatever else is set is refused, also what
 PEFT invents later. It says "plain" of adapters that are not, too: some ways to initialize one take
 its first value out of the base's weights, so that the same base is another one under each of them.
-Reads one file, with neither torch nor PEFT: who serves and who only looks ask the same question.
+The same of its matrices, by their names and shapes alone. Reads without torch and PEFT: who serves
+and who only looks ask the same questions.
 """
 
-import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from serving.engine import EngineError, FailureKind
+from serving.contents import Shape, is_there, object_in, refusal, shapes_in, shown
 
 CONFIG: Final = "adapter_config.json"
+WEIGHTS: Final = "adapter_model.safetensors"
+PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+LARGEST: Final = 2**40  # of a rank or alpha: infinity stands in some files
+UNSAID: Final = 8  # what PEFT takes for a rank or alpha that a configuration leaves out
 # What the arithmetic uses; its values are looked at one by one.
 USED: Final = frozenset({"peft_type", "r", "lora_alpha", "use_rslora", "bias", "init_lora_weights"})
 # What only says where matrices were put (they carry their layers' names themselves), how they were
@@ -54,7 +60,9 @@ CONVERT: Final = (
 MERGE: Final = (
     "merge it into its base with PEFT's merge_and_unload and set the result as checkpoint"
 )
-RETRY: Final = "save it again with PEFT"
+RETRY: Final = "save it again with PEFT, as LoRA on linear layers alone"
+SAVED: Final = "set adapter to a folder as PEFT saved it"
+BASE: Final = "name the checkpoint that it was trained on"
 REPLACE: Final = "take an adapter of plain LoRA, or a server that knows this kind, by its url"
 
 
@@ -67,34 +75,99 @@ def adapter_config(folder: Path) -> dict[str, Any]:
         If it cannot be read, or is more than plain LoRA; the message says what to do.
     """
     file = folder / CONFIG
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        cause = f"the adapter {folder} has no {CONFIG}"
-        raise refusal(cause, "set adapter to a folder as PEFT saved it") from error
-    except (OSError, ValueError) as error:
-        cause = f"the adapter {folder} cannot be read: {error}"
-        raise refusal(cause, "set adapter to a folder as PEFT saved it") from error
-    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+    if not is_there(file):
+        raise refusal(f"the adapter {folder} has no {CONFIG}", SAVED)
+    config = object_in(file)
+    if config.get("peft_type") != "LORA":
         raise refusal(f"{file} says no peft_type LORA", "take an adapter that is LoRA")
     for key, value in config.items():
+        if (fault := _malformed(key, value)) is not None:
+            raise refusal(f"{file} says {key} = {shown(value)}, which is {fault}", RETRY)
         if (way_out := _way_out(key, value)) is not None:
-            said = f"{key} = {json.dumps(value):.80}"
+            said = f"{key} = {shown(value)}"
             raise refusal(f"{file} says {said}, which is more than plain LoRA", way_out)
     return config
 
 
-def refusal(cause: str, way_out: str) -> EngineError:
-    """Return the error that refuses an adapter."""
-    return EngineError(FailureKind.BACKEND, f"{cause}; {way_out}")
+def adapter_shapes(folder: Path) -> dict[str, Shape]:
+    """Return the shape of every tensor of the adapter in a folder, by its name.
+
+    Raises
+    ------
+    EngineError
+        If they cannot be read; the message says what to do.
+    """
+    if not is_there(folder / WEIGHTS):
+        way_out = f"copy it again, or save it with PEFT as {WEIGHTS}"
+        raise refusal(f"the adapter {folder} has no {WEIGHTS}", way_out)
+    return shapes_in(folder / WEIGHTS)
+
+
+def adapter_layers(
+    folder: Path, config: Mapping[str, Any], shapes: Mapping[str, Shape]
+) -> dict[str, tuple[Shape, Shape]]:
+    """Return the shapes of the two matrices that an adapter puts beside each layer, by its name.
+
+    Raises
+    ------
+    EngineError
+        If they are more than plain LoRA; the message says what to do.
+    """
+    file, rank, rest, layers = folder / WEIGHTS, config.get("r", UNSAID), dict(shapes), {}
+    for name in [key.removesuffix(DOWN) for key in shapes if key.endswith(DOWN)]:
+        if name + UP not in rest:
+            raise refusal(f"{file} has {name + DOWN} without its lora_B", RETRY)
+        down, up = (rest.pop(name + end) for end in (DOWN, UP))
+        if (down[:-1], up[1:]) != ((rank,), (rank,)):
+            raise refusal(f"{file} has another rank than {CONFIG} (r = {rank}) at {name}", RETRY)
+        layers[name.removeprefix(PREFIX)] = (down, up)
+    if rest:
+        raise refusal(f"{file} changes more than linear layers: {', '.join(sorted(rest))}", RETRY)
+    if not layers:
+        raise refusal(f"{file} changes no layer", RETRY)
+    return layers
+
+
+def check_fit(layers: Mapping[str, tuple[Shape, Shape]], base: Mapping[str, Shape]) -> None:
+    """Refuse an adapter that was surely not trained on a checkpoint with these tensors.
+
+    The library may give layers other names than files do. So a layer is missed only where others
+    of its kind are there, by their names but for a number.
+
+    Raises
+    ------
+    EngineError
+        With the layer in its message.
+    """
+    kinds = {_kind(name) for name in base}
+    for layer, (down, up) in layers.items():
+        weight = f"{layer}.weight"
+        if weight not in base and _kind(weight) in kinds:
+            raise refusal(f"the adapter changes {layer}, which the checkpoint has not", BASE)
+        if (found := base.get(weight, (up[0], down[1]))) != (up[0], down[1]):
+            sizes = " x ".join(map(str, found))
+            what = f"the adapter changes {layer} as {up[0]} x {down[1]}"
+            raise refusal(f"{what}, and the checkpoint has it as {sizes}", BASE)
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"\d+", "0", name)
+
+
+def _malformed(key: str, value: object) -> str | None:
+    """Return what a number of plain LoRA should be and is not; None where nothing is wrong."""
+    if key not in {"r", "lora_alpha"}:
+        return None
+    kind, should = (int, "whole number") if key == "r" else (int | float, "number")
+    if isinstance(value, kind) and not isinstance(value, bool) and 0 < value < LARGEST:
+        return None
+    return f"no {should} above 0"
 
 
 def _way_out(key: str, value: object) -> str | None:
     """Return what to do about one setting; None where nothing is wrong with it."""
     if key == "bias":
         return None if value in ("none", None) else MERGE
-    if key in {"r", "lora_alpha"}:
-        return None if isinstance(value, int | float) and value > 0 else RETRY
     if key == "init_lora_weights":
         return _way_out_of(str(value).lower())
     if not value or key in USED | HARMLESS:

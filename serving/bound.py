@@ -5,12 +5,12 @@ context would refuse a prompt. So text is counted in a way that depends on no mo
 smallest context of all. What still does not fit is found by the engine (`serving.prompt`).
 """
 
-import json
 import math
 from collections.abc import Iterable
 from typing import Final
 
 from serving.cache import context_of
+from serving.checkpoint import configuration, trained_tokens
 from serving.engine import EngineError
 from serving.folders import checkpoint_folder
 from serving.spec import ModelSpec
@@ -43,8 +43,7 @@ def tokens_of(spec: ModelSpec) -> int | None:
     if spec.context_tokens is not None or spec.kind != "local":
         return spec.context_tokens
     try:
-        file = checkpoint_folder(spec) / "config.json"
-        config = json.loads(file.read_text(encoding="utf-8"))
-        return context_of(spec, config.get("max_position_embeddings") or config.get("n_positions"))
-    except (EngineError, OSError, ValueError, AttributeError):
+        config = configuration(checkpoint_folder(spec))
+    except EngineError:
         return None
+    return context_of(spec, trained_tokens(config))

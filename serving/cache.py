@@ -83,30 +83,39 @@ class CacheShape:
         """
         config = config.get("text_config") or config
         heads, pairs, size = heads_of(config)
-        hidden = config.get("hidden_size") or config.get("n_embd") or 0
-        inner = config.get("intermediate_size") or config.get("n_inner") or 4 * hidden
+        hidden = largest(config, "hidden_size", "n_embd")
+        inner = largest(config, "intermediate_size", "n_inner") or 4 * hidden
         at_once = 2 * pairs if flash else 2 * heads + pairs
         reach = self.blocks * self.page_tokens
-        words = config.get("vocab_size") or 0
+        words = largest(config, "vocab_size")
         tokens = self.batch_tokens * (2 * hidden + (heads + 2 * pairs) * size + 3 * inner) * width
         # Logits in full floats, and twice more while a token is drawn.
         logits = 2 * self.requests * words * 4 * 3
         return reach * at_once * size * width + tokens + logits
 
 
+def largest(config: Mapping[str, Any], *keys: str) -> int:
+    """Return what a configuration says under the first of some keys; 0 if it says nothing.
+
+    Where each layer has a number of its own, the largest.
+    """
+    said = next((config[key] for key in keys if config.get(key)), 0)
+    return max(said) if isinstance(said, list | tuple) else said
+
+
 def heads_of(config: Mapping[str, Any]) -> tuple[int, int, int]:
     """Return the heads of attention, the heads with keys and values, and the width of one."""
-    heads = config.get("num_attention_heads") or config.get("n_head") or 0
-    hidden = config.get("hidden_size") or config.get("n_embd") or 0
+    heads = largest(config, "num_attention_heads", "n_head")
+    hidden = largest(config, "hidden_size", "n_embd")
     if not heads:
         return 0, 0, 0
-    pairs = config.get("num_key_value_heads") or heads
-    return heads, pairs, config.get("head_dim") or hidden // heads
+    pairs = largest(config, "num_key_value_heads") or heads
+    return heads, pairs, largest(config, "head_dim") or hidden // heads
 
 
 def bytes_per_token(config: Mapping[str, Any], width: int) -> int:
     """Return the bytes of keys and values of one token in all layers."""
     config = config.get("text_config") or config
-    layers = config.get("num_hidden_layers") or config.get("n_layer") or 0
+    layers = largest(config, "num_hidden_layers", "n_layer")
     _, pairs, size = heads_of(config)
     return int(2 * layers * pairs * size * width)

@@ -3,18 +3,16 @@
 Knows the layouts of bitsandbytes; knows no budget.
 """
 
-import json
-import struct
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import ceil, prod
-from pathlib import Path
-from typing import Any
 
+from serving.adapters import adapter_shapes
 from serving.cache import CacheShape, context_of
-from serving.engine import EngineError, FailureKind
-from serving.folders import adapter_folder, checkpoint_folder
-from serving.quantize import check_weights
+from serving.checkpoint import read_checkpoint, trained_tokens
+from serving.contents import Shape
+from serving.engine import EngineError
+from serving.folders import adapter_folder
 from serving.spec import ModelSpec, Quantization
 
 NF4_BLOCK = 64  # weights that share one scale
@@ -58,24 +56,16 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
     """
     if spec.kind != "local":
         return Estimate(0, 0)
-    folder = checkpoint_folder(spec)
-    check_weights(spec.name, folder)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        tensors = [tensor for file in folder.glob("*.safetensors") for tensor in _tensors(file)]
-        width = HALF if cuda else FULL
-        weights = sum(_bytes(*tensor, spec.quantization, width) for tensor in tensors)
-        trained = config.get("max_position_embeddings") or config.get("n_positions")
-        shape = CacheShape.of(context_of(spec, trained), spec.batch, cuda=cuda)
-        flash = cuda and has_flash()
-        cache = shape.bytes(config, width) + shape.inputs(width, masked=not flash)
-        working = shape.working(config, width, flash=flash) if cuda else 0
-        return Estimate(weights, cache, adapter_bytes(spec, width), working)
-    except (OSError, ValueError, KeyError, struct.error) as error:
-        raise EngineError(
-            FailureKind.BACKEND,
-            f"{spec.name}: cannot read the checkpoint {folder}: {error}; copy it again",
-        ) from error
+    checkpoint = read_checkpoint(spec)
+    width = HALF if cuda else FULL
+    tensors = checkpoint.shapes.items()
+    weights = sum(_bytes(name, shape, spec.quantization, width) for name, shape in tensors)
+    tokens = context_of(spec, trained_tokens(checkpoint.config))
+    shape = CacheShape.of(tokens, spec.batch, cuda=cuda)
+    flash = cuda and has_flash()
+    cache = shape.bytes(checkpoint.config, width) + shape.inputs(width, masked=not flash)
+    working = shape.working(checkpoint.config, width, flash=flash) if cuda else 0
+    return Estimate(weights, cache, adapter_bytes(spec, width), working)
 
 
 def adapter_bytes(spec: ModelSpec, width: int = FULL) -> int:
@@ -89,14 +79,11 @@ def adapter_bytes(spec: ModelSpec, width: int = FULL) -> int:
     if (folder := adapter_folder(spec)) is None:
         return 0
     try:
-        tensors = _tensors(folder / "adapter_model.safetensors")
-    except (OSError, ValueError, struct.error) as error:
-        raise EngineError(
-            FailureKind.BACKEND,
-            f"{spec.name}: cannot read the adapter {folder}: {error}; "
-            "copy it again, or save it with PEFT as adapter_model.safetensors",
-        ) from error
-    return sum(prod(shape) for _, shape in tensors) * width
+        shapes = adapter_shapes(folder)
+    except EngineError as error:
+        cause = f"{spec.name}: adapter {spec.adapter}: {error.cause}"
+        raise EngineError(error.kind, cause) from error
+    return sum(map(prod, shapes.values())) * width
 
 
 def has_flash() -> bool:
@@ -104,26 +91,7 @@ def has_flash() -> bool:
     return any(find_spec(package) is not None for package in FLASH)
 
 
-def _tensors(file: Path) -> list[tuple[str, list[int]]]:
-    """Return name and shape of every tensor in a safetensors file, from its header.
-
-    Raises
-    ------
-    ValueError
-        If the file is shorter than its header says.
-    """
-    with file.open("rb") as stream:
-        (size,) = struct.unpack("<Q", stream.read(8))
-        header: dict[str, Any] = json.loads(stream.read(size))
-    header.pop("__metadata__", None)
-    ends = [entry["data_offsets"][1] for entry in header.values()]
-    whole, found = 8 + size + max(ends, default=0), file.stat().st_size
-    if found < whole:
-        raise ValueError(f"{file.name} is cut short: {found:,} of {whole:,} bytes")
-    return [(name, entry["shape"]) for name, entry in header.items()]
-
-
-def _bytes(name: str, shape: list[int], quantization: Quantization, width: int) -> int:
+def _bytes(name: str, shape: Shape, quantization: Quantization, width: int) -> int:
     """Return the bytes of one tensor in memory."""
     count = prod(shape)
     whole = len(shape) < 2 or any(part in name for part in WHOLE)  # noqa: PLR2004 -- a matrix

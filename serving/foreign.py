@@ -36,7 +36,7 @@ def check_code(name: str, folder: Path) -> None:
 def _read(file: Path) -> object:
     try:
         found: object = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None  # who needs the file says so
     return found
 

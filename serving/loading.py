@@ -15,13 +15,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from serving.cache import context_of
+from serving.checkpoint import read_checkpoint
 from serving.devices import SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
 from serving.estimate import estimate
-from serving.folders import checkpoint_folder
 from serving.foreign import check_code
 from serving.kept import BUFFERS, read, write
-from serving.quantize import check_weights, load_arguments, quiet_libraries
+from serving.quantize import load_arguments, quiet_libraries
 from serving.shelf import Shelf, keeps
 from serving.spec import ModelSpec
 from serving.tokens import kind_of
@@ -53,8 +53,7 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     EngineError
         If it cannot be loaded; the message says what to mend.
     """
-    folder = checkpoint_folder(spec)
-    check_weights(spec.name, folder)
+    folder = read_checkpoint(spec).folder
     if spec.trust_remote_code:
         check_code(spec.name, folder)
     quiet_libraries()

@@ -18,11 +18,20 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from serving.adapters import CONFIG, MERGE, adapter_config, refusal
-
-PREFIX, DOWN, UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
-UNSAID = 8  # what PEFT takes for a rank or alpha that a configuration leaves out
-RETRY = "save it again with PEFT, as LoRA on linear layers alone"
+from serving.adapters import (
+    BASE,
+    DOWN,
+    MERGE,
+    PREFIX,
+    SAVED,
+    UNSAID,
+    UP,
+    WEIGHTS,
+    adapter_config,
+    adapter_layers,
+    adapter_shapes,
+)
+from serving.contents import refusal
 
 Rows = slice | torch.Tensor
 
@@ -49,27 +58,14 @@ def read_adapter(folder: Path, *, device: torch.device, dtype: torch.dtype) -> A
         If it cannot be read or is more than plain LoRA; the message says what to do.
     """
     config = adapter_config(folder)
+    names = adapter_layers(folder, config, adapter_shapes(folder))
     rank = config.get("r", UNSAID)
-    file = folder / "adapter_model.safetensors"
     try:
-        weights = load_file(file, device=str(device))
+        weights = load_file(folder / WEIGHTS, device=str(device))
     except (OSError, ValueError, SafetensorError) as error:
-        cause = f"the adapter {folder} cannot be read: {error}"
-        raise refusal(cause, "set adapter to a folder as PEFT saved it") from error
-    layers = {}
-    for name in [key.removesuffix(DOWN) for key in weights if key.endswith(DOWN)]:
-        if name + UP not in weights:
-            raise refusal(f"{file} has {name + DOWN} without its lora_B", RETRY)
-        down, up = (weights.pop(name + end) for end in (DOWN, UP))
-        if (down.shape[0], up.shape[1]) != (rank, rank):
-            raise refusal(f"{file} has another rank than {CONFIG} (r = {rank}) at {name}", RETRY)
-        layers[name.removeprefix(PREFIX)] = (down.to(dtype), up.to(dtype))
-    if weights:
-        raise refusal(
-            f"{file} changes more than linear layers: {', '.join(sorted(weights))}", RETRY
-        )
-    if not layers:
-        raise refusal(f"{file} changes no layer", RETRY)
+        raise refusal(f"the adapter {folder} cannot be read: {error}", SAVED) from error
+    found = {key.removeprefix(PREFIX): matrix.to(dtype) for key, matrix in weights.items()}
+    layers = {name: (found[name + DOWN], found[name + UP]) for name in names}
     spread = math.sqrt(rank) if config.get("use_rslora") else rank
     return Adapter(layers, float(config.get("lora_alpha", UNSAID)) / spread)
 
@@ -104,7 +100,7 @@ class AdapterBank:
             if sizes != (down.shape[1], up.shape[0]):
                 raise refusal(
                     f"the adapter of {name} does not fit the model at {layer}",
-                    "name the checkpoint that it was trained on",
+                    BASE,
                 )
         for layer in adapter.layers:
             if layer not in self._hooks:

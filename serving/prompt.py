@@ -58,12 +58,15 @@ def template_of(spec: ModelSpec) -> str | None:
     if spec.chat_template is None or not spec.chat_template.endswith(".jinja"):
         return spec.chat_template
     try:
-        return Path(spec.chat_template).read_text(encoding="utf-8")
+        return Path(spec.chat_template).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        cause = f"byte {error.start + 1} is not UTF-8"
     except OSError as error:
-        raise EngineError(
-            FailureKind.TEMPLATE,
-            f"{spec.name}: cannot read chat_template {spec.chat_template}: {error.strerror}",
-        ) from error
+        cause = str(error.strerror)
+    raise EngineError(
+        FailureKind.TEMPLATE,
+        f"{spec.name}: cannot read chat_template {spec.chat_template}: {cause}",
+    )
 
 
 class _Marks(Extension):
@@ -83,6 +86,8 @@ def template_fault(template: str) -> str | None:
         Environment(extensions=[_Marks, loopcontrols], autoescape=False).parse(template)  # noqa: S701 -- nothing is rendered
     except TemplateSyntaxError as error:
         return f"line {error.lineno}: {error.message}"
+    except (RecursionError, ValueError) as error:  # a thousand brackets, a number of 5000 digits
+        return str(error)
     return None
 
 

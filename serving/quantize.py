@@ -4,16 +4,13 @@ Knows bitsandbytes and its noise; knows nothing of prompts, engines or memory bu
 """
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec, Quantization
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
 
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 SKIPPED_MODULES = ["lm_head"]
 """Kept at full width, as the papers of both quantizations do."""
 
@@ -40,27 +37,6 @@ def config_for(quantization: Quantization) -> "BitsAndBytesConfig | None":
         bnb_4bit_compute_dtype=torch.bfloat16,
         llm_int8_skip_modules=SKIPPED_MODULES,
     )
-
-
-def check_weights(name: str, folder: Path) -> None:
-    """Refuse a checkpoint that holds no safetensors.
-
-    Raises
-    ------
-    EngineError
-        With the way out in its message.
-    """
-    if not (folder / "config.json").is_file():
-        raise EngineError(FailureKind.BACKEND, f"{name}: {folder} has no config.json")
-    if any(folder.glob("*.safetensors")):
-        return
-    if any(found for pattern in PICKLES for found in folder.glob(pattern)):
-        raise EngineError(
-            FailureKind.BACKEND,
-            f"{name}: {folder} holds pickled weights, which can run any code when read; "
-            "convert them to safetensors",
-        )
-    raise EngineError(FailureKind.BACKEND, f"{name}: {folder} holds no *.safetensors")
 
 
 class _Without(logging.Filter):

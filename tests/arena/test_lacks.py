@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from arena.lacks import Lack, lack_in_files, lacks_of
 from arena.shipped import shipped
 from serving.adapters import adapter_config
 from serving.engine import EngineError
 from serving.spec import ModelSpec
+
+POINTER = "version https://git-lfs.github.com/spec/v1\nsize 99\n"
 
 
 @pytest.fixture
@@ -58,13 +62,22 @@ def test_an_adapter_that_would_be_refused_is_told(folder: Path, said: dict[str, 
         pytest.param("tokenizer.json", None, "no tokenizer.json", id="tokenizer"),
         pytest.param("chat_template.jinja", None, "no chat template", id="template"),
         pytest.param("config.json", None, "no config.json", id="configuration"),
-        pytest.param("model.safetensors", None, "holds no", id="weights"),
+        pytest.param("model.safetensors", None, "holds neither", id="weights"),
         pytest.param("config.json", {"auto_map": {}}, "code of its own", id="code"),
         pytest.param(
             "config.json",
             {"quantization_config": {"quant_method": "gptq"}},
             "quantized already (gptq)",
             id="quantized already",
+        ),
+        pytest.param(
+            "config.json", {"quantization_config": "awq"}, "already (awq)", id="by one word"
+        ),
+        pytest.param(
+            "config.json",
+            {"max_position_embeddings": "4096"},
+            'says max_position_embeddings = "4096", which is no whole number',
+            id="text for a number",
         ),
     ],
 )
@@ -104,13 +117,17 @@ def test_code_that_nothing_pins_is_told(
     ("file", "content", "told"),
     [
         pytest.param("tokenizer.json", "{", "tokenizer.json is no JSON", id="tokenizer"),
+        pytest.param("tokenizer.json", '{"a": 1}', "describes no tokenizer", id="no model"),
         pytest.param("chat_template.jinja", "{{ a[0 }}", "template cannot be read (line 1", id="t"),
+        pytest.param("chat_template.jinja", "\udcff", "byte 1 is not UTF-8", id="bytes"),
+        pytest.param("config.json", "[]", "config.json holds [], and no object", id="list"),
+        pytest.param("model.safetensors", POINTER, "is a git-lfs pointer, not the file", id="lfs"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told(
     folder: Path, file: str, content: str, told: str
 ) -> None:
-    (folder / file).write_text(content)
+    (folder / file).write_text(content, errors="surrogateescape")
     assert told in lack(spec(folder)).what
 
 
@@ -145,3 +162,36 @@ def test_a_key_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setenv("OUR_KEY", "x")
     assert list(lacks_of(remote)) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        pytest.param("model.layers.0.self_attn.q_proj", None, id="fits"),
+        pytest.param("model.layers.99.self_attn.q_proj", "which the checkpoint has not", id="deep"),
+        pytest.param("model.layers.0.mlp.up_proj", "as 128 x 128, and the checkpoint", id="wide"),
+    ],
+)
+def test_an_adapter_of_another_base_is_told(folder: Path, layer: str, told: str | None) -> None:
+    place = folder.parent / "adapter"
+    place.mkdir()
+    (place / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8}))
+    ends = {"lora_A": torch.zeros(8, 128), "lora_B": torch.zeros(128, 8)}
+    tensors = {f"base_model.model.{layer}.{end}.weight": one for end, one in ends.items()}
+    save_file(tensors, place / "adapter_model.safetensors")
+    found = lack_in_files(spec(folder, adapter=str(place)))
+    if told is None:
+        assert found is None
+    else:
+        assert (found and found.field) == "adapter"
+        assert told in str(found)
+
+
+def test_a_broken_file_is_told_once_whoever_finds_it(folder: Path) -> None:
+    (place := folder.parent / "adapter").mkdir()
+    (place / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+    (place / "adapter_model.safetensors").write_text(POINTER)
+    assert list(lacks_of(spec(folder, adapter=str(place)))) == []
+    found = lack(spec(folder, adapter=str(place)))
+    assert found.field == "adapter"
+    assert found.way_out == "run `git lfs pull` in its folder"

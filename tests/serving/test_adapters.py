@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from serving.adapters import CONVERT, MERGE, REPLACE, adapter_config
+from serving.adapters import (
+    CONVERT,
+    MERGE,
+    REPLACE,
+    RETRY,
+    adapter_config,
+    adapter_layers,
+    check_fit,
+)
+from serving.contents import Shape
 from serving.engine import EngineError
 
 
@@ -50,8 +59,6 @@ def test_what_peft_writes_of_plain_lora_is_taken(tmp_path: Path) -> None:
         pytest.param({"lora_bias": True}, MERGE, id="bias of an adapter"),
         pytest.param({"use_dora": True}, MERGE, id="dora"),
         pytest.param({"use_tomorrow": {"a": 1}}, MERGE, id="a key of tomorrow"),
-        pytest.param({"r": 0}, "save it again with PEFT", id="no rank"),
-        pytest.param({"lora_alpha": None}, "save it again with PEFT", id="no alpha"),
         *(
             pytest.param({key: value}, MERGE, id=key)
             for key, value in {
@@ -88,8 +95,8 @@ def test_whatever_else_is_set_is_refused_by_file_and_key(
     ("text", "message"),
     [
         pytest.param(None, "has no adapter_config.json; set adapter to a folder", id="gone"),
-        pytest.param("{", "cannot be read: .*; set adapter to a folder", id="no JSON"),
-        pytest.param("[]", "says no peft_type LORA; take an adapter that is LoRA", id="a list"),
+        pytest.param("{", "adapter_config.json is no JSON: .*; copy it again", id="no JSON"),
+        pytest.param("[]", "holds .*, and no object; copy it again", id="a list"),
         pytest.param('{"peft_type": "IA3"}', "says no peft_type LORA; take", id="another method"),
     ],
 )
@@ -98,3 +105,88 @@ def test_what_is_no_configuration_is_told(tmp_path: Path, text: str | None, mess
         (tmp_path / "adapter_config.json").write_text(text)
     with pytest.raises(EngineError, match=message):
         adapter_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        pytest.param({"r": "8"}, "no whole number above 0", id="rank of text"),
+        pytest.param({"r": 8.5}, "no whole number above 0", id="half a rank"),
+        pytest.param({"r": True}, "no whole number above 0", id="true rank"),
+        pytest.param({"r": 0}, "no whole number above 0", id="no rank"),
+        pytest.param({"lora_alpha": None}, "no number above 0", id="no alpha"),
+        pytest.param({"lora_alpha": float("inf")}, "no number above 0", id="endless alpha"),
+    ],
+)
+def test_a_number_that_cannot_be_is_malformed_and_not_more_than_plain(
+    tmp_path: Path, said: dict[str, object], fault: str
+) -> None:
+    ((key, value),) = said.items()
+    with pytest.raises(EngineError) as refused:
+        adapter_config(written(tmp_path, **said))
+    file = tmp_path / "adapter_config.json"
+    told = f"{file} says {key} = {json.dumps(value)}, which is {fault}; {RETRY}"
+    assert refused.value.cause == told
+
+
+LAYER = "base_model.model.model.layers.7.q_proj"
+DOWN, UP = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
+
+
+def test_an_adapter_is_two_matrices_beside_each_layer(tmp_path: Path) -> None:
+    found = adapter_layers(tmp_path, {"r": 4}, {DOWN: (4, 64), UP: (32, 4)})
+    assert found == {"model.layers.7.q_proj": ((4, 64), (32, 4))}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "told"),
+    [
+        pytest.param({}, "changes no layer", id="nothing"),
+        pytest.param({DOWN: (4, 64)}, f"has {DOWN} without its lora_B", id="half"),
+        pytest.param({DOWN: (4, 64), UP: (32, 8)}, "has another rank than", id="rank"),
+        pytest.param({DOWN: (4, 64, 1), UP: (32, 4)}, "has another rank than", id="dimensions"),
+        pytest.param({DOWN: (4,), UP: ()}, "has another rank than", id="no matrices"),
+        pytest.param({DOWN: (4, 64), UP: (32, 4), "x": (1,)}, "layers: x; ", id="more"),
+    ],
+)
+def test_matrices_that_are_no_plain_lora_are_refused(
+    tmp_path: Path, shapes: dict[str, Shape], told: str
+) -> None:
+    with pytest.raises(EngineError) as refused:
+        adapter_layers(tmp_path, {"r": 4}, shapes)
+    assert told in refused.value.cause
+
+
+FITTING = {"model.layers.7.q_proj": ((4, 64), (32, 4))}
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        pytest.param({"model.layers.7.q_proj.weight": (32, 64)}, id="as it is"),
+        pytest.param({"layers.7.attn.weight": (9, 9)}, id="under names of its own"),
+    ],
+)
+def test_an_adapter_that_may_fit_is_taken(base: dict[str, Shape]) -> None:
+    check_fit(FITTING, base)
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        pytest.param(
+            {"model.layers.7.q_proj.weight": (32, 48)},
+            "changes model.layers.7.q_proj as 32 x 64, and the checkpoint has it as 32 x 48; name",
+            id="size",
+        ),
+        pytest.param(
+            {"model.layers.6.q_proj.weight": (32, 64)},
+            "changes model.layers.7.q_proj, which the checkpoint has not; name the checkpoint",
+            id="depth",
+        ),
+    ],
+)
+def test_an_adapter_of_another_base_is_refused(base: dict[str, Shape], told: str) -> None:
+    with pytest.raises(EngineError) as refused:
+        check_fit(FITTING, base)
+    assert told in refused.value.cause

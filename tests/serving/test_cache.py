@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.cache import CacheShape, bytes_per_token, context_of
+from serving.cache import CacheShape, bytes_per_token, context_of, heads_of
 from serving.spec import ModelSpec
 
 LLAMA_2_7B = {"num_hidden_layers": 32, "num_attention_heads": 32, "hidden_size": 4096}
@@ -55,3 +55,9 @@ def test_the_context_is_the_rosters_or_a_sound_share(
 ) -> None:
     spec = ModelSpec(name="m", checkpoint="c", context_tokens=asked)
     assert context_of(spec, trained) == tokens
+
+
+def test_what_each_layer_has_of_its_own_counts_with_its_largest() -> None:
+    config = {"hidden_size": 64, "num_attention_heads": [2, 4], "num_hidden_layers": 3}
+    assert heads_of(config) == (4, 4, 16)
+    assert bytes_per_token(config, 2) == 2 * 3 * 4 * 16 * 2

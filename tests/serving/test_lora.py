@@ -284,7 +284,7 @@ def test_matrices_that_do_not_belong_together_are_told(
 def test_an_adapter_without_its_matrices_is_told_with_the_way_out(tmp_path: Path) -> None:
     _write(tmp_path / "a", 64, layers=1)
     (tmp_path / "a" / "adapter_model.safetensors").write_bytes(b"{}")
-    with pytest.raises(EngineError, match=r"cannot be read: .*; set adapter to a folder as PEFT"):
+    with pytest.raises(EngineError, match="is cut short: 2 bytes; copy it again"):
         read_adapter(tmp_path / "a", device=CPU, dtype=torch.float32)
 
 

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
-from serving.engine import EngineError
-from serving.quantize import check_weights, config_for, load_arguments, quiet_libraries
+from serving.quantize import config_for, load_arguments, quiet_libraries
 from serving.spec import ModelSpec, Quantization
 
 
@@ -33,27 +31,6 @@ def test_each_quantization_asks_for_its_own_width() -> None:
 def test_code_of_a_checkpoint_is_off_and_safetensors_are_on() -> None:
     arguments = load_arguments(spec("c"))
     assert arguments == {"use_safetensors": True, "trust_remote_code": False}
-
-
-def test_pickled_weights_are_refused_with_the_way_out(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(EngineError, match="convert them to safetensors"):
-        check_weights("m", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        pytest.param([], "no config.json", id="empty folder"),
-        pytest.param(["config.json"], "holds no", id="no weights"),
-    ],
-)
-def test_an_incomplete_checkpoint_is_named(tmp_path: Path, files: list[str], message: str) -> None:
-    for file in files:
-        (tmp_path / file).write_text("{}")
-    with pytest.raises(EngineError, match=message):
-        check_weights("m", tmp_path)
 
 
 def test_only_known_noise_is_dropped() -> None:
