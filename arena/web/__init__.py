@@ -1,8 +1,8 @@
 """The pages, and the only place that speaks Gradio.
 
-Gradio, matplotlib and the hub client read these variables once, when they are first imported, so
-they stand here: before any module of this package can import one of them. Nothing is fetched and
-nothing is reported from a machine that runs an arena, whatever the defaults of a library become.
+Gradio and the hub client read these variables once, when they are first imported, so they stand
+here: before any module of this package can import either. Nothing is fetched and nothing is
+reported from a machine that runs an arena, whatever the defaults of a library become.
 """
 
 import os
@@ -13,6 +13,5 @@ for _name, _value in {
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
-    "MPLBACKEND": "agg",  # else Gradio loads all of matplotlib to find out which it would take
 }.items():
     os.environ.setdefault(_name, _value)

@@ -52,7 +52,6 @@ CHROMIUM_FLAGS = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
-    "--process-per-site",  # see `desk`
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -244,14 +243,9 @@ async def visitors(browser: Browser, arena: Arena) -> AsyncIterator[Visitors]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def desk(browser: Browser, running: Arena) -> AsyncIterator[BrowserContext]:
-    """Keep one desktop open: its cache saves a second in each test.
-
-    So does its first page, which nobody sees: it keeps the process in which the next one is drawn,
-    and a new process would read and compile every script anew.
-    """
+async def desk(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Keep one desktop open: its cache saves a second in each test."""
     context = await browser.new_context(**DESKTOP)  # type: ignore[arg-type]
-    await (await context.new_page()).goto(running.url + "/robots.txt")
     yield context
     await context.close()
 
@@ -263,5 +257,5 @@ async def visit(desk: BrowserContext, arena: Arena) -> AsyncIterator[Visit]:
     await desk.set_offline(False)
     visit = await visit_in(desk, arena.url + "/")
     yield visit
-    for page in desk.pages[1:]:
+    for page in desk.pages:
         await page.close()
