@@ -5,7 +5,8 @@ Raters load the page with everything it links to, open battles, follow both resp
 Gradio's stream, ask on, try what is refused, and vote. Whatever comes before the vote must hold no
 canary, in plain text or encoded; the answer to the vote must hold both names, found by the same
 search, or the search is worth nothing. One model always fails, so that what the server says about
-failures is searched too. How long responses take is another matter and not measured here.
+failures is searched too. A last rater, alone, watches the public leaderboard (`onlooker`). How long
+responses take is another matter and not measured here.
 
 Run it with `python -m benchmarks.blindness [--battles N] [--raters N] [--json] [--long]`.
 """
@@ -27,12 +28,16 @@ import httpx
 from arena.settings import load_settings
 from benchmarks.canaries import Canary, Needles, encodings, find
 from benchmarks.machine import place
+from benchmarks.onlooker import Seen, faults_of_boards, watched
 from benchmarks.report import Report, Row, conclude, parser, progress
 from benchmarks.served import served
 
 MODELS: Final = ("none", "int8", "nf4", "none", "int8")  # the quantization of each
 FAILING: Final = 4  # the model that fails at every prompt
-SAID: Final = "says that it is so."  # the end of every response
+SAID: Final = "says that it is so."  # what every response holds
+CAPPED: Final = 40  # tokens of four letters: what is longer is cut, which is the model's failure
+LONG: Final = f"One {SAID} " + "So. " * CAPPED
+WATCHED: Final = 4  # times each prompt, beside which the leaderboard is watched
 PROMPTS: Final = ("Is a bat a mammal?", "Why does ice float?", "冰为什么会浮在水上？")
 LINKED: Final = re.compile(r'(?:src|href)="([^"#?][^"]*)"')
 ASIDE: Final = ("/config", "/theme.css", "/gradio_api/startup-events", "/about", "/nowhere")
@@ -58,7 +63,8 @@ def roster_of(canaries: Sequence[Canary]) -> str:
             f'[[models]]\nname = "{canary.name}"\nkind = "scripted"\n'
             f'quantization = "{canary.quantization}"\n'
             f'system_prompt = "You are {canary.name}."\n'
-            f'responses = ["Number {number} {SAID}", "It is not so, and {SAID}"]\n'
+            f'responses = ["Number {number} {SAID}", "It is not so, and {SAID}", "{LONG}"]\n'
+            f"output_tokens = {CAPPED}\n"
         )
         if number == FAILING:
             parts.append("behaviour = { fail_at = 2 }\n")
@@ -101,12 +107,9 @@ class Count:
     streamed: int = 0
     faults: list[str] = field(default_factory=list)
     addresses: Counter[str] = field(default_factory=Counter)
+    boards: Seen = field(default_factory=Seen)
 
-    def search(
-        self,
-        answers: Iterable[tuple[str, bytes]],
-        needles: Needles,
-    ) -> None:
+    def search(self, answers: Iterable[tuple[str, bytes]], needles: Needles) -> None:
         """Look for canaries where there may be none."""
         for path, content in answers:
             self.answers += 1
@@ -212,11 +215,9 @@ async def run(folder: Path, battles: int, raters: int) -> Count:
     left = iter(range(battles))
 
     async def rate(address: str) -> None:
+        plain = {"accept-encoding": "identity"}
         async with httpx.AsyncClient(
-            base_url=address,
-            headers={"accept-encoding": "identity"},
-            trust_env=False,
-            timeout=60,
+            base_url=address, headers=plain, trust_env=False, timeout=60
         ) as client:
             visitor = Visitor(client, count, known)
             await visitor.load_page()
@@ -229,6 +230,7 @@ async def run(folder: Path, battles: int, raters: int) -> Count:
         async with asyncio.TaskGroup() as group:
             for _ in range(raters):
                 group.create_task(rate(server.address))
+        count.boards = await watched(server.address, PROMPTS * WATCHED)
     return count
 
 
@@ -236,6 +238,7 @@ def faults_of(count: Count) -> list[str]:
     """Return every leak, and what makes the search itself doubtful."""
     faults = [f"before the vote, {leak}" for leak in sorted(set(count.leaks))[:20]]
     faults += sorted(set(count.faults))
+    faults += faults_of_boards(count.boards)
     if count.streamed < count.votes:
         faults.append(f"{count.votes} votes, but only {count.streamed} streams held a response")
     if not count.votes:
@@ -274,6 +277,7 @@ def measure(battles: int, raters: int) -> Report:
     ]
     notes = [
         f"{count.streamed} streams of Gradio held a whole response",
+        count.boards.said,
         f"{count.void} battles were void because a model failed; none was voted on",
         f"{count.quantization_named} answers to votes held their quantization, found as a word",
         "addresses: " + ", ".join(sorted(a for a in count.addresses if "/assets/" not in a)),

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.blindness import FAILING, Count, Heard, faults_of, new_canaries, roster_of
 from benchmarks.canaries import encodings
+from benchmarks.onlooker import Onlooker, Seen
 
 CANARIES = new_canaries()
 NEEDLES = encodings(CANARIES)
@@ -18,7 +19,8 @@ def answer(body: str = "", **headers: str) -> httpx.Response:
 
 
 def good() -> Count:
-    return Count(votes=9, named=9, quantization_named=5, void=2, streamed=11)
+    seen = Seen(battles=4, votes=3, rates_moved=2)
+    return Count(votes=9, named=9, quantization_named=5, void=2, streamed=11, boards=seen)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,7 @@ def test_a_packed_answer_is_refused_rather_than_searched_in_vain() -> None:
         pytest.param({"named": 8}, "could have missed a leak", id="a control that saw too little"),
         pytest.param({"quantization_named": 0}, "no quantization", id="no quantization at all"),
         pytest.param({"void": 0}, "no battle failed", id="no failure"),
+        pytest.param({"boards": Seen(votes=3)}, "no failure rate moved", id="a board without news"),
         pytest.param({"streamed": 3}, "only 3 streams", id="streams that never came"),
         pytest.param({"votes": 0, "named": 0}, "nothing was measured", id="no vote"),
     ],
@@ -77,3 +80,12 @@ def test_the_roster_names_every_canary_and_lets_one_model_fail() -> None:
 
 def test_two_runs_share_no_name() -> None:
     assert not {c.name for c in CANARIES} & {c.name for c in new_canaries()}
+
+
+async def test_a_leaderboard_that_moves_before_the_vote_fails_the_run() -> None:
+    async with httpx.AsyncClient() as client:
+        onlooker = Onlooker(client)
+    count = good()
+    onlooker.note({"": b"0.25", "/table.json": b"0.25"}, {"": b"0.25", "/table.json": b"0.26"})
+    count.boards.told += onlooker.seen.told
+    assert faults_of(count) == ["/leaderboard/table.json moved while a battle was open"]
