@@ -21,6 +21,7 @@ from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from serving.bound import bound_of
 from serving.build import apart_of
+from serving.devices import gib
 from serving.engine import EngineError
 from serving.remote import reach
 from serving.shelf import keeps, size_of
@@ -191,8 +192,8 @@ def roster_findings(settings: Settings, roster: Roster) -> Iterator[Finding]:
         )
     for device, room in roster.rooms.items():
         if names := loaded_on(roster, device):
-            found = f"{len(names)} at once, {roster.used.get(device, 0) / GIB:.2f}"
-            yield Finding(Level.GOOD, device, f"{found} of {room / GIB:.2f} GiB")
+            found = f"{len(names)} at once, {gib(roster.used.get(device, 0))}"
+            yield Finding(Level.GOOD, device, f"{found} of {gib(room)}")
     yield from _turns(roster)
     yield from _kept(settings)
     yield from _alike(settings)
@@ -237,7 +238,7 @@ def _kept(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.GOOD,
             "cache",
-            f"{models} quantized models, {size / GIB:.2f} GiB in {folder}",
+            f"{models} quantized models, {gib(size)} in {folder}",
             "It may be deleted at any time: what is needed is made again.",
         )
 

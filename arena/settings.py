@@ -27,7 +27,7 @@ from arena.mistakes import Source, field_of, sentences
 from serving.devices import cards, rooms
 from serving.engine import EngineError
 from serving.shelf import default_folder
-from serving.spec import Contradiction, ModelSpec
+from serving.spec import Contradiction, ModelSpec, at_home
 
 GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
@@ -66,7 +66,13 @@ def _named(path: Path) -> Path:
     return path
 
 
-Database = Annotated[Path, AfterValidator(_named)]
+def _expanded(path: Path) -> Path:
+    return Path(at_home(str(path)))
+
+
+Place = Annotated[Path, AfterValidator(_expanded)]
+"""A file or folder; `~` is the home of who runs this."""
+Database = Annotated[Place, AfterValidator(_named)]
 
 
 def _origin(url: str) -> str:
@@ -92,7 +98,7 @@ class ArenaSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
     db: Database = Path("arena.db")
-    questions: Path | None = None
+    questions: Place | None = None
     demo: bool = False
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     """Where browsers find it, when that is not where it listens: https://arena.example.org"""
@@ -133,7 +139,7 @@ class PoolSettings(Section):
     memory_gib: Memory | None = None
     """For each card (without one, of main memory), or a table by device; unset is what is free on
     each card, and 4 of main memory."""
-    cache: Path | None = None
+    cache: Place | None = None
     """Folder that keeps quantized weights; unset is evenhand/quantized where caches belong."""
     processes: Literal["auto", "none", "device", "model"] = "auto"
     """Where engines run: in this process (none), in one for each device or each model; auto is one
@@ -216,7 +222,7 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
         As `load_settings`.
     """
     try:
-        source = Source(path, path.read_text(encoding="utf-8"))
+        source = Source(path, path.read_text(encoding="utf-8-sig"))  # Windows puts a mark before it
     except FileNotFoundError:
         raise ConfigError(
             f"There is no configuration {path}. Name another file, or try `arena demo` first."
@@ -278,6 +284,7 @@ def check_models(models: Sequence[ModelSpec], source: Source) -> None:
             "Add a [[models]] table for each model."
         )
     seen: set[str] = set()
+    folder = source.path.parent
     for number, model in enumerate(models):
         if model.name in seen:
             raise ConfigError(
@@ -287,15 +294,23 @@ def check_models(models: Sequence[ModelSpec], source: Source) -> None:
         seen.add(model.name)
         for field in ("checkpoint", "adapter"):
             named = getattr(model, field)
-            if named and named.startswith((".", "/")) and not (source.path.parent / named).is_dir():
+            if named and named.startswith((".", "/", "~")) and _is_gone(folder / named):
                 raise ConfigError(
                     f"{source.place('models', number, field)}: there is no folder "
-                    f"{source.path.parent / named}. "
+                    f"{folder / named}. "
                     "Correct the path, or name a model on the hub as OWNER/NAME."
                 )
         template = model.chat_template or ""
-        if template.endswith(".jinja") and not (source.path.parent / template).is_file():
+        if template.endswith(".jinja") and _is_gone(folder / template, kind="file"):
             raise ConfigError(
                 f"{source.place('models', number, 'chat_template')}: there is no file "
-                f"{source.path.parent / template}. Correct the path, or write the template itself."
+                f"{folder / template}. Correct the path, or write the template itself."
             )
+
+
+def _is_gone(path: Path, *, kind: Literal["folder", "file"] = "folder") -> bool:
+    """Tell whether nothing is there; of what nobody lets us look at, who reads it says why."""
+    try:
+        return not (path.is_dir() if kind == "folder" else path.is_file())
+    except OSError:
+        return False

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +43,18 @@ class Card:
     name: str
     free: int
     total: int
+
+
+def gib(size: float) -> str:
+    """Return bytes as they are told everywhere: in GiB, with three digits that say something."""
+    return f"{gib_number(size)} GiB"
+
+
+def gib_number(size: float) -> str:
+    """Return bytes in GiB without the unit, as it stands in a table."""
+    told = size / GIB
+    digits = 2 - min(0, floor(log10(float(f"{told:.2e}")))) if told > 0 else 2
+    return f"{told:.{digits}f}"
 
 
 def devices_of(place: str) -> tuple[str, ...]:

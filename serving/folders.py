@@ -65,16 +65,28 @@ def adapter_folder(spec: ModelSpec) -> Path | None:
 
 def _is_path(named: str) -> bool:
     """Tell whether a name says a folder: it looks like a path, or there is one."""
-    return Path(named).is_absolute() or named.startswith(".") or Path(named).is_dir()
+    try:
+        return _looks_like_path(named) or Path(named).is_dir()
+    except OSError:  # longer than any path
+        return False
+
+
+def _looks_like_path(named: str) -> bool:
+    return Path(named).is_absolute() or named.startswith((".", "~"))
 
 
 def _folder(spec: ModelSpec, what: str, named: str, revision: str | None) -> Path:
     if not revision and _is_path(named):
-        if Path(named).is_dir():
+        try:
+            there = Path(named).is_dir()
+        except OSError as error:
+            cause = f"{what} folder {named} cannot be read ({error.strerror})"
+            raise _missing(spec, cause, "make it readable, or correct the path") from error
+        if there:
             return Path(named)
         raise _missing(spec, f"there is no {what} folder {named}", "correct the path")
     field = "revision" if what == "checkpoint" else f"{what}_revision"
-    if Path(named).is_absolute() or named.startswith("."):
+    if _looks_like_path(named):
         cause = f"{field} {revision} pins a name on the hub, and {what} {named} is a folder"
         raise _missing(spec, cause, f"remove {field}: a folder is what lies in it")
     from huggingface_hub import snapshot_download  # noqa: PLC0415 -- only for names on the hub

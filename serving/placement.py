@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from serving.budget import Budget, Spot
-from serving.devices import CPU, SPREAD, devices_of
+from serving.devices import CPU, SPREAD, devices_of, gib
 from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec
 
@@ -43,7 +43,7 @@ class Placement:
             sizes = [self._budget.size(self.options(name)[0]) for name in unique]
             raise EngineError(
                 FailureKind.OUT_OF_MEMORY,
-                f"{' and '.join(unique)} need {_gb(sum(sizes))} together; {self._rooms()}",
+                f"{' and '.join(unique)} need {gib(sum(sizes))} together; {self._rooms()}",
             )
 
     def fit(self, names: Iterable[str]) -> bool:
@@ -122,7 +122,7 @@ class Placement:
             return [spread]
         raise EngineError(
             FailureKind.OUT_OF_MEMORY,
-            f"{name} needs {_gb(self._budget.size(spots[0]))}; {self._rooms()}",
+            f"{name} needs {gib(self._budget.size(spots[0]))}; {self._rooms()}",
         )
 
     def _places(self, spec: ModelSpec) -> tuple[str, ...]:
@@ -170,12 +170,8 @@ class Placement:
         return None if best is None else best[1]
 
     def _rooms(self) -> str:
-        there = [f"{_gb(size)} on {device}" for device, size in self._budget.rooms.items()]
+        there = [f"{gib(size)} on {device}" for device, size in self._budget.rooms.items()]
         if len(there) == 1:
-            return f"the budget is {_gb(next(iter(self._budget.rooms.values())))}"
+            return f"the budget is {gib(next(iter(self._budget.rooms.values())))}"
         spread = f", and a model spread over cards needs {SPREAD:.0%} of an even share on each"
         return f"the budget is {' and '.join(there)}{spread if len(self._cards) > 1 else ''}"
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:.2f} GB"

@@ -41,6 +41,21 @@ def _device(said: str) -> str:
     return said
 
 
+def at_home(said: str) -> str:
+    """Return a path with the home that `~` stands for; what else is said stays as it is."""
+    if not said.startswith("~"):
+        return said
+    try:
+        return str(Path(said).expanduser())
+    except RuntimeError:  # nobody has that name
+        return said
+
+
+def _template(said: str) -> str:
+    return at_home(said) if said.endswith(".jinja") else said
+
+
+Place = Annotated[str, AfterValidator(at_home)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(_name)]
 Device = Annotated[str, AfterValidator(_device)]
 
@@ -107,11 +122,11 @@ class ModelSpec(Part):
 
     name: Name
     kind: Literal["local", "remote", "scripted"] = "local"
-    checkpoint: str | None = None
+    checkpoint: Place | None = None
     """Folder, or name on the hub."""
     revision: str | None = None
     quantization: Quantization = Quantization.NONE
-    adapter: str | None = None
+    adapter: Place | None = None
     """LoRA adapter on the checkpoint: folder, or name on the hub."""
     adapter_revision: str | None = None
     url: str | None = None
@@ -122,7 +137,7 @@ class ModelSpec(Part):
     """Environment variable that holds the server's key."""
     first_token_s: float = Field(default=30.0, gt=0, le=3600)
     """Seconds that a server may take to its first token."""
-    chat_template: str | None = None
+    chat_template: Annotated[str, AfterValidator(_template)] | None = None
     """Jinja text, or a path that ends with .jinja; overrides the tokenizer's own."""
     system_prompt: str | None = None
     sampling: Sampling = Sampling()
@@ -135,7 +150,7 @@ class ModelSpec(Part):
     """auto, cpu, cuda or cuda:N; cuda:0+cuda:1 spreads one model over both evenly."""
     batch: int = Field(default=8, ge=1, le=10**6)
     """Responses of full length that the key-value cache holds at once."""
-    cache: str | None = None
+    cache: Place | None = None
     """Folder that keeps quantized weights between runs; a roster's `[pool]` names it for all."""
     trust_remote_code: bool = False
     """Whether the code beside the weights is run; on the hub only that of a commit."""

@@ -9,8 +9,8 @@ from rich.table import Table
 from arena.cli.oneline import one_line
 from arena.doctor import Finding, Level
 from arena.roster import Need, Roster
+from serving.devices import gib_number
 
-GIB: Final = 1024**3
 MARKS: Final = {Level.GOOD: "[green]ok[/]", Level.NOTE: "[yellow]note[/]", Level.BAD: "[red]bad[/]"}
 NUMBERS: Final = ("weights", "cache", "adapter", "at work", "in all")
 
@@ -44,9 +44,9 @@ def _row(need: Need) -> list[str]:
     spec, bytes_of = need.spec, need.estimate
     if spec.kind == "local" and bytes_of.total:
         parts = (bytes_of.weights, bytes_of.cache, bytes_of.adapter, bytes_of.working)
-        numbers = [_gib(part) for part in (*parts, bytes_of.total)]
+        numbers = [gib_number(part) for part in (*parts, bytes_of.total)]
         if need.beside is not None:
-            numbers = ["", "", _gib(bytes_of.adapter), "", _gib(bytes_of.adapter)]
+            numbers = ["", "", gib_number(bytes_of.adapter), "", gib_number(bytes_of.adapter)]
     else:
         numbers = ["-"] * len(NUMBERS)
     where = need.place or "takes its turn"
@@ -58,7 +58,3 @@ def _row(need: Need) -> list[str]:
         where = f"{where}, on the weights of {escape(need.beside)}"
     held = spec.quantization if spec.kind == "local" else spec.kind
     return [escape(spec.name), str(held), *numbers, where, need.kept]
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.3f}" if 0 < size < GIB else f"{size / GIB:.2f}"

@@ -16,6 +16,7 @@ from arena.questions import LANGUAGES, QuestionBank, load_bank
 from arena.settings import (
     DAY_S,
     Database,
+    Place,
     PoolSettings,
     Section,
     check_models,
@@ -31,8 +32,8 @@ class StudySettings(Section):
     """`[study]`: what is asked, in which languages, and where the answers are kept."""
 
     name: str = Field(min_length=1, max_length=100)
-    questions: Path
-    roster: Path | None = None
+    questions: Place
+    roster: Place | None = None
     """A file with the models, where they are not described here."""
     languages: tuple[Literal["en", "zh"], ...] = Field(default=LANGUAGES, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**31)

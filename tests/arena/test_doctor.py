@@ -136,6 +136,12 @@ def test_a_model_larger_than_the_budget_is_named() -> None:
     assert (finding.level, "Raise [pool]" in finding.way_out) == (Level.BAD, True)
 
 
+def test_a_budget_of_some_megabytes_is_told_in_the_unit_that_it_is_set_in() -> None:
+    pool = PoolSettings(memory_gib=0.001)
+    finding = about_roster(Settings(models=(*SCRIPTED, tiny()), pool=pool))["elm"]
+    assert finding.found.endswith(" GiB; the budget is 0.00100 GiB")
+
+
 def test_models_that_take_turns_are_counted() -> None:
     models = tuple(tiny(name=name, batch=number) for number, name in enumerate("abc", start=1))
     together = about_roster(Settings(models=models))

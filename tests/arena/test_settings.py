@@ -288,6 +288,40 @@ def test_what_is_no_text_file_is_told_with_the_way_out(folder: Path) -> None:
     assert str(refusal.value) == f"{folder} is a folder. Name a TOML file in it."
 
 
+def test_the_mark_that_windows_puts_before_a_text_is_none_of_it(folder: Path) -> None:
+    path = written(folder, "\ufeff" + GOOD)
+    assert load_settings(path).models[0].name == "pine"
+    path = written(folder, "\ufeff" + GOOD.replace("title", "titel"))
+    with pytest.raises(ConfigError, match=r"line 2, arena\.titel: unknown key"):
+        load_settings(path)
+
+
+def test_a_tilde_is_the_home_of_who_runs_this(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    text = GOOD.replace('questions = "', 'db = "~/lab.db"\nquestions = "~/')
+    text = text.replace('checkpoint = "pine"', 'checkpoint = "~/pine"')
+    settings = load_settings(written(folder, text + '[pool]\ncache = "~/kept"\n'))
+    assert settings.arena.db == folder / "lab.db"
+    assert settings.arena.questions == folder / "bank.jsonl"
+    assert settings.models[0].checkpoint == str(folder / "pine")
+    assert settings.models[0].cache == str(folder / "kept")
+    path = written(folder, text.replace("~/pine", "~/gone"))
+    with pytest.raises(ConfigError, match=rf"checkpoint: there is no folder {folder}/gone\."):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("field", ["checkpoint", "adapter", "chat_template"])
+def test_a_path_that_cannot_be_looked_at_is_left_to_who_reads_it(folder: Path, field: str) -> None:
+    path = f"/{'x' * 300}.jinja"
+    said = f'{field} = "{path}"'
+    if field != "checkpoint":
+        said += '\ncheckpoint = "pine"'
+    text = GOOD.replace('checkpoint = "pine"', said)
+    assert getattr(load_settings(written(folder, text)).models[0], field) == path
+
+
 def test_a_value_that_cannot_be_is_one_mistake(folder: Path) -> None:
     path = written(folder, GOOD.replace("[limits]", '[pool]\nmemory_gib = "big"\n[limits]'))
     with pytest.raises(ConfigError) as refusal:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.devices import CONTEXT_BYTES, GIB, Card, cards, devices_of, roomiest, rooms
+from serving.devices import CONTEXT_BYTES, GIB, Card, cards, devices_of, gib, roomiest, rooms
 from serving.engine import EngineError
 
 HERE = (Path("/"),)  # a "driver" that is there
@@ -89,3 +89,18 @@ def test_the_place_with_most_room_is_among_those_asked_for() -> None:
     assert roomiest("cuda:0", there) == ("cuda:0", 10)
     assert roomiest("cuda:0+cuda:1", there) == ("cuda:0+cuda:1", 22)
     assert roomiest("cpu", there) == roomiest("auto", {"cpu": 99}) == ("cpu", 99)
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        (0, "0.00 GiB"),
+        (1, "0.000000000931 GiB"),
+        (5 * 10**6, "0.00466 GiB"),
+        (GIB // 2, "0.500 GiB"),
+        (GIB, "1.00 GiB"),
+        (139 * GIB + GIB // 3, "139.33 GiB"),
+    ],
+)
+def test_bytes_are_told_in_gib_with_digits_enough_to_tell_them_apart(size: int, told: str) -> None:
+    assert gib(size) == told

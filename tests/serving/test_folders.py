@@ -81,12 +81,20 @@ def test_a_name_that_is_nowhere_is_told_with_the_way_out(
 
 
 @EACH
-@pytest.mark.parametrize("named", ["/nowhere/oak", "./oak"])
+@pytest.mark.parametrize("named", ["/nowhere/oak", "./oak", "~nobody-of-that-name/oak"])
 def test_a_path_is_never_looked_up_on_the_hub(find: Find, what: str, named: str) -> None:
     with pytest.raises(
         EngineError, match=f"m: there is no {what} folder {named}; correct the path"
     ):
         find(named)
+
+
+@EACH
+def test_a_path_that_cannot_be_looked_at_is_told(find: Find, what: str) -> None:
+    with pytest.raises(EngineError, match=rf"{what} folder /x+ cannot be read \(File name too lon"):
+        find("/" + "x" * 300)
+    with pytest.raises(EngineError, match=f"{what} x+ is neither a folder nor in the hub's cache"):
+        find("x" * 300)
 
 
 @EACH

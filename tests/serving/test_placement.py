@@ -101,10 +101,10 @@ def test_who_lies_in_the_way_of_its_partner_is_laid_down_anew() -> None:
     ],
 )
 def test_what_can_never_be_is_refused(names: list[str], message: str, kind: str) -> None:
-    billion = 10**9
-    rooms = {device: room * billion for device, room in TWO.items()}
-    models: dict[str, int | tuple[int, str]] = {"huge": 30 * billion, "far": (1, "cuda:7")}
-    made = placement(models | dict.fromkeys("efg", 8 * billion), rooms)
+    gib = 2**30
+    rooms = {device: room * gib for device, room in TWO.items()}
+    models: dict[str, int | tuple[int, str]] = {"huge": 30 * gib, "far": (1, "cuda:7")}
+    made = placement(models | dict.fromkeys("efg", 8 * gib), rooms)
     with pytest.raises(EngineError, match=message) as refused:
         made.check(names)
     assert refused.value.kind is FailureKind(kind)

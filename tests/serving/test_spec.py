@@ -135,3 +135,14 @@ def test_an_address_of_no_server_is_refused(url: str) -> None:
 def test_an_address_that_cannot_be_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"m: url .* is no address \(.*\); write it as"):
         ModelSpec(name="m", url=url, remote_name="x")
+
+
+def test_a_tilde_is_the_home_of_who_runs_this(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    fields = {"checkpoint": "~/oak", "adapter": "~/law", "cache": "~/kept"}
+    spec = ModelSpec.model_validate({"name": "m", "chat_template": "~/own.jinja", **fields})
+    assert (spec.checkpoint, spec.adapter) == ("/home/ada/oak", "/home/ada/law")
+    assert (spec.cache, spec.chat_template) == ("/home/ada/kept", "/home/ada/own.jinja")
+    text = "~ {{ messages }}"
+    other = ModelSpec(name="m", checkpoint="lab/oak~1", chat_template=text)
+    assert (other.checkpoint, other.chat_template) == ("lab/oak~1", text)

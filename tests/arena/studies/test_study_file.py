@@ -41,6 +41,14 @@ def test_a_pool_of_the_study_comes_before_that_of_the_roster(folder: Folder) -> 
     assert load_study(folder.write(text)).pool.memory_gib == 2.0
 
 
+def test_a_study_saved_on_windows_is_read_and_its_paths_may_begin_at_home(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder.path))
+    study = load_study(folder.write("\ufeff" + STUDY.replace("bank.jsonl", "~/bank.jsonl")))
+    assert len(study.bank) == len(load_study(folder.write(STUDY)).bank)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
