@@ -4,10 +4,13 @@
 were spelled out, joins halves of characters and drops NUL. Neither knows which engine it serves.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 NUL = "\x00"
+TIDY = 1024  # characters that were released before they are forgotten
 FOREIGN = 0.25  # of the characters of a text that is not "mostly ASCII"
 
 
@@ -50,16 +53,12 @@ class Trimmer:
     """
 
     def __init__(self, stop: Sequence[str] = (), special: Sequence[str] = ()) -> None:
-        self._stop = frozenset(stop)
-        self._special = frozenset(special) - {""}
-        words = self._stop | self._special
-        self._longest = max(map(len, words), default=0)
-        self._first = frozenset(word[0] for word in words)
-        self._begun = _beginnings(words)
-        self._may_vanish = _beginnings(self._special)
-        self._held = ""
-        self._certain: list[int] = []
-        """For each character that is held: how many would be certain if it were the last."""
+        self._root = _learn(frozenset(stop), frozenset(special) - {""})
+        # One of each for each character that is held, and for some before them that were released.
+        self._held: list[str] = []
+        self._ends: list[_End] = []
+        self._certain: list[int] = []  # how many would be certain if it were the last
+        self._released = 0
         self._half = ""
         self.stopped = False
 
@@ -69,7 +68,7 @@ class Trimmer:
             return ""
         said: list[str] = []
         for character in self._sound(text):
-            if not self._held and character not in self._first:
+            if not self._held and character not in self._root.longer:
                 said.append(character)
             elif self._take(character):
                 said.append(self._release())
@@ -81,41 +80,50 @@ class Trimmer:
 
     def finish(self) -> str:
         """Return what was held back: the text ended, so it is no stop string."""
-        rest, self._held = self._held, ""
+        rest = "".join(self._held[self._released :])
+        self._keep(0)
         return rest
 
     def _take(self, character: str) -> bool:
         """Hold one more character; return whether it ends no stop string."""
-        self._held += character
-        tails = [self._held[-size:] for size in range(min(self._longest, len(self._held)), 0, -1)]
-        stop = next((tail for tail in tails if tail in self._stop), None)
+        end = self._root.after(self._ends[-1] if self._ends else self._root, character)
         # A stop string may be a special token too, so it is looked for first.
-        word = stop or next((tail for tail in tails if tail in self._special), None)
-        if word is None:
-            self._certain.append(self._certain_before(tails))
-        else:
-            self._held = self._held.removesuffix(word)
-            self._certain = self._certain[: len(self._held)]
-        return stop is None
+        if word := end.stop or end.special:
+            self._keep(len(self._held) + 1 - word)
+            return not end.stop
+        self._held.append(character)
+        self._ends.append(end)
+        self._certain.append(self._certain_before(end))
+        return True
+
+    def _keep(self, size: int) -> None:
+        """Forget what is held beyond a size; also what was released, if that is all there is."""
+        if size <= self._released:
+            self._released = size = 0
+        del self._held[size:], self._ends[size:], self._certain[size:]
 
     def _release(self) -> str:
         """Return what is certain of what is held, and hold the rest."""
         certain = self._certain[-1] if self._certain else 0
-        if not certain:
+        if certain <= self._released:
             return ""
-        said, self._held = self._held[:certain], self._held[certain:]
-        self._certain = [max(0, one - certain) for one in self._certain[certain:]]
+        said = "".join(self._held[self._released : certain])
+        self._released = certain
+        if certain == len(self._held):
+            self._keep(0)
+        elif certain >= TIDY:
+            del self._held[:certain], self._ends[:certain]
+            self._certain = [max(0, one - certain) for one in self._certain[certain:]]
+            self._released = 0
         return said
 
-    def _certain_before(self, tails: Sequence[str]) -> int:
+    def _certain_before(self, end: "_End") -> int:
         """Return how much of what is held no word can reach any more, whatever comes."""
-        certain = len(self._held)
-        for tail in tails:
-            if tail in self._begun:
-                before = len(self._held) - len(tail)
-                certain = min(certain, before)
-                if before and tail in self._may_vanish:  # then what is before it ends the text
-                    certain = min(certain, self._certain[before - 1])
+        held = len(self._held)
+        certain = held - end.size
+        for size in end.vanishing:  # then what is before it ends the text
+            if (before := held - size) > self._released:
+                certain = min(certain, self._certain[before - 1])
         return certain
 
     def _sound(self, text: str) -> str:
@@ -126,5 +134,51 @@ class Trimmer:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _beginnings(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(word[:size] for word in words for size in range(1, len(word)))
+class _End:
+    """The longest end of a text that a word may begin with, and what else is known of that end."""
+
+    __slots__ = ("longer", "shorter", "size", "special", "stop", "vanishing")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.longer: dict[str, _End] = {}
+        """What it becomes with a character that goes on with a word."""
+        self.shorter: _End | None = None
+        """The next longest end that a word may begin with."""
+        self.stop = 0
+        """The size of the longest stop string at the end, and of the longest special token."""
+        self.special = 0
+        self.vanishing: tuple[int, ...] = ()
+        """The sizes of the ends with which a special token may begin."""
+
+    def after(self, end: "_End | None", character: str) -> "_End":
+        """Return what an end becomes with one more character; this one is that of no text."""
+        while end is not None:
+            if (longer := end.longer.get(character)) is not None:
+                return longer
+            end = end.shorter
+        return self
+
+
+@lru_cache(maxsize=64)  # there are hundreds of special tokens, the same for every response
+def _learn(stop: frozenset[str], special: frozenset[str]) -> _End:
+    """Return the end of an empty text, from which all others are reached (Aho and Corasick)."""
+    root = _End(0)
+    for word in stop | special:
+        end = root
+        for size, character in enumerate(word, 1):
+            end = end.longer.setdefault(character, _End(size))
+            if word in special and size < len(word):
+                end.vanishing = (size,)
+        end.stop = len(word) if word in stop else 0
+        end.special = len(word) if word in special else 0
+    ends = deque([root])
+    while ends:
+        end = ends.popleft()
+        for character, longer in end.longer.items():
+            shorter = longer.shorter = root.after(end.shorter, character)
+            longer.stop = longer.stop or shorter.stop
+            longer.special = longer.special or shorter.special
+            longer.vanishing += shorter.vanishing
+            ends.append(longer)
+    return root

@@ -1,5 +1,6 @@
 """Text piece by piece equals text at once, whatever the pieces."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,29 @@ def test_no_stop_string_and_no_special_token_is_left(pieces: list[str]) -> None:
     said = trimmed(pieces, Trimmer(stop=["a>b"], special=["<a>"]))
     assert "a>b" not in said
     assert "<a>" not in said
+
+
+@given(st.text("ab", max_size=40))
+def test_what_was_released_long_ago_is_forgotten_without_a_trace(text: str) -> None:
+    def words(tidy: int) -> list[str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("serving.text.TIDY", tidy)
+            trimmer = Trimmer(stop=["aabab"], special=["abb", "bbba"])
+            return [*map(trimmer.add, text), trimmer.finish()]
+
+    assert words(2) == words(1000)
+
+
+def seconds(stop: str, text: str) -> float:
+    trimmer = Trimmer(stop=[stop])
+    begun = time.process_time()
+    trimmer.add(text)
+    return time.process_time() - begun
+
+
+def test_a_long_stop_string_takes_little_longer_than_a_short_one() -> None:
+    text = "a" * 20_000
+    assert seconds("a" * 200 + "b", text) < 20 * seconds("ab", text)
 
 
 def test_a_character_of_several_tokens_comes_whole(checkpoint: Path) -> None:
