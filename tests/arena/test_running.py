@@ -160,3 +160,32 @@ async def test_broken_files_are_seen_without_a_load_where_memory_has_no_room_for
     query = "SELECT DISTINCT name FROM item JOIN model ON model.id IN (model_x, model_y) ORDER BY 1"
     with closing(sqlite3.connect(tmp_path / "arena.db")) as connection:
         assert connection.execute(query).fetchall() == [("pebble-1m",), ("willow-1m",)]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        pytest.param(
+            "model.safetensors",
+            "version https://git-lfs.github.com/spec/v1\nsize 99\n",
+            "model.safetensors is a git-lfs pointer, not the file; run `git lfs pull` in its",
+            id="pointer",
+        ),
+        pytest.param(
+            "config.json", "[]", "config.json holds [], and no object; copy it", id="list"
+        ),
+    ],
+)
+async def test_a_file_that_is_not_what_it_should_be_stops_only_its_own_model(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str, content: str, told: str
+) -> None:
+    folder = tmp_path / "elm"
+    shutil.copytree(shipped("models/pebble-1m"), folder)
+    (folder / file).write_text(content)
+    scripted = [ModelSpec(name=name, kind="scripted") for name in ("oak", "pine")]
+    elm = ModelSpec(name="elm", checkpoint=str(folder), output_tokens=48)
+    chosen = settings(tmp_path, memory_mib=40).model_copy(update={"models": (*scripted, elm)})
+    arena = put_together(chosen, *open_store(chosen))
+    async with running(arena):
+        await arena.battles.open("ada", "Why?")
+    assert told in caplog.text
