@@ -93,13 +93,17 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "circle": ("{a} over {b} over {c} over {a}", "{a} 胜 {b} 胜 {c} 又胜 {a}"),
     "seat A": (
-        "Seat A gained {points} points ({lower} to {upper}){luck}.",
-        "A 席得益 {points} 分（{lower} 至 {upper}）{luck}。",
+        "Seat A {points} ({lower} to {upper}){luck}.",
+        "A 席{points}（{lower} 至 {upper}）{luck}。",
     ),
     "twice the length": (
-        "A response twice as long gained {points} points ({lower} to {upper}){luck}.",
-        "长一倍的回答得益 {points} 分（{lower} 至 {upper}）{luck}。",
+        "A response twice as long {points} ({lower} to {upper}){luck}.",
+        "长一倍的回答{points}（{lower} 至 {upper}）{luck}。",
     ),
+    "gained": ("gained {n} points", "得益 {n} 分"),
+    "gained one": ("gained {n} point", "得益 {n} 分"),
+    "lost": ("lost {n} points", "损失 {n} 分"),
+    "lost one": ("lost {n} point", "损失 {n} 分"),
     "may_be_luck": (", which may be luck", "，可能只是偶然"),
     "and": (", ", "、"),
 }
@@ -119,13 +123,25 @@ def swayed_said(board: Board, lang: str = "en") -> list[str]:
     words = judged_words(lang)
     return [
         words[each.by].format(
-            points=f"{each.points:.0f}",
-            lower=f"{each.lower:.0f}",
-            upper=f"{each.upper:.0f}",
+            points=_moved(each.points, words),
+            lower=_signed(each.lower),
+            upper=_signed(each.upper),
             luck="" if each.sure else words["may_be_luck"],
         )
         for each in board.swayed
     ]
+
+
+def _moved(points: float, words: Mapping[str, str]) -> str:
+    shown = f"{abs(points):.0f}"
+    key = "lost" if points < 0 and shown != "0" else "gained"
+    return words[f"{key} one" if shown == "1" else key].format(n=shown)
+
+
+def _signed(points: float) -> str:
+    """Return a bound with its sign: that of a loss may be a gain."""
+    shown = f"{points:+.0f}"
+    return "0" if shown in {"+0", "-0"} else shown
 
 
 def judged_words(lang: str) -> Mapping[str, str]:

@@ -87,6 +87,13 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         ),
         "上一场对战未能完成。这是新的一场，对话从您的第一个提示重新开始。",
     ),
+    "void_long": (
+        (
+            "The battle before ended because your last prompt was too long. "
+            "This is a new one: the conversation starts over with your first prompt."
+        ),
+        "上一场对战因您最后的提示过长而结束。这是新的一场，对话从您的第一个提示重新开始。",
+    ),
     "void_next": ("Your next prompt waits in the box below.", "您的下一个提示已在下方输入框中。"),
     "void_later": (
         "What you asked after it is kept, and comes back once it is answered.",

@@ -39,9 +39,8 @@ class Script:
     b: str = "No, it does not."
     seconds: float = 0.3
     voids: int = 0
-    too_long: bool = False
+    too_long: bool = False  # found by the models: the battle ends, also as a follow-up
     full: bool = False  # as a follow-up: refused at once
-    dropped: bool = False  # as a follow-up: taken, and taken out again without a response
     waits: bool = False  # stays streaming until `release` is called
 
 
@@ -130,8 +129,6 @@ class FakeBattles:
             await asyncio.sleep(0.02)
         prompt = battle.turns[-1].prompt
         battle.turns[-1] = Turn(prompt, script.a, script.b, "stop", "stop")
-        if script.dropped:
-            battle.turns.pop()
         if battle.state is State.STREAMING:
             failed = script.voids > 0 or script.too_long
             battle.state = State.VOID if failed else State.READY
@@ -140,8 +137,8 @@ class FakeBattles:
     async def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
         battle = self._find(battle_id, rater)
         while battle.state is State.STREAMING:
-            yield battle.frame
             battle.changed.clear()
+            yield battle.frame
             await battle.changed.wait()
         yield battle.frame
 
@@ -150,7 +147,8 @@ class FakeBattles:
 
     async def current(self, rater: str) -> BattleView | None:
         mine = [battle for battle in self._battles.values() if battle.rater == rater]
-        return self._view(mine[-1]) if mine else None
+        gone = not mine or mine[-1].state not in {State.STREAMING, State.READY, State.VOTED}
+        return None if gone else self._view(mine[-1])
 
     async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
         battle = self._find(battle_id, rater)

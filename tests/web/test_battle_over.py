@@ -1,5 +1,7 @@
 """A battle that could not be finished: the page says so, starts over, and loses nothing typed."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import pytest
@@ -16,6 +18,10 @@ TALK_OVER: Final = (
     "The battle before could not be finished. "
     "This is a new one: the conversation starts over with your first prompt."
 )
+TOO_LONG: Final = (
+    "The battle before ended because your last prompt was too long. "
+    "This is a new one: the conversation starts over with your first prompt."
+)
 NEXT: Final = "Your next prompt waits in the box below."
 
 
@@ -30,6 +36,24 @@ async def conversation(page: Page, *prompts: str) -> None:
     for prompt in earlier:
         await battle(page, prompt)
     await send(page, last)
+
+
+async def reload_while_a_battle_opens(page: Page, ask: Callable[[], Awaitable[object]]) -> None:
+    """Do what opens a battle, and load the page again before it hears of the new one."""
+    opened = asyncio.Event()
+
+    async def keep_back(route: Route) -> None:
+        if opened.is_set():
+            await route.continue_()
+        else:
+            await route.fetch()
+            opened.set()
+
+    await page.route("**/api/battles", keep_back)
+    await ask()
+    await opened.wait()
+    await page.reload()
+    await until_ready(page)
 
 
 async def test_the_sentence_stands_as_long_as_the_new_battle(arena: Arena, visit: Visit) -> None:
@@ -129,6 +153,84 @@ async def test_a_reload_keeps_the_sentence_and_what_waits(arena: Arena, visit: V
     await until_ready(page)
     await expect(notice(page)).to_have_text(f"{TALK_OVER} {NEXT}")
     await expect(prompt_box(page)).to_have_value("Second?")
+
+
+async def test_a_reload_while_the_new_battle_opens_keeps_them_too(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    arena.battles.scripts["Third?"] = Script(voids=1)
+    await conversation(page, "First?", "Second?")
+    await until_ready(page)
+    await reload_while_a_battle_opens(page, lambda: send(page, "Third?"))
+    assert len(arena.battles.opened) == 2
+    await expect(notice(page)).to_have_text(f"{TALK_OVER} {NEXT}")
+    await expect(prompt_box(page)).to_have_value("Second?")
+    await button(page, "Send").click()
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Third?")
+
+
+async def test_so_does_a_reload_while_the_first_prompt_is_sent_again(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    arena.battles.scripts["Second?"] = Script(voids=1, waits=True)
+    await conversation(page, "First?", "Second?")
+    await expect(response(page, "A")).to_contain_text("Second?")
+    arena.battles.unavailable = True
+    arena.battles.release()
+    await expect(prompt_box(page)).to_have_value("First?")
+    arena.battles.unavailable = False
+    await reload_while_a_battle_opens(page, button(page, "Send").click)
+    await expect(prompt_box(page)).to_have_value("Second?")
+
+
+async def test_and_what_was_typed_meanwhile(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await battle(page, "First?")
+    arena.battles.scripts["Second?"] = Script(voids=1)
+    await page.route("**/turns", lose)
+    await send(page, "Second?")
+    await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+    await prompt_box(page).fill("In other words?")
+    await reload_while_a_battle_opens(page, page.reload)
+    await expect(prompt_box(page)).to_have_value("In other words?")
+
+
+async def test_a_follow_up_that_is_too_long_is_named_and_comes_back_marked(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    box, said = prompt_box(page), page.locator("#follow-said[role=alert]")
+    arena.battles.scripts["Third?"] = Script(too_long=True)
+    await conversation(page, "First?", "Second?", "Third?")
+    await until_ready(page)
+    assert [prompt for prompt, _, _ in arena.battles.opened] == ["First?"] * 2
+    await expect(notice(page)).to_have_text(f"{TOO_LONG} {NEXT}")
+    await expect(box).to_have_value("Second?")
+    await expect(said).to_be_empty()
+    await button(page, "Send").click()
+    await until_ready(page)
+    for _ in ("at once", "after a reload"):
+        await expect(box).to_have_value("Third?")
+        await expect(box).to_have_attribute("aria-invalid", "true")
+        await expect(said).to_have_text("The prompt is too long. Shorten it and send it again.")
+        await page.reload()
+        await until_ready(page)
+    await box.fill("3?")
+    await expect(said).to_be_empty()
+    await expect(box).to_have_attribute("aria-invalid", "false")
+    await button(page, "Send").click()
+    await expect(response(page, "A").get_by_role("heading", name="3?")).to_be_visible()
+    await until_ready(page)
+    await expect(box).to_have_value("")
+    await expect(notice(page)).to_have_text(TOO_LONG)
 
 
 async def test_a_page_that_was_away_when_its_battle_ended_starts_it_over_too(

@@ -110,18 +110,9 @@ async def test_a_follow_up_on_its_way_is_not_called_ready(visit: Visit) -> None:
     await until_ready(page)
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(Script(full=True), id="refused at once"),
-        pytest.param(Script(dropped=True), id="taken out again"),
-    ],
-)
-async def test_a_conversation_that_is_full_is_still_voted_on(
-    arena: Arena, visit: Visit, script: Script
-) -> None:
+async def test_a_conversation_that_is_full_is_still_voted_on(arena: Arena, visit: Visit) -> None:
     page = visit.page
-    arena.battles.scripts["One more?"] = script
+    arena.battles.scripts["One more?"] = Script(full=True)
     await battle(page, "Does ice float?")
     await send(page, "One more?")
     sentence = "This conversation is full. Please vote on it."

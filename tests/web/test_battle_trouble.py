@@ -127,6 +127,14 @@ async def test_after_three_failures_the_prompt_is_back_in_the_box(
     await expect(prompt_box(visit.page)).to_have_value("void")
 
 
+async def test_panes_that_are_still_being_built_hold_up_no_battle(visit: Visit) -> None:
+    await visit.page.locator("#pane-a h2").evaluate("heading => heading.remove()")
+    await battle(visit.page, "Does ice float?")
+    await button(visit.page, "Tie").click()
+    await expect(status(visit.page)).to_contain_text("Saved")
+    assert visit.complaints == []
+
+
 async def test_a_prompt_that_no_model_can_take_is_not_tried_again(
     arena: Arena, visit: Visit
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from arena.board import Board, board_of
+from arena.board.sway import Swayed
 from arena.web.board_judged import judged_said, judged_words, swayed_said
 from arena.web.board_view import board_view
 from tests.arena.logs import vote, written
@@ -53,7 +54,29 @@ def test_a_nemesis_is_named_and_closes_a_circle(tmp_path: Path) -> None:
 
 def test_a_seat_that_helps_is_no_luck(tmp_path: Path) -> None:
     (seat,) = swayed_said(log(tmp_path, seat=90))
-    assert re.fullmatch(r"Seat A gained \d+ points \(\d+ to \d+\)\.", seat)
+    assert re.fullmatch(r"Seat A gained \d+ points \(\+\d+ to \+\d+\)\.", seat)
+
+
+@pytest.mark.parametrize(
+    ("swayed", "en", "zh"),
+    [
+        ((16.4, -4.0, 35.2), "gained 16 points (-4 to +35), which may be luck.", "得益 16 分"),
+        ((1.2, 0.3, 2.1), "gained 1 point (0 to +2).", "得益 1 分（0 至 +2）。"),
+        ((-0.3, -4.0, 3.4), "gained 0 points (-4 to +3), which may be luck.", "得益 0 分"),
+        ((-1.1, -2.9, 0.6), "lost 1 point (-3 to +1), which may be luck.", "损失 1 分"),
+        ((-40.0, -52.0, -28.0), "lost 40 points (-52 to -28).", "损失 40 分（-52 至 -28）。"),
+    ],
+)
+def test_a_loss_is_called_one(
+    tmp_path: Path, swayed: tuple[float, float, float], en: str, zh: str
+) -> None:
+    board = log(tmp_path)
+    vars(board.whole)["swayed"] = tuple(
+        Swayed(by, *swayed, votes=900) for by in ("seat A", "twice the length")
+    )
+    seat, length = swayed_said(board)
+    assert (seat, length) == (f"Seat A {en}", f"A response twice as long {en}")
+    assert all(zh in said for said in swayed_said(board, "zh"))
 
 
 def test_votes_that_say_nothing_are_not_judged(tmp_path: Path) -> None:

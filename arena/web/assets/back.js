@@ -3,7 +3,7 @@
 import { again, beReady, followIt, reveal, SEEN, settle, take } from "./course.js";
 import * as draft from "./draft.js";
 import * as over from "./over.js";
-import { at, first, focusPrompt } from "./page.js";
+import { at, first, focusPrompt, follow } from "./page.js";
 import * as panes from "./panes.js";
 import { read } from "./tab.js";
 import { ask } from "./talk.js";
@@ -20,8 +20,9 @@ export async function resume() {
   const isSent = typed && view && draft.isSame(view.prompts[0], typed);
   if (typed && !isSent) return focusPrompt(); // this tab was asking
   first.text = "";
-  if (!view || !over.belongsTo(view.battle_id)) over.forget();
+  if (!view || !over.belongsTo(view)) over.forget();
   if (!view) return focusPrompt();
+  if (over.lost()) follow.text = draft.kept(over.lost()); // this battle stands for that one
   if (view.state === "void") return again(view);
   if (view.state === "streaming") return followIt(view);
   take(view);

@@ -13,7 +13,7 @@ export function box(id) {
     say(sentence) {
       said.textContent = sentence;
       form.classList.toggle("wrong", sentence !== "");
-      area.toggleAttribute("aria-invalid", sentence !== "");
+      area.setAttribute("aria-invalid", String(sentence !== ""));
     },
     get text() {
       return area.value;

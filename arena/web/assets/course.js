@@ -17,12 +17,12 @@ const VOIDS_IN_A_ROW = 3;
 export const SEEN = "battle"; // what the tab keeps: the battle it showed last
 
 let voids = 0;
-let sent = null; // the follow-up that is being answered, and how many turns it makes
 
 // A new battle; throws what the server refused with.
 export async function open(prompt) {
   const body = { prompt, ...offer.questionOf(prompt) };
-  const view = await ask("/api/battles", body, { slow: true });
+  over.opens(prompt);
+  const view = await ask("/api/battles", body);
   first.text = "";
   draft.forget();
   window.scrollTo(0, 0);
@@ -31,19 +31,16 @@ export async function open(prompt) {
 
 // From now on the page shows this battle.
 export function take(view) {
-  if (at.battle?.battle_id !== view.battle_id) {
-    sent = null;
-    if (follow.text) draft.keep(follow.text, view.battle_id);
-  }
+  if (follow.text && at.battle?.battle_id !== view.battle_id)
+    draft.keep(follow.text, view.battle_id);
   at.battle = view;
   draft.sent(view.prompts.at(-1), view.battle_id);
   write(SEEN, view.battle_id);
   over.bind(view.battle_id);
 }
 
-export function followIt(view, prompt = null) {
+export function followIt(view) {
   take(view);
-  if (prompt) sent = { prompt, turns: view.prompts.length };
   at.phase = "streaming";
   tellWaiting();
   render();
@@ -68,19 +65,8 @@ function arrive(view) {
   if (view.state === "streaming") return;
   if (view.state === "void") return again(view);
   take(view);
-  if (view.state !== "ready") return view.reveal ? reveal(view.state) : next();
-  const isFull = takenOut();
-  beReady();
-  if (isFull) follow.say(say("prompt_full"));
-}
-
-// The models had no room for the follow-up: the server took it out again, the rest stands.
-function takenOut() {
-  const lost = sent;
-  sent = null;
-  if (!lost || at.battle.prompts.length >= lost.turns) return false;
-  over.putBack(lost.prompt);
-  return true;
+  if (view.state === "ready") return beReady();
+  return view.reveal ? reveal(view.state) : next();
 }
 
 export function beReady() {
@@ -88,6 +74,7 @@ export function beReady() {
   at.readyAt = performance.now();
   voids = 0;
   follow.text ||= draft.kept(at.battle.battle_id) || over.next();
+  if (over.isTooLong(follow.text)) follow.say(say("prompt_long"));
   tell(() => say("ready"));
   render();
   if (!/^(TEXTAREA|INPUT)$/.test(document.activeElement?.tagName)) focus(by("bar"));
@@ -104,11 +91,12 @@ export function reveal(state, receipt) {
   focus(by("next"));
 }
 
-// We failed: one neutral sentence, and the same prompt in a new battle.
+// We failed, or a follow-up is too long for the models: a sentence that says so, and the first prompt
+// in a new battle.
 export async function again(view) {
   at.battle = view;
   voids += 1;
-  if (view.too_long) return intoTheBox(view, say("prompt_long"));
+  if (view.too_long && view.prompts.length === 1) return intoTheBox(view, say("prompt_long"));
   if (voids >= VOIDS_IN_A_ROW) return intoTheBox(view, say("void_again"));
   over.begin(view);
   at.phase = "opening";
@@ -146,7 +134,6 @@ function toAsking() {
   write(SEEN, null);
   draft.forget();
   Object.assign(at, { phase: "ask", battle: null });
-  sent = null;
   follow.text = "";
   follow.say("");
   first.say("");

@@ -1,13 +1,18 @@
 // A battle that starts over: the sentence that says so, and the prompts that wait to be asked again.
 //
 // It stands as long as the new battle does, so that nothing moves while someone reads. The tab keeps
-// it, so that a reload loses nothing. Why a battle could not be finished is not known here.
+// it, so that a reload loses nothing, also while the new battle is being opened. Why a battle could
+// not be finished is not known here, but for a prompt that was too long.
 
+import { isSame } from "./draft.js";
 import { read, write } from "./tab.js";
 import { say } from "./words.js";
 
 const KEPT = "over";
-const NOTHING = { battle: null, ended: null, notice: false, talk: false, later: [] };
+// battle: the one that is shown      opening: the first prompt of one that is asked for
+// ended: the one that is lost        notice: the key of the sentence
+// talk: more than one prompt was asked      later: the prompts that wait, { prompt, tooLong }
+const NOTHING = { battle: null, opening: null, ended: null, notice: "", talk: false, later: [] };
 
 let kept = read(KEPT) ?? NOTHING;
 
@@ -17,27 +22,35 @@ function keep(changes) {
 }
 
 // This battle is lost: what was asked in it after the first prompt waits, in order.
-export function begin({ battle_id: ended, prompts }) {
+export function begin({ battle_id: ended, prompts, too_long }) {
   if (ended === kept.ended) return; // told already, before a reload
-  const later = [...prompts.slice(1), ...kept.later];
-  keep({ ended, notice: true, talk: kept.talk || prompts.length > 1, later });
+  const asked = prompts.map((prompt) => ({ prompt, tooLong: false }));
+  asked.at(-1).tooLong = too_long;
+  const talk = kept.talk || prompts.length > 1;
+  const notice = too_long ? "void_long" : talk ? "void_talk" : "void";
+  keep({ ended, notice, talk, later: [...asked.slice(1), ...kept.later] });
 }
 
-// From now on it is this battle that is shown.
-export const bind = (battle) => keep({ battle });
-export const belongsTo = (battle) => kept.battle === battle;
+// A battle with this first prompt is asked for; the answer may be lost in a reload.
+export const opens = (prompt) => keep({ opening: prompt });
 
+// From now on it is this battle that is shown.
+export const bind = (battle) => keep({ battle, opening: null });
+
+export const belongsTo = ({ battle_id, prompts }) =>
+  kept.battle === battle_id || (kept.opening !== null && isSame(kept.opening, prompts[0]));
+
+export const lost = () => kept.ended;
 export const isWaiting = () => kept.later.length > 0;
-export const next = () => kept.later[0] ?? "";
+export const next = () => kept.later[0]?.prompt ?? "";
+export const isTooLong = (text) => isWaiting() && kept.later[0].tooLong && isSame(text, next());
 export const asked = () => keep({ later: kept.later.slice(1) });
-export const putBack = (prompt) => keep({ later: [prompt, ...kept.later] });
 
 // No new battle opened: what waits is kept for the next one that does.
-export const hush = () => keep({ notice: false });
+export const hush = () => keep({ notice: "" });
 export const forget = () => keep(NOTHING);
 
 export function sentence() {
   if (!kept.notice) return "";
-  const over = say(kept.talk ? "void_talk" : "void");
-  return isWaiting() ? `${over} ${say("void_next")}` : over;
+  return isWaiting() ? `${say(kept.notice)} ${say("void_next")}` : say(kept.notice);
 }

@@ -47,13 +47,12 @@ export function hide() {
 export function nameSeats(reveal) {
   for (const seat of ["a", "b"]) {
     const pane = by(`pane-${seat}`);
-    if (!pane) continue;
+    const name = pane?.querySelector("h2 span");
+    if (!name) continue; // Gradio is still building; named once it is ready
     pane.setAttribute("role", "region");
     pane.setAttribute("aria-label", say(`response_${seat}`));
     pane.setAttribute("tabindex", "0"); // so that it can be scrolled by keyboard on a phone's row
-    pane.querySelector("h2 span").textContent = reveal
-      ? reveal[`model_${seat}`]
-      : say(`response_${seat}`);
+    name.textContent = reveal ? reveal[`model_${seat}`] : say(`response_${seat}`);
   }
 }
 

@@ -46,11 +46,11 @@ export async function sendFollowUp(prompt) {
   render();
   try {
     const turns = `/api/battles/${at.battle.battle_id}/turns`;
-    const view = await ask(turns, { prompt }, { slow: true });
+    const view = await ask(turns, { prompt });
     over.asked();
     follow.text = "";
     draft.forget();
-    followIt(view, prompt);
+    followIt(view);
     focus(by("main"));
   } catch (refused) {
     at.phase = "ready";

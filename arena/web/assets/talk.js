@@ -12,12 +12,19 @@ export class Refused extends Error {
 
 export const sentenceOf = (error) => (error instanceof Refused ? error.message : say("unexpected"));
 
-// How long an answer may take; longer is like no answer. Tests are less patient.
+// How long an answer may take, twice as long as a new battle waits for models that rest; longer is
+// like no answer. Tests are less patient.
 const patience = () => Number(document.body.dataset.patience ?? 10_000);
 
-// A prompt may have to be counted by both models before it is taken: `slow`.
-export async function ask(path, body, { unreachable = "offline", slow = false } = {}) {
-  const signal = AbortSignal.timeout(patience() * (slow ? 6 : 1));
+// A browser ends what a page asked when the page is left. That is no answer: the page, or the one
+// that is loaded in its place, finds out what became of it once it is shown.
+let shown = Promise.resolve();
+addEventListener("pagehide", () => {
+  shown = new Promise((resolve) => addEventListener("pageshow", resolve, { once: true }));
+});
+
+export async function ask(path, body, { unreachable = "offline" } = {}) {
+  const signal = AbortSignal.timeout(patience());
   const options = { headers: { Accept: "application/json" }, credentials: "same-origin", signal };
   if (body !== undefined) {
     options.method = "POST";
@@ -30,6 +37,7 @@ export async function ask(path, body, { unreachable = "offline", slow = false } 
     answer = await fetch(path, options);
     said = await answer.json();
   } catch {
+    await shown;
     throw new Refused(say(unreachable), "offline", answer?.status ?? 0);
   }
   if (!answer.ok) throw new Refused(said.message ?? say(unreachable), said.error, answer.status);
