@@ -58,6 +58,9 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._place = (
+            path.resolve()
+        )  # SQLite puts the log beside the file itself, not beside a link
         if path.is_dir():
             raise ConfigError(f"{path} is a folder. Name a file, such as {path / 'arena.db'}.")
         if path.exists() and path.stat().st_size == 0:
@@ -65,14 +68,14 @@ class Database:
                 f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
                 "file to start a new database."
             )
-        self._lock = _lock(path)
+        self._lock = _lock(self._place, path)
         try:
             with _told(path):
                 if not path.exists():
                     found(path)
                 self.writing = writing_engine(path)
                 self._check_and_upgrade()
-            self._files = _files(path)
+            self._files = _files(self._place)
             self.reading = reading_engine(path)
         except BaseException:
             self._lock.close()
@@ -88,7 +91,7 @@ class Database:
         StoreError
             If one of the two is gone or is another file.
         """
-        if _files(self.path) != self._files:
+        if _files(self._place) != self._files:
             raise StoreError(
                 f"{self.path} or its log {self.path.name}-wal was deleted or replaced while the "
                 "server was running. Voting has stopped; put the file back and restart the server."
@@ -133,14 +136,17 @@ def _files(path: Path) -> tuple[int, ...]:
         return ()
 
 
-def _lock(path: Path) -> IO[str]:
-    """Hold `<db>.lock` for as long as the process lives; the system frees it after a kill."""
+def _lock(place: Path, path: Path) -> IO[str]:
+    """Hold `<db>.lock` for as long as the process lives; the system frees it after a kill.
+
+    It lies beside the file itself, so that it is the same by whatever name the file is opened.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = place.with_name(place.name + ".lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise StoreError(
-            f"{path.parent} cannot be written: {error.strerror}. Choose another place with --db."
+            f"{place.parent} cannot be written: {error.strerror}. Choose another place with --db."
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -39,9 +39,8 @@ def found(path: Path) -> None:
     try:
         _clear(unfinished)
         _make(unfinished, str(path))
-        _beside(place, "-journal").unlink(
-            missing_ok=True
-        )  # of another file: it would undo this one
+        # One that lies there is of another file, and would undo this one.
+        _beside(place, "-journal").unlink(missing_ok=True)
         unfinished.rename(place)
         _sync(place.parent)
     except BaseException as error:

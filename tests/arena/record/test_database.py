@@ -63,6 +63,26 @@ def test_a_second_server_is_refused_and_told_who_holds_it(path: Path) -> None:
     Database(path).close()
 
 
+def test_a_second_server_is_refused_by_whatever_name(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    first = Database(link)
+    with pytest.raises(StoreConflict, match=f"in use by process {os.getpid()}"):
+        Database(path)
+    first.close()
+    Database(path).close()
+
+
+async def test_a_log_that_is_deleted_behind_a_link_stops_the_writing_too(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "arena.db")
+    store = Store(tmp_path / "link.db")
+    await store.know_rater("ada")
+    (tmp_path / "arena.db-wal").unlink()
+    with pytest.raises(StoreError, match="deleted or replaced"):
+        await store.know_rater("eve")
+    store.close()
+
+
 def test_a_lock_of_a_dead_server_does_not_hold(path: Path) -> None:
     path.with_name("arena.db.lock").write_text("99999999")
     Database(path).close()
