@@ -40,7 +40,7 @@ async def test_how_far_the_ratings_explain_the_votes_is_said_in_words(site: Site
     assert "by 4.5 points on average; 4.3 would be expected from chance alone." in page
     assert "No cell stands out at a 5 % false discovery rate." in page
     assert "Pale cells: fewer than 20 votes." in page
-    assert "Seat A gained" in page
+    assert "Seat A lost" in page
     assert 'title="the best of all: ' in page
 
 
