@@ -126,6 +126,19 @@ async def test_a_conversation_starts_over_and_its_prompts_come_back_in_order(
     await expect(notice(page)).to_have_text(TALK_OVER)
 
 
+async def test_the_prompt_that_waits_is_in_sight(arena: Arena, visitors: Visitors) -> None:
+    page = (await visitors.open(viewport={"width": 1280, "height": 800})).page
+    arena.battles.scripts["Second?"] = Script(voids=1)
+    await conversation(page, "First?", "Second?")
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Second?")
+    box = await page.locator("#follow").bounding_box()
+    bar = await page.locator("#bar").bounding_box()
+    assert box is not None
+    assert bar is not None
+    assert box["y"] + box["height"] <= bar["y"]
+
+
 async def test_a_conversation_that_starts_over_twice_keeps_the_order(
     arena: Arena, visit: Visit
 ) -> None:
