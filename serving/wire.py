@@ -14,9 +14,8 @@ from typing import Any, Final
 from serving.engine import EngineError, FailureKind
 
 MOST_BYTES: Final = 1 << 20  # between two chunks; responses that come in one are shorter
-AT_ONCE: Final = (
-    4096  # bytes; each may be a line, and the client reads all lines of a piece at once
-)
+# Bytes of a piece: each may be a line, and the client reads all lines of a piece at once.
+AT_ONCE: Final = 4096
 MARK: Final = b"\xef\xbb\xbf"  # of UTF-8; the client would take it for part of the first line
 
 
