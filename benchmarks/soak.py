@@ -21,8 +21,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -80,6 +80,22 @@ class Loads(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count a line that tells of a load."""
         self._soak.loads += ": loaded " in record.msg
+
+
+@contextmanager
+def counting_loads(soak: Soak) -> Iterator[None]:
+    """Count loads, and keep the lines that tell of them out of everybody's sight meanwhile."""
+    log, handler = logging.getLogger("serving"), Loads(soak)
+    before = log.level, log.propagate
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before[0])  # not the field: loggers remember what they let through
+        log.propagate = before[1]
 
 
 def roster() -> tuple[ModelSpec, ...]:
@@ -178,10 +194,6 @@ async def soak(
         chosen = settings_for(models, slots, Path(folder) / "soak.db", processes=processes)
         bank = tuple(load_bank(shipped("questions/tiny.jsonl")))
         arena = put_together(chosen, *open_store(chosen))
-        serving_log = logging.getLogger("serving")
-        serving_log.setLevel(logging.INFO)
-        serving_log.propagate = False
-        serving_log.addHandler(Loads(done))
         left = iter(range(battles))
 
         async def sit(name: str) -> None:
@@ -193,10 +205,11 @@ async def soak(
                     done.memory[done.votes] = resident_mib()
                     progress(f"{done.votes} votes, {done.memory[done.votes]:.0f} MiB")
 
-        async with running(arena):
-            done.loads = 0  # those of the start are not of battles
-            await asyncio.gather(*(sit(f"rater-{number}") for number in range(raters)))
-            counts = votes_by_pair(arena)
+        with counting_loads(done):
+            async with running(arena):
+                done.loads = 0  # those of the start are not of battles
+                await asyncio.gather(*(sit(f"rater-{number}") for number in range(raters)))
+                counts = votes_by_pair(arena)
     return Done(done, counts)
 
 

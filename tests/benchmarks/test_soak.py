@@ -1,5 +1,6 @@
 """The soak: a few battles of real engines in little room, and what its report must not pass."""
 
+import logging
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,8 @@ async def test_a_few_battles_end_with_votes_on_the_disk(*, processes: bool) -> N
     assert done.soak.loads > 0
     assert done.votes.total() == 9
     assert done.off_plan(len(models)) <= 1
+    log = logging.getLogger("serving")  # as it was: who counts changes nothing
+    assert (log.level, log.propagate, log.handlers) == (logging.NOTSET, True, [])
 
 
 def test_memory_counts_that_of_the_processes_of_engines() -> None:
