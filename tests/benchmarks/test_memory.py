@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.memory import ADAPTERS, Size, faults_of, figures
+from benchmarks.memory import ADAPTERS, Size, copied, faults_of, figures
 
 
 @pytest.mark.slow
@@ -23,3 +23,10 @@ def test_an_estimate_may_miss_on_neither_side() -> None:
 
     assert faults_of([row(1.04), row(0.96)]) == []
     assert len(faults_of([row(1.06), row(0.94)])) == 2
+
+
+def test_what_is_copied_is_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(bytes(range(256)) * 40)
+    with copied(file) as fresh:
+        assert bytes(fresh) == file.read_bytes()
