@@ -4,9 +4,10 @@ Arithmetic only, the same before a model is loaded and after. The library's own 
 nearly the whole device for the first model.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, lcm
 from typing import Any
 
 from serving.spec import ModelSpec
@@ -18,6 +19,12 @@ CPU_PAGE, GPU_PAGE = 32, 256  # tokens in a block; fast attention on a GPU wants
 CPU_BATCH, GPU_BATCH = 256, 2048
 SPARE_BLOCKS = 2  # that the library adds for padding
 INDEX = 8  # bytes of the place of one token in the cache
+# One layer in so many sees all tokens, the others a window: where a configuration leaves it unsaid.
+PATTERNS = {"cohere2": 4, "gemma2": 2, "gemma3_text": 6}
+# What architectures call the same number.
+LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads", "attention_heads")
+WIDTH = ("hidden_size", "n_embd", "d_model")
 
 
 def context_of(spec: ModelSpec, trained: int | None) -> int:
@@ -60,20 +67,32 @@ class CacheShape:
         width : int
             Bytes of one number.
         """
-        return bytes_per_token(config, width) * (self.blocks + SPARE_BLOCKS) * self.page_tokens
+        kinds = kinds_of(config)
+        blocks = self._sectors(kinds) + SPARE_BLOCKS
+        layers = lcm(*kinds) / sum(kinds) if kinds else 1
+        return int(bytes_per_token(config, width) * self.page_tokens * layers * blocks)
 
-    def inputs(self, width: int, *, masked: bool) -> int:
+    def inputs(self, config: Mapping[str, Any], width: int, *, masked: bool) -> int:
         """Return what the library keeps beside the cache to say which tokens see which.
 
         Parameters
         ----------
+        config : mapping
+            The checkpoint's configuration.
         width : int
             Bytes of one number of the model.
         masked : bool
-            Whether the attention needs a mask; flash attention needs none.
+            Whether the attention needs a mask, for each kind of layers; flash attention needs none.
         """
-        reach = self.blocks * self.page_tokens + self.batch_tokens
-        return reach * INDEX + (self.batch_tokens * reach * width if masked else 0)
+        kinds = kinds_of(config) or (1,)
+        held = self.page_tokens * self._sectors(kinds) * lcm(*kinds) // min(kinds)
+        reach = held + self.batch_tokens
+        each = reach * INDEX + (self.batch_tokens * reach * width if masked else 0)
+        return len(kinds) * each
+
+    def _sectors(self, kinds: tuple[int, ...]) -> int:
+        """Return how many pieces there are that whole blocks of each kind of layers fill."""
+        return ceil(self.blocks * sum(kinds) / lcm(*kinds)) if kinds else self.blocks
 
     def working(self, config: Mapping[str, Any], width: int, *, flash: bool) -> int:
         """Return about what one forward pass takes at most while it runs, on a card.
@@ -83,7 +102,7 @@ class CacheShape:
         """
         config = config.get("text_config") or config
         heads, pairs, size = heads_of(config)
-        hidden = largest(config, "hidden_size", "n_embd")
+        hidden = largest(config, *WIDTH)
         inner = largest(config, "intermediate_size", "n_inner") or 4 * hidden
         at_once = 2 * pairs if flash else 2 * heads + pairs
         reach = self.blocks * self.page_tokens
@@ -105,17 +124,33 @@ def largest(config: Mapping[str, Any], *keys: str) -> int:
 
 def heads_of(config: Mapping[str, Any]) -> tuple[int, int, int]:
     """Return the heads of attention, the heads with keys and values, and the width of one."""
-    heads = largest(config, "num_attention_heads", "n_head")
-    hidden = largest(config, "hidden_size", "n_embd")
+    heads = largest(config, *HEADS)
+    hidden = largest(config, *WIDTH)
     if not heads:
         return 0, 0, 0
     pairs = largest(config, "num_key_value_heads") or heads
     return heads, pairs, largest(config, "head_dim") or hidden // heads
 
 
+def kinds_of(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return how many layers there are of each kind of attention: to all tokens, or to a window.
+
+    The library gives each kind blocks of its own, in pieces of a size that suits all of them.
+    """
+    config = config.get("text_config") or config
+    layers = largest(config, *LAYERS)
+    said, every = config.get("layer_types"), config.get("sliding_window_pattern")
+    if isinstance(said, list) and len(said) == layers:
+        return tuple(Counter(map(str, said)).values())
+    if not isinstance(every, int):
+        every = PATTERNS.get(str(config.get("model_type")), 0)
+    whole = layers // every if every > 0 else layers
+    return tuple(number for number in (layers - whole, whole) if number)
+
+
 def bytes_per_token(config: Mapping[str, Any], width: int) -> int:
     """Return the bytes of keys and values of one token in all layers."""
     config = config.get("text_config") or config
-    layers = largest(config, "num_hidden_layers", "n_layer")
+    layers = largest(config, *LAYERS)
     _, pairs, size = heads_of(config)
     return int(2 * layers * pairs * size * width)

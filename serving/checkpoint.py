@@ -5,12 +5,13 @@ the folder (a second set in another layout) are none of the model's. Loads nothi
 quantization nor memory.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from serving.cache import largest
+from serving.cache import HEADS, LAYERS, WIDTH, largest
 from serving.contents import COPY, Shape, is_there, object_in, refusal, shapes_in, shown
 from serving.engine import EngineError
 from serving.folders import checkpoint_folder
@@ -23,20 +24,22 @@ CHOSEN: Final = "transformers_weights"  # what a configuration calls a file of a
 PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # What is counted with: whole numbers, or a list of them where each layer has its own.
 COUNTS: Final = (
+    *LAYERS,
+    *HEADS,
+    *WIDTH,
     "head_dim",
-    "hidden_size",
     "intermediate_size",
     "max_position_embeddings",
-    "n_embd",
-    "n_head",
     "n_inner",
-    "n_layer",
     "n_positions",
-    "num_attention_heads",
-    "num_hidden_layers",
     "num_key_value_heads",
     "vocab_size",
 )
+# What must be said where tensors have such names: the library would take a number of its own.
+TOLD_BY: Final = {
+    LAYERS: re.compile(r"\.(layers|h|blocks)\.\d+\."),
+    HEADS: re.compile(r"\.(k_proj|c_attn|query_key_value|qkv_proj)\."),
+}
 LARGEST: Final = 2**40
 ELSEWHERE: Final = "copy it again, or correct the path"
 
@@ -64,6 +67,7 @@ def read_checkpoint(spec: ModelSpec) -> Checkpoint:
         config = configuration(folder)
         files = list(_weights(folder, config))
         shapes = {name: shape for file in files for name, shape in shapes_in(file).items()}
+        _check_told(folder, config, shapes)
     except EngineError as error:
         raise EngineError(error.kind, f"{spec.name}: {error.cause}") from error
     return Checkpoint(folder, config, shapes)
@@ -103,6 +107,15 @@ def _counts(value: object) -> bool:
     if isinstance(value, bool):
         return False
     return value is None or (isinstance(value, int) and 0 <= value <= LARGEST)
+
+
+def _check_told(folder: Path, config: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a configuration that leaves out what its tensors have."""
+    if config.get("text_config"):  # there the library itself leaves out what it would take
+        return
+    for keys, pattern in TOLD_BY.items():
+        if not largest(config, *keys) and (told := next(filter(pattern.search, names), None)):
+            raise refusal(f"{folder / CONFIG} has no {keys[0]}, and there is a tensor {told}", COPY)
 
 
 def _weights(folder: Path, config: Mapping[str, Any]) -> Iterator[Path]:

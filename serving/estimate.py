@@ -63,8 +63,9 @@ def estimate(spec: ModelSpec, *, cuda: bool = False) -> Estimate:
     tokens = context_of(spec, trained_tokens(checkpoint.config))
     shape = CacheShape.of(tokens, spec.batch, cuda=cuda)
     flash = cuda and has_flash()
-    cache = shape.bytes(checkpoint.config, width) + shape.inputs(width, masked=not flash)
-    working = shape.working(checkpoint.config, width, flash=flash) if cuda else 0
+    config = checkpoint.config
+    cache = shape.bytes(config, width) + shape.inputs(config, width, masked=not flash)
+    working = shape.working(config, width, flash=flash) if cuda else 0
     return Estimate(weights, cache, adapter_bytes(spec, width), working)
 
 

@@ -23,10 +23,12 @@ from serving.foreign import check_code
 from serving.kept import BUFFERS, read, write
 from serving.quantize import load_arguments, quiet_libraries
 from serving.shelf import Shelf, keeps
-from serving.spec import ModelSpec
+from serving.spec import ModelSpec, Quantization
 from serving.tokens import kind_of
 
 log = logging.getLogger(__name__)
+
+QUANTIZED = {"Int8Params", "Params4bit"}  # bitsandbytes' own, of a matrix that it quantized
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,16 @@ def _ways(kept: Path, spec: ModelSpec, devices: list[torch.device]) -> Iterator[
 def _read(
     folder: Path, spec: ModelSpec, devices: list[torch.device], arguments: dict[str, Any]
 ) -> Any:  # noqa: ANN401 -- any architecture
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=_dtype(devices[0]), **device_arguments(spec, devices), **arguments
-    ).train(mode=False)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=_dtype(devices[0]),
+        output_loading_info=True,
+        **device_arguments(spec, devices),
+        **arguments,
+    )
+    model, told = loaded
+    model.train(mode=False)
+    _check_whole(spec, model, told["missing_keys"])
     spilled = {str(device) for device in getattr(model, "hf_device_map", {}).values()}
     if len(devices) > 1 and spilled & {"cpu", "disk"}:
         raise EngineError(
@@ -158,6 +167,26 @@ def _read(
             f"{spec.name}: does not fit on {spec.device}; name more cards, or quantize it",
         )
     return model
+
+
+def _check_whole(spec: ModelSpec, model: Any, missing: set[str]) -> None:  # noqa: ANN401 -- any architecture
+    """Refuse what the library loads as well as it can: without its weights, or at full width."""
+    parameters = dict(model.named_parameters())
+    if lacking := sorted(missing & parameters.keys()):  # a buffer may be computed
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise EngineError(
+            FailureKind.BACKEND,
+            f"{spec.name}: the files have no {lacking[0]}{more}, which {type(model).__name__} "
+            "would take at random; copy or download the checkpoint again, whole",
+        )
+    if spec.quantization is Quantization.NONE:
+        return
+    if not QUANTIZED & {type(parameter).__name__ for parameter in parameters.values()}:
+        raise EngineError(
+            FailureKind.BACKEND,
+            f"{spec.name}: the library quantizes no layer of {type(model).__name__}; set "
+            "quantization to none",
+        )
 
 
 def device_arguments(spec: ModelSpec, devices: list[torch.device]) -> dict[str, Any]:

@@ -18,14 +18,26 @@ from serving.spec import ModelSpec, Sampling
 from serving.tokens import TokenRequest
 
 
-def test_the_footprint_is_what_the_library_allocated(checkpoint: Path) -> None:
-    loaded = load(ModelSpec(name="m", checkpoint=str(checkpoint)))
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({}, id="llama"),
+        pytest.param(
+            {"family": "Gemma2", "num_hidden_layers": 3, "num_key_value_heads": 2, "head_dim": 32},
+            id="layers of two kinds",
+        ),
+    ],
+)
+def test_the_footprint_is_what_the_library_allocated(
+    make_checkpoint: Callable[..., Path], how: dict[str, Any]
+) -> None:
+    loaded = load(ModelSpec(name="m", checkpoint=str(make_checkpoint(**how))))
     shape = CacheShape.of(128, 2, cuda=False)
     batcher = Batcher(loaded.model, shape, loaded.eos, AdapterBank(loaded.model))
     batcher.start()
     try:
         config = loaded.model.config.to_dict()
-        expected = shape.bytes(config, 4) + shape.inputs(4, masked=True)
+        expected = shape.bytes(config, 4) + shape.inputs(config, 4, masked=True)
         assert batcher.footprint == pytest.approx(expected, rel=0.05)
     finally:
         batcher.stop()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.cache import CacheShape, bytes_per_token, context_of, heads_of
+from serving.cache import CacheShape, bytes_per_token, context_of, heads_of, kinds_of
 from serving.spec import ModelSpec
 
 LLAMA_2_7B = {"num_hidden_layers": 32, "num_attention_heads": 32, "hidden_size": 4096}
@@ -61,3 +61,29 @@ def test_what_each_layer_has_of_its_own_counts_with_its_largest() -> None:
     config = {"hidden_size": 64, "num_attention_heads": [2, 4], "num_hidden_layers": 3}
     assert heads_of(config) == (4, 4, 16)
     assert bytes_per_token(config, 2) == 2 * 3 * 4 * 16 * 2
+
+
+@pytest.mark.parametrize(
+    ("config", "kinds"),
+    [
+        pytest.param({"layer_types": ["a", "b", "a"]}, (2, 1), id="said of each layer"),
+        pytest.param({"sliding_window_pattern": 3}, (2, 1), id="said of one in so many"),
+        pytest.param({"model_type": "gemma2"}, (2, 1), id="known of the architecture"),
+        pytest.param({"sliding_window": 64}, (3,), id="all alike"),
+    ],
+)
+def test_layers_that_see_a_window_are_told_from_those_that_see_all(
+    config: dict[str, object], kinds: tuple[int, ...]
+) -> None:
+    assert kinds_of({"num_hidden_layers": 3, **config}) == kinds
+
+
+def test_layers_of_two_kinds_have_blocks_of_their_own() -> None:
+    """Five of six layers see a window: a piece holds a block of them, or five of the sixth."""
+    alike = {"num_hidden_layers": 6, "num_attention_heads": 1, "hidden_size": 64}
+    mixed, shape = alike | {"sliding_window_pattern": 6}, CacheShape(10, 32, 256, 2)
+    page = 32 * 2 * 64 * 2
+    assert shape.bytes(alike, 2) == (10 + 2) * 6 * page
+    assert shape.bytes(mixed, 2) == (12 + 2) * 5 * page
+    reach = 12 * 5 * 32 + 256
+    assert shape.inputs(mixed, 2, masked=True) == 2 * reach * (8 + 256 * 2)

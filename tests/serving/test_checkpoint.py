@@ -180,3 +180,13 @@ def test_what_is_said_layer_by_layer_counts_with_its_largest(tmp_path: Path) -> 
     said = {"max_position_embeddings": None, "n_positions": [512, 1024]}
     (tmp_path / "config.json").write_text(json.dumps(said))
     assert trained_tokens(configuration(tmp_path)) == 1024
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "num_attention_heads"])
+def test_a_configuration_that_leaves_out_what_its_tensors_have_is_told(
+    folder: Path, key: str
+) -> None:
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in config.items() if name != key}))
+    assert f"config.json has no {key}, and there is a tensor model.layers.0." in refused(folder)

@@ -1,9 +1,12 @@
 """Where weights go: one device, or an even share on each of several."""
 
+from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks.shapes import LLAMA_2_7B, meta_model, write_shape
 from serving.devices import SPREAD
@@ -48,3 +51,24 @@ def test_attention_is_not_left_to_a_library_that_plans_for_each_length(checkpoin
     _settle_libraries.cache_clear()
     load(ModelSpec(name="m", checkpoint=str(checkpoint)))
     assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+
+
+def test_weights_that_are_missing_are_not_made_up(checkpoint: Path, tmp_path: Path) -> None:
+    folder = copytree(checkpoint, tmp_path / "partial")
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.norm.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        EngineError, match=r"^m: the files have no model.norm.weight, which .* whole"
+    ):
+        load(ModelSpec(name="m", checkpoint=str(folder)))
+
+
+def test_a_model_that_the_library_leaves_at_full_width_is_refused(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    spec = {"name": "m", "checkpoint": str(make_checkpoint(family="Falcon")), "quantization": "nf4"}
+    with pytest.raises(
+        EngineError, match="no layer of FalconForCausalLM; set quantization to none"
+    ):
+        load(ModelSpec.model_validate(spec))
