@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ import uvicorn
 from playwright.async_api import (
     Browser,
     BrowserContext,
+    ConsoleMessage,
+    Dialog,
     Error,
     Page,
     Request,
@@ -188,19 +190,36 @@ class Visit:
 
     def watch(self) -> None:
         """Listen to the page."""
-        self.page.on("request", self._requested)
-        self.page.on("console", lambda m: self._said(m.type, m.text))
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.page.on("dialog", lambda d: self.complaints.append(f"dialog {d.message}"))
+        for event, heard in self._ears().items():
+            self.page.on(event, heard)  # type: ignore[call-overload]
+
+    def unwatch(self) -> None:
+        """Listen no more."""
+        for event, heard in self._ears().items():
+            self.page.remove_listener(event, heard)
+
+    def _ears(self) -> dict[str, Callable[..., None]]:
+        return {
+            "request": self._requested,
+            "console": self._said,
+            "pageerror": self._failed,
+            "dialog": self._asked,
+        }
 
     def _requested(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
             self.outside.append(request.url)
 
-    def _said(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self.complaints.append(text)
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _failed(self, error: Exception) -> None:
+        self.complaints.append(str(error))
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog {dialog.message}")
 
 
 DESKTOP: Final = {"viewport": {"width": 1400, "height": 860}, "locale": "en-GB"}
@@ -228,10 +247,15 @@ class Visitors:
 
 async def visit_in(context: BrowserContext, url: str) -> Visit:
     """Open a page and wait for what Gradio renders in it."""
-    visit = Visit(await context.new_page())
+    return await visit_on(await context.new_page(), url)
+
+
+async def visit_on(page: Page, url: str) -> Visit:
+    """Go to an address and wait for what Gradio renders there."""
+    visit = Visit(page)
     visit.watch()
-    await visit.page.goto(url)
-    await visit.page.wait_for_selector("#text-b", state="attached")
+    await page.goto(url)
+    await page.wait_for_selector("#text-b", state="attached")
     return visit
 
 
@@ -243,19 +267,31 @@ async def visitors(browser: Browser, arena: Arena) -> AsyncIterator[Visitors]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def desk(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """Keep one desktop open: its cache saves a second in each test."""
+async def desk(browser: Browser) -> AsyncIterator[Page]:
+    """Keep one page open at a desktop: what it has compiled saves a second in each test."""
     context = await browser.new_context(**DESKTOP)  # type: ignore[arg-type]
-    yield context
+    yield await context.new_page()
     await context.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(desk: BrowserContext, arena: Arena) -> AsyncIterator[Visit]:
-    """Visit as someone new, at a desktop."""
-    await desk.clear_cookies()
-    await desk.set_offline(False)
-    visit = await visit_in(desk, arena.url + "/")
+async def visit(desk: Page, arena: Arena) -> AsyncIterator[Visit]:
+    """Visit as someone new, at a desktop; scripts that outlive a page are for `visitors`."""
+    visit = await visit_on(desk, arena.url + "/")
     yield visit
-    for page in desk.pages:
-        await page.close()
+    await forget(visit, arena)
+
+
+async def forget(visit: Visit, arena: Arena) -> None:
+    """Leave the page to the next visitor: none of what this one kept, routed or opened is left."""
+    page, context = visit.page, visit.page.context
+    visit.unwatch()
+    await page.unroute_all(behavior="ignoreErrors")
+    await context.set_offline(False)
+    for other in context.pages:
+        if other != page:
+            await other.close()
+    # first elsewhere on the same server: the battle page keeps a draft while it is left
+    await page.goto(arena.url + "/about")
+    await page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    await context.clear_cookies()

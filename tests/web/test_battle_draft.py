@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, Request, Route, expect
 
-from tests.web.conftest import Arena, Visit, visit_in
+from tests.web.conftest import Arena, Visit, Visitors, visit_in
 from tests.web.fake_battles import Script
 from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
 
@@ -133,8 +133,9 @@ async def test_a_prompt_the_server_has_is_not_offered_again(visit: Visit) -> Non
 
 
 async def test_without_storage_nothing_is_kept_and_all_else_goes_on(
-    arena: Arena, visit: Visit
+    arena: Arena, visitors: Visitors
 ) -> None:
+    visit = await visitors.open()
     page = visit.page
     await page.add_init_script(NO_STORAGE)
     await reload(page)
