@@ -104,6 +104,13 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "No battle could be finished just now. Your prompt is in the box: send it again.",
         "目前无法完成对战。您的提示仍在输入框中，请再次发送。",
     ),
+    "closed": (
+        (
+            "That battle was left without a vote: in another window, or because nobody read it. "
+            "Your prompt is in the box: send it again."
+        ),
+        "那场对战未经投票便已结束：可能在另一个窗口中离开，或长时间无人阅读。您的提示仍在输入框中，请再次发送。",
+    ),
     "lost_line": ("The connection was lost. Trying again …", "连接中断，正在重试……"),
     # the reveal
     "you_preferred": ("you preferred it", "您认为它更好"),
@@ -119,8 +126,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "您之前对这场对战的投票有效，本次未计入。",
     ),
     "not_ready": (
-        "Your vote was not taken: this battle is not open for votes.",
-        "投票未计入：这场对战目前不接受投票。",
+        "This was not taken: the battle has gone on in another window.",
+        "未能执行：这场对战已在另一个窗口中继续。",
     ),
     "not_withdrawn": ("The vote was NOT withdrawn. Press again.", "撤回未成功。请再按一次。"),
     "prompt_empty": ("Write a prompt first.", "请先写下提示。"),

@@ -85,6 +85,16 @@ class FakeBattles:
         """Let the responses end that wait."""
         self._held = False
 
+    def hold(self) -> None:
+        """Let them wait once more."""
+        self._held = True
+
+    def leave_all(self) -> None:
+        """Close what is open, as where nobody reads it."""
+        for battle in self._battles.values():
+            if battle.state is State.STREAMING:
+                battle.state = State.SKIPPED
+
     async def open(
         self, rater: str, prompt: str, *, question_id: str | None = None, language: str = "en"
     ) -> BattleView:

@@ -204,7 +204,8 @@ async def test_two_tabs_do_not_mix_their_battles(arena: Arena, visit: Visit) -> 
     await battle(other, "two")
     await expect(response(visit.page, "A")).to_contain_text("Text one.")
     await visit.page.keyboard.press("1")
-    await expect(visit.page.get_by_text("is not open for votes")).to_be_visible()
+    await expect(visit.page.get_by_text("was left without a vote")).to_be_visible()
+    await expect(prompt_box(visit.page)).to_have_value("one")
     await other.keyboard.press("1")
     await expect(status(other)).to_contain_text("Saved")
     assert len(arena.battles.votes) == 1

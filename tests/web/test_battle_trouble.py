@@ -1,15 +1,19 @@
 """The battle page when something fails: no vote is lost or doubled, no prompt is gone."""
 
 import json
+import re
+from typing import Final
 
 import pytest
 from playwright.async_api import Request, Route, expect
 
-from tests.web.conftest import Arena, Visit
+from tests.web.conftest import Arena, Visit, visit_in
 from tests.web.fake_battles import Script
-from tests.web.steps import battle, button, prompt_box, send, status, until_ready
+from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+BATTLE: Final = re.compile(r"/api/battles/[0-9a-f]{16}$")
 
 
 async def test_a_vote_that_failed_keeps_buttons_and_key(arena: Arena, visit: Visit) -> None:
@@ -75,17 +79,19 @@ async def test_a_withdrawal_and_a_skip_without_an_answer_can_be_pressed_again(
     arena: Arena, visit: Visit
 ) -> None:
     page = visit.page
-    await page.route("**/api/skip", lambda _: None)
+    skips: list[Route] = []
+    await page.route("**/api/skip", lambda route: skips.append(route))  # noqa: PLW0108 - marked
     await page.route("**/api/withdraw", lambda _: None)
     await battle(page, "Hang?")
     await page.evaluate("document.body.dataset.patience = 300")
-    await button(page, "Skip").click()
+    await button(page, "Skip").evaluate("button => { button.click(); button.click(); }")
     await expect(status(page)).to_contain_text("The server cannot be reached.")
+    assert len(skips) == 1
     await page.evaluate("document.body.dataset.patience = 20000")
     await button(page, "Tie").click()
     await expect(status(page)).to_contain_text("Saved")
     await page.evaluate("document.body.dataset.patience = 300")
-    await button(page, "Withdraw").click()
+    await button(page, "Withdraw").evaluate("button => { button.click(); next.click(); }")
     await expect(status(page)).to_have_text("The vote was NOT withdrawn. Press again.")
     await expect(button(page, "Withdraw")).to_be_enabled()
     assert arena.battles.skips == arena.battles.withdrawals == []
@@ -170,3 +176,78 @@ async def test_a_server_that_cannot_be_reached_loses_no_prompt(visit: Visit) -> 
     await visit.page.context.set_offline(False)
     await button(visit.page, "Send").click()
     await until_ready(visit.page)
+
+
+async def test_an_old_answer_does_not_make_a_follow_up_ready(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    polls: list[Route] = []
+
+    async def keep_the_first(route: Route) -> None:
+        polls.append(route)
+        if len(polls) > 1:
+            await route.continue_()
+
+    await page.route(BATTLE, keep_the_first)
+    arena.battles.scripts["First?"] = arena.battles.scripts["Second?"] = Script(waits=True)
+    await send(page, "First?")
+    await expect(response(page, "A")).to_contain_text("less dense")
+    script = await page.locator("script[src$='battle.js']").get_attribute("src")
+    course = str(script).replace("battle.js", "course.js")
+    async with page.expect_request(BATTLE):
+        await page.evaluate("course => void import(course).then(({ settle }) => settle())", course)
+    arena.battles.release()
+    await until_ready(page)
+    late = await polls[0].fetch()
+    arena.battles.hold()
+    await send(page, "Second?")
+    await expect(response(page, "A").get_by_role("heading", name="Second?")).to_be_visible()
+    async with page.expect_response(polls[0].request.url):
+        await polls[0].fulfill(response=late)
+    await page.evaluate("new Promise(requestAnimationFrame)")
+    await expect(button(page, "Tie")).to_be_disabled()
+    arena.battles.release()
+    await until_ready(page)
+
+
+async def test_a_tab_that_was_overtaken_shows_what_the_server_holds(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    await battle(page, "First?")
+    other = (await visit_in(page.context, arena.url + "/")).page
+    await until_ready(other)
+    await battle(other, "Second?")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("the battle has gone on in another window")
+    await expect(response(page, "A").get_by_role("heading", name="Second?")).to_be_visible()
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    await send(other, "Third?")
+    await expect(button(other, "Next battle")).to_be_visible()
+    assert [vote[1] for vote in arena.battles.votes] == ["tie"]
+
+
+async def test_nobody_votes_on_panes_that_are_empty_after_a_reload(visit: Visit) -> None:
+    page = visit.page
+    held: list[Route] = []
+    await battle(page, "First?")
+    await page.route("**/queue/join*", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    async with page.expect_request("**/queue/join*"):
+        await page.reload()
+    await expect(button(page, "Tie")).to_be_disabled()
+    await held[0].continue_()
+    await until_ready(page)
+    await expect(response(page, "A")).to_contain_text("less dense")
+
+
+async def test_a_battle_that_nobody_read_gives_its_prompt_back(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    arena.battles.scripts["Precious words"] = Script(waits=True)
+    await send(page, "Precious words")
+    await expect(response(page, "A")).to_contain_text("less dense")
+    address = page.url
+    await page.goto("about:blank")
+    arena.battles.leave_all()
+    await page.goto(address)
+    await expect(page.get_by_role("alert").filter(has_text="nobody read it")).to_be_visible()
+    await expect(prompt_box(page)).to_have_value("Precious words")

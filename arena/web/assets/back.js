@@ -1,9 +1,9 @@
 // A page that comes back: after a reload, after a phone slept, after a server was restarted.
 
-import { again, beReady, followIt, reveal, SEEN, settle, take } from "./course.js";
+import { arrive, followIt, look, SEEN, settle } from "./course.js";
 import * as draft from "./draft.js";
 import * as over from "./over.js";
-import { at, first, focusPrompt, follow } from "./page.js";
+import { at, first, focusPrompt, follow, isStill } from "./page.js";
 import * as panes from "./panes.js";
 import { read } from "./tab.js";
 import { ask } from "./talk.js";
@@ -23,37 +23,39 @@ export async function resume() {
   if (!view || !over.belongsTo(view)) over.forget();
   if (!view) return focusPrompt();
   if (over.lost()) follow.text = draft.kept(over.lost()); // this battle stands for that one
-  if (view.state === "void") return again(view);
-  if (view.state === "streaming") return followIt(view);
-  take(view);
-  if (view.state === "ready") beReady();
-  else reveal(view.state);
-  panes.show(view.battle_id, () => {});
+  if (isOpen(view)) return followIt(view); // ready once it is shown: nobody votes on empty panes
+  arrive(view);
+  if (isStill()) panes.show(view.battle_id, () => {});
 }
+
+const isOpen = (view) => ["streaming", "ready"].includes(view?.state);
 
 // The battle that is open, or the one this tab showed last, if there is still something to see.
 async function lastSeen() {
   const seen = read(SEEN);
   const { battle: open } = await ask("/api/battles/current").catch(() => ({ battle: null }));
-  if (open && ["streaming", "ready"].includes(open.state)) return open;
+  if (isOpen(open)) return open;
   const view = seen && (await ask(`/api/battles/${seen}`).catch(() => null));
-  return view && (view.reveal || view.state === "void") ? view : null;
+  return view && (view.reveal || ["void", "skipped"].includes(view.state)) ? view : null;
 }
 
 // The stream may have ended without a word.
 async function watch() {
   if (at.phase !== "streaming") unanswered = 0;
   if (at.phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
-  const id = at.battle.battle_id;
-  const view = await ask(`/api/battles/${id}`).catch(() => null);
-  if (!view || at.phase !== "streaming" || at.battle.battle_id !== id) return;
+  const asked = at.battle;
+  const view = await ask(`/api/battles/${asked.battle_id}`).catch(() => null);
+  if (!view || at.phase !== "streaming" || at.battle !== asked) return;
   if (view.state === "streaming") return panes.rest(); // slow, but alive
   unanswered += 1;
   if (unanswered > 2) return location.reload();
-  panes.show(id, settle);
+  panes.show(asked.battle_id, settle);
 }
 
 export function watchOver() {
   setInterval(watch, 1000);
-  document.addEventListener("visibilitychange", watch);
+  document.addEventListener("visibilitychange", () => {
+    if (at.phase === "ready" && !document.hidden) look();
+    else watch();
+  });
 }

@@ -14,7 +14,7 @@
 import { resume, watchOver } from "./back.js";
 import { listen } from "./keys.js";
 import * as offer from "./offer.js";
-import { at, by, first, follow, render } from "./page.js";
+import { at, by, first, follow, isStill, render } from "./page.js";
 import * as panes from "./panes.js";
 import { keepDrafts, sendFirst, sendFollowUp, sendPicked } from "./prompts.js";
 import { tellAgain } from "./status.js";
@@ -55,8 +55,7 @@ function read(lang) {
   offer.show();
   tellAgain();
   render();
-  const isStill = ["ready", "voted", "withdrawn"].includes(at.phase);
-  if (isStill) panes.show(at.battle.battle_id, () => {}); // "(empty response)" is a sentence too
+  if (isStill()) panes.show(at.battle.battle_id, () => {}); // "(empty response)" is a sentence too
 }
 
 wire();

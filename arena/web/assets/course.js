@@ -6,7 +6,7 @@
 import * as draft from "./draft.js";
 import * as offer from "./offer.js";
 import * as over from "./over.js";
-import { at, by, first, focus, focusPrompt, follow, render } from "./page.js";
+import { at, by, first, focus, focusPrompt, follow, isStill, render } from "./page.js";
 import * as panes from "./panes.js";
 import { tell, tellWaiting, tellWriting } from "./status.js";
 import { write } from "./tab.js";
@@ -50,23 +50,41 @@ export function followIt(view) {
 // The panes show all there is: what does the server say?
 export async function settle() {
   if (at.phase !== "streaming") return;
-  const id = at.battle.battle_id;
-  let view;
+  const asked = at.battle;
+  let view = null;
+  let refused = null;
   try {
-    view = await ask(`/api/battles/${id}`);
-  } catch (refused) {
-    if (refused.status === 403) return intoTheBox(at.battle, sentenceOf(refused));
-    return tell(() => say("lost_line"));
+    view = await ask(`/api/battles/${asked.battle_id}`);
+  } catch (refusal) {
+    refused = refusal;
   }
-  if (at.phase === "streaming" && at.battle.battle_id === id) arrive(view);
+  if (at.phase !== "streaming" || at.battle !== asked) return; // that was about an earlier turn
+  if (view) return arrive(view);
+  if (refused.status === 403) return intoTheBox(asked, sentenceOf(refused));
+  tell(() => say("lost_line"));
 }
 
-function arrive(view) {
+// The page follows what the server holds, whoever brought it about.
+export function arrive(view) {
   if (view.state === "streaming") return;
   if (view.state === "void") return again(view);
+  if (view.state === "skipped") return intoTheBox(view, say("closed"));
   take(view);
   if (view.state === "ready") return beReady();
   return view.reveal ? reveal(view.state) : next();
+}
+
+// Another tab may have been quicker: does the server hold what this page shows? `sentence` says what
+// was refused for that.
+export async function look(sentence = "") {
+  const shown = at.battle;
+  const view = await ask(`/api/battles/${shown.battle_id}`).catch(() => null);
+  if (!view || at.battle !== shown || at.phase !== "ready") return;
+  if (view.state === "ready" && view.prompts.length === shown.prompts.length) return;
+  if (view.state === "streaming") followIt(view);
+  else arrive(view);
+  if (isStill()) panes.show(view.battle_id, () => {});
+  if (sentence) tell(() => sentence, true);
 }
 
 export function beReady() {

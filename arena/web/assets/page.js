@@ -9,9 +9,12 @@ import { aspect, say } from "./words.js";
 
 export const by = (id) => document.getElementById(id);
 
-// phase: ask, opening, streaming, ready, saving, voted, withdrawn
+// phase: ask, opening, streaming, ready, saving, skipping, voted, withdrawn
 // battle: what /api/battles told of it last; none while the page asks
 export const at = { phase: "ask", battle: null };
+
+// The panes hold all there is of the battle.
+export const isStill = () => ["ready", "voted", "withdrawn"].includes(at.phase);
 
 export const first = box("first");
 export const follow = box("follow");
@@ -19,7 +22,7 @@ export const follow = box("follow");
 export function render() {
   const { phase, battle } = at;
   const asking = phase === "ask" || (phase === "opening" && !battle);
-  const revealed = phase === "voted" || phase === "withdrawn";
+  const revealed = Boolean(battle?.reveal);
   document.body.dataset.phase = phase;
   by("ask").hidden = !asking;
   by("battle").hidden = asking;
@@ -29,8 +32,9 @@ export function render() {
   by("vote").hidden = revealed;
   for (const button of by("vote").children) button.disabled = phase !== "ready";
   by("reveal").hidden = !revealed;
-  by("withdraw").hidden = phase !== "voted";
-  by("skip").hidden = !(phase === "ready" || phase === "streaming");
+  by("withdraw").hidden = phase === "withdrawn";
+  for (const button of [by("next"), by("withdraw")]) button.disabled = phase === "saving";
+  by("skip").hidden = !["ready", "streaming", "skipping"].includes(phase);
   if (battle) renderBattle();
   const notice = over.sentence();
   if (by("notice").textContent !== notice) by("notice").textContent = notice;

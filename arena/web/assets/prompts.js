@@ -1,6 +1,6 @@
 // A person sends a prompt: the first one of a battle, or one that goes on with it.
 
-import { open, followIt } from "./course.js";
+import { followIt, look, open } from "./course.js";
 import * as draft from "./draft.js";
 import * as over from "./over.js";
 import { at, by, first, focus, follow, render } from "./page.js";
@@ -58,6 +58,7 @@ export async function sendFollowUp(prompt) {
     render();
     follow.say(sentenceOf(refused));
     focus(follow.area);
+    if (refused.status === 409) look(sentenceOf(refused));
   }
 }
 

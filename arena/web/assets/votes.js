@@ -2,8 +2,8 @@
 //
 // Each returns whether it was the moment for that, so that a key does nothing at another.
 
-import { again, followIt, next, reveal, take } from "./course.js";
-import { at, by, render } from "./page.js";
+import { look, next, reveal } from "./course.js";
+import { at, by, focus, render } from "./page.js";
 import { tell } from "./status.js";
 import { ask, newKey, sentenceOf } from "./talk.js";
 import { say } from "./words.js";
@@ -37,20 +37,8 @@ async function cast(outcome) {
     render();
     tell(() => (refused.code === "offline" ? say("not_saved") : sentenceOf(refused)), true);
     by("vote").querySelector(`[data-outcome=${outcome}]`).focus({ preventScroll: true });
-    if (refused.status === 409) await look(id, refused);
+    if (refused.status === 409) look(sentenceOf(refused));
   }
-}
-
-// Another outcome is in force, or the battle is closed: show what the server holds.
-async function look(id, refused) {
-  const view = await ask(`/api/battles/${id}`).catch(() => null);
-  if (!view || view.state === "ready") return; // the sentence of the refusal stands already
-  if (view.state === "void") return again(view);
-  if (view.state === "streaming") return followIt(view);
-  if (!view.reveal) return next(sentenceOf(refused));
-  take(view);
-  reveal(view.state);
-  tell(() => sentenceOf(refused), true);
 }
 
 export function withdraw() {
@@ -61,30 +49,39 @@ export function withdraw() {
 
 async function takeBack() {
   const { battle_id } = at.battle;
-  by("withdraw").disabled = true;
+  const body = { battle_id, key: keyFor("withdraw", battle_id) };
+  at.phase = "saving";
+  tell(() => say("saving"));
+  render();
   try {
-    const body = { battle_id, key: keyFor("withdraw", battle_id) };
     await ask("/api/withdraw", body, { unreachable: "not_withdrawn" });
     reveal("withdrawn");
   } catch (refused) {
+    if (refused.status === 409) return reveal("withdrawn"); // in another tab
+    at.phase = "voted";
+    render();
     tell(() => (refused.code === "offline" ? say("not_withdrawn") : sentenceOf(refused)), true);
-  } finally {
-    by("withdraw").disabled = false;
+    focus(by("withdraw"));
   }
 }
 
 export function skip() {
   if (at.phase !== "ready" && at.phase !== "streaming") return false;
-  passOver();
+  passOver(at.phase);
   return true;
 }
 
-async function passOver() {
+async function passOver(before) {
+  at.phase = "skipping";
+  render();
   try {
     await ask("/api/skip", { battle_id: at.battle.battle_id });
     next(say("skipped"));
   } catch (refused) {
+    at.phase = before;
+    render();
     tell(() => sentenceOf(refused));
+    if (refused.status === 409) look(sentenceOf(refused));
   }
 }
 
