@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -158,6 +159,7 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -1,5 +1,6 @@
 """What is kept is read as the library reads it, to the last bit, or it is refused."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -246,4 +248,19 @@ def test_a_buffer_that_is_in_no_file_is_missed(entry: Path, tmp_path: Path) -> N
     folder = changed(entry, tmp_path, dict)
     save_file({}, folder / BUFFERS)
     with pytest.raises(KeyError, match="inv_freq"):
+        read(folder, dtype=torch.float32, device=CPU)
+
+
+def test_a_header_that_puts_a_tensor_in_the_place_of_another_is_refused(
+    entry: Path, tmp_path: Path
+) -> None:
+    folder = changed(entry, tmp_path, dict)
+    content = (folder / WEIGHTS).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header[NORM]["data_offsets"][1] -= 4
+    header[NORM]["shape"] = [63]
+    new = json.dumps(header, separators=(",", ":")).encode().ljust(length)
+    (folder / WEIGHTS).write_bytes(content[:8] + new + content[8 + length :])
+    with pytest.raises(SafetensorError):
         read(folder, dtype=torch.float32, device=CPU)
