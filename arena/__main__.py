@@ -14,20 +14,24 @@ def main() -> None:
     try:
         sys.exit(app(prog_name="arena", standalone_mode=False))
     except TyperException as error:
-        from typer.rich_utils import rich_format_error  # noqa: PLC0415 - only here
-
         # What pydantic puts in front says nothing to whoever typed the option.
         error.message = error.message.removeprefix("Value error, ").replace("Input", "it", 1)
-        rich_format_error(error)  # type: ignore[arg-type]  # its own class, which is not public
+        if said := error.format_message():  # nothing where the help was the answer
+            command = getattr(getattr(error, "ctx", None), "command_path", "arena")
+            _tell(f"{said.rstrip('.')}. See `{command} --help`.")
         sys.exit(error.exit_code)
     except Abort:
         sys.exit(1)
     except (ArenaError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        said = "\n".join(one_line(line) for line in str(error).split("\n"))
-        sys.stderr.write(f"arena: {said}\n")
+        _tell(str(error))
         sys.exit(getattr(error, "exit_status", 1))
+
+
+def _tell(fault: str) -> None:
+    said = "\n".join(one_line(line) for line in fault.split("\n"))
+    sys.stderr.write(f"arena: {said}\n")
 
 
 if __name__ == "__main__":

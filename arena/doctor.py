@@ -19,6 +19,7 @@ from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, fault_of
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
+from arena.signing import KEY_BYTES, key_of
 from serving.bound import bound_of
 from serving.build import apart_of
 from serving.devices import gib
@@ -109,7 +110,10 @@ def _sqlite(found: tuple[int, ...]) -> Finding:
 
 
 def _disk(db: Path) -> Finding:
-    folder = db.resolve().parent
+    try:
+        folder = db.resolve().parent
+    except RuntimeError:
+        return Finding(Level.BAD, "disk", f"{db} is a link that leads to itself", "Name a file.")
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -127,8 +131,8 @@ def _database(db: Path) -> Iterator[Finding]:
     if not db.exists():
         yield Finding(Level.NOTE, "database", f"{db} is not there yet", "`arena demo` makes it.")
         return
-    if db.is_dir():
-        found = f"{db} is a folder"
+    if not db.is_file():
+        found = f"{db} is a {'folder' if db.is_dir() else 'device'}"
         yield Finding(Level.BAD, "database", found, "Name a file, such as arena.db.")
         return
     fault = fault_of(db)
@@ -150,9 +154,12 @@ def _database(db: Path) -> Iterator[Finding]:
 
 
 def _key(db: Path) -> Finding:
-    key = db.with_name(db.name + ".key")
+    key = key_of(db)
     if not key.exists():
         return Finding(Level.NOTE, "signing key", f"{key} is not there yet", "A server makes it.")
+    if key.stat().st_size < KEY_BYTES:
+        found, way_out = f"{key} is too short to be a key", "Delete it: a server makes a new one."
+        return Finding(Level.BAD, "signing key", found, way_out)
     mode = key.stat().st_mode & 0o777
     if mode & 0o077:
         return Finding(

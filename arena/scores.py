@@ -25,11 +25,16 @@ def read_scores(path: Path) -> pd.DataFrame:
     Raises
     ------
     LogError
-        If the file is missing, has no column `model`, names a model twice or has no number.
+        If the file is missing or no CSV, or has no column `model`, a model twice, or no number.
     """
     if not path.is_file():
         raise LogError(f"{path}: there is no such file; check the path after --with.")
-    table = pd.read_csv(path, encoding="utf-8-sig", dtype={"model": str})
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig", dtype={"model": str})
+    except ValueError as error:  # also what is no text, or no table
+        raise LogError(
+            f"{path}: this is no CSV that can be read ({error}); save it as CSV in UTF-8."
+        ) from error
     if "model" not in table:
         raise LogError(f"{path}: there is no column model; it names the model of each row.")
     twice = table["model"][table["model"].duplicated()]

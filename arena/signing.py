@@ -12,9 +12,15 @@ from typing import Final
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from arena.errors import NotAllowed
+from arena.errors import NotAllowed, StoreError
 
 KEY_BYTES: Final = 32
+
+
+def key_of(database: Path) -> Path:
+    """Return where the key of a database lies: beside the file itself, by whatever name."""
+    place = database.resolve()
+    return place.with_name(place.name + ".key")
 
 
 def load_key(database: Path) -> bytes:
@@ -24,10 +30,18 @@ def load_key(database: Path) -> bytes:
     ------
     NotAllowed
         If the file is too short to be a key.
+    StoreError
+        If it cannot be made.
     """
-    path = database.with_name(database.name + ".key")
+    path = key_of(database)
     if not path.exists():
-        _make_key(path)
+        try:
+            _make_key(path)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written: {error.strerror}. Make room, or choose another place "
+                "with --db."
+            ) from error
     key = path.read_bytes()
     if len(key) < KEY_BYTES:
         raise NotAllowed(

@@ -119,7 +119,7 @@ class Battles:
             model_y=self._known.models[pairing.y],
             prompt=prompt,
             language=language,
-            question_id=self._known.question(question_id),
+            question_id=self._known.question(question_id, language, prompt),
         )
         battle = NewBattle(
             id=battle_id,

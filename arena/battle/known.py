@@ -4,7 +4,7 @@ Each is entered once for a server, before a battle names it. What becomes of a b
 here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from arena.questions import Question
@@ -22,7 +22,7 @@ class Known:
         self._store = store
         self._rater_kind = rater_kind
         self._models: dict[str, int] = {}
-        self._questions: dict[str, int] = {}
+        self._questions: dict[tuple[str | None, str, str], int] = {}
         self._raters: set[str] = set()
 
     @property
@@ -30,17 +30,25 @@ class Known:
         """The number of each model, by name."""
         return self._models
 
-    async def enter(self, models: Sequence[ModelSpec], questions: Iterable[Question]) -> None:
+    async def enter(self, models: Sequence[ModelSpec], questions: Sequence[Question]) -> None:
         """Enter a roster and a question bank."""
         for spec in models:
             self._models[spec.name] = await self._store.know_model(
                 spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
             )
-        self._questions = await self._store.know_questions(questions)
+        numbers = await self._store.know_questions(questions)
+        self._questions = {
+            (question.id, language, text.strip()): numbers[question.id]
+            for question in questions
+            for language, text in question.text.items()
+        }
 
-    def question(self, name: str | None) -> int | None:
-        """Return the number of a question; None where a prompt is none of the bank."""
-        return self._questions.get(name or "")
+    def question(self, name: str | None, language: str, prompt: str) -> int | None:
+        """Return the number of a question; None where the prompt is not what it asks.
+
+        Whoever sends a prompt may call it what they like.
+        """
+        return self._questions.get((name, language, prompt))
 
     async def meet(self, rater: str) -> None:
         """Enter a rater who is new."""

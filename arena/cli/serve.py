@@ -87,7 +87,10 @@ def _listening(host: str, port: int) -> socket.socket:
                 f"Port {port} on {host} is in use. Stop the program that uses it, or choose "
                 f"another port: --port {port + 1}"
             ) from None
-        raise ConfigError(f"The address {host}:{port} cannot be used: {error}.") from None
+        raise ConfigError(
+            f"The address {host}:{port} cannot be used ({error.strerror}). Choose an address of "
+            "this machine with --host, or another --port."
+        ) from None
     return listener
 
 

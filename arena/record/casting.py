@@ -125,7 +125,7 @@ def append_withdrawal(
 
     Raises
     ------
-    NotAllowed, BattleNotReady
+    NotAllowed, BattleNotReady, AlreadyVoted
         As `arena.record.store.Store.withdraw` says.
     """
     driver = _driver(connection)
@@ -136,6 +136,8 @@ def append_withdrawal(
     seq, outcome = newest
     if outcome == WITHDRAWN:
         return int(seq), False
+    if driver.execute(_BY_KEY, (key,)).fetchone() is not None:
+        raise AlreadyVoted(f"A vote was cast with key {key!r}.")
     row = (key, battle_id, rater, WITHDRAWN, seq, None, now)
     return _seq(driver.execute(_INSERT_VOTE, row)), True
 

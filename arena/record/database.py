@@ -51,23 +51,15 @@ class Database:
     Raises
     ------
     ConfigError
-        If it is a folder.
+        If it is no file, or has several names.
     StoreError
         If another server holds it, if it is damaged or empty, or if a newer Evenhand wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._place = (
-            path.resolve()
-        )  # SQLite puts the log beside the file itself, not beside a link
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder. Name a file, such as {path / 'arena.db'}.")
-        if path.exists() and path.stat().st_size == 0:
-            raise StoreError(
-                f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
-                "file to start a new database."
-            )
+        self._place = _place_of(path)
+        _check_file(path)
         self._lock = _lock(self._place, path)
         try:
             with _told(path):
@@ -109,6 +101,35 @@ class Database:
             if verdict != "ok":
                 raise StoreError(f"{self.path} is damaged ({verdict}). Restore a backup.")
             upgrade(connection, str(self.path))
+
+
+def _place_of(path: Path) -> Path:
+    """Return the file itself: SQLite puts the log beside it, and not beside a link."""
+    try:
+        return path.resolve()
+    except RuntimeError:
+        raise ConfigError(f"{path} is a link that leads to itself. Name a file.") from None
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, what lost its votes, and what two servers could open at one time."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder. Name a file, such as {path / 'arena.db'}.")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise ConfigError(f"{path} is a device. Name a file, such as arena.db.")
+    if path.stat().st_size == 0:
+        raise StoreError(
+            f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
+            "file to start a new database."
+        )
+    if path.stat().st_nlink > 1:
+        raise ConfigError(
+            f"{path} has another name (a hard link). Lock and log lie beside the name that is "
+            "used, so two servers could overwrite each other's votes. Delete the other name, or "
+            "make it a symbolic link."
+        )
 
 
 @contextmanager

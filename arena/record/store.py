@@ -50,9 +50,12 @@ from ratings.votes import Outcome
 NOT_SAVED: Final = "The vote was not saved"
 
 
+# In the order of the rows: a clock that is set back must not make later battles earlier ones, or
+# pairs would seem to come twice in a cycle.
 _PAST: Final = """
 WITH live AS (
-  SELECT battle.opened_at, vote.created_at AS voted_at, item.model_x, item.model_y
+  SELECT max(battle.opened_at) OVER (ORDER BY battle.rowid) AS opened_at,
+         max(vote.created_at) OVER (ORDER BY vote.seq) AS voted_at, item.model_x, item.model_y
   FROM vote_in_force AS vote
   JOIN battle ON battle.id = vote.battle_id
   JOIN item ON item.id = battle.item_id
@@ -209,6 +212,8 @@ class Store:
             If the battle is not this rater's.
         BattleNotReady
             If it has no vote.
+        AlreadyVoted
+            If a vote was cast with this key.
         VoteNotSaved
             If the database failed.
         """
@@ -248,7 +253,7 @@ class Store:
             return connection.execute(
                 select(col(BattleRow.id))
                 .where(col(BattleRow.rater_id) == rater)
-                .order_by(text("opened_at DESC"))
+                .order_by(text("battle.rowid DESC"))  # clocks jump
                 .limit(1)
             ).scalar()
 

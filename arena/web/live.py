@@ -117,8 +117,10 @@ def _read(order: str) -> tuple[str, str, int]:
 
 def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
     """Build the part of the battle page that Gradio renders."""
-    with gr.utils.MatplotlibBackendMananger():
-        pass  # Gradio loads matplotlib in its first event, and every stream would stand still
+    import matplotlib as mpl  # noqa: PLC0415  # takes its time
+
+    # Else Gradio loads all of it in its first event to see what it has, and every stream waits.
+    mpl.use("agg")
     panes = Panes(flow, raters)
     page = gr.Blocks(title="Battle", analytics_enabled=False, fill_width=True)
     page.max_threads = EVENTS_AT_ONCE

@@ -49,6 +49,12 @@ def test_a_folder_is_no_database_and_needs_no_backup(tmp_path: Path) -> None:
     )
 
 
+def test_a_circle_of_links_is_told(tmp_path: Path) -> None:
+    circle = tmp_path / "circle.db"
+    circle.symlink_to(circle)
+    assert about("disk", circle).found == f"{circle} is a link that leads to itself"
+
+
 def test_a_database_is_looked_at_by_its_whole_name_and_nothing_is_made(tmp_path: Path) -> None:
     Store(tmp_path / "lab #2.db").close()
     (tmp_path / "lab #3.db").write_bytes(b"nonsense " * 1000)
@@ -73,6 +79,9 @@ def test_a_key_that_others_can_read_is_found(store: Store) -> None:
     assert about("signing key", store.path).way_out == f"chmod 600 {key}"
     key.chmod(0o600)
     assert about("signing key", store.path).level is Level.GOOD
+    key.write_bytes(b"short")
+    finding = about("signing key", store.path)
+    assert (finding.level, finding.way_out[:9]) == (Level.BAD, "Delete it")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,11 +1,12 @@
 """Signing: what we signed is taken, everything else is not."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from arena.errors import NotAllowed
+from arena.errors import NotAllowed, StoreError
 from arena.signing import KEY_BYTES, Signer, load_key
 
 
@@ -16,14 +17,21 @@ def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
     assert (tmp_path / "arena.db.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_key_is_the_same_by_whatever_name_the_database_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "disk" / "arena.db")
+    key = load_key(tmp_path / "link.db")
+    assert load_key(tmp_path / "disk" / "arena.db") == key
+
+
 def test_a_key_that_could_not_be_written_is_made_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fdopen", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StoreError, match=r"arena.db.key cannot be written: No space .* Make room"):
         load_key(tmp_path / "arena.db")
     monkeypatch.undo()
     assert len(load_key(tmp_path / "arena.db")) == KEY_BYTES

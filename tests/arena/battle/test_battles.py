@@ -38,7 +38,8 @@ async def test_from_a_prompt_to_the_names(make: Make) -> None:
 
 async def test_the_row_says_what_was_shown_and_voted(make: Make, store: Store) -> None:
     battles = await make()
-    view = await shown(battles, await battles.open("ada", "Hm?", question_id="bat", language="zh"))
+    asked = await battles.open("ada", "蝙蝠是哺乳动物吗？", question_id="bat", language="zh")
+    view = await shown(battles, asked)
     receipt = await battles.vote(token(view), "both_bad", "key-0001", "ada")
     row = read_log(store.path, conversations=True).iloc[0]
     assert receipt.reveal is not None

@@ -25,15 +25,23 @@ async def test_a_restart_finds_the_same_numbers(store: Store) -> None:
     await second.enter([PINE, OAK], [BAT])
     assert first.models == second.models
     assert len(set(first.models.values())) == len(first.models)
-    assert first.question("bat") == second.question("bat")
-    assert first.question("bat") is not None
+    asked = ("bat", "en", "Is a bat a mammal?")
+    assert first.question(*asked) == second.question(*asked)
+    assert first.question(*asked) is not None
 
 
 async def test_a_typed_prompt_and_a_question_of_no_bank_have_no_number(store: Store) -> None:
     known = Known(store)
     await known.enter([OAK, PINE], [BAT])
-    assert known.question(None) is None
-    assert known.question("of another bank") is None
+    for name in (None, "of another bank"):
+        assert known.question(name, "en", "Is a bat a mammal?") is None
+
+
+async def test_a_prompt_is_a_question_only_if_it_asks_it(store: Store) -> None:
+    known = Known(store)
+    await known.enter([OAK, PINE], [BAT])
+    assert known.question("bat", "en", "Write a poem about bats.") is None
+    assert known.question("bat", "zh", "Is a bat a mammal?") is None
 
 
 async def test_the_votes_of_another_kind_of_rater_are_not_counted(store: Store) -> None:

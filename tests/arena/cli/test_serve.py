@@ -100,6 +100,7 @@ def test_a_server_without_local_models_loads_no_torch_and_stops_in_order(roster:
         if (mapped := Path(f"/proc/{process.pid}/maps")).exists():
             libraries = mapped.read_text(encoding="utf-8")
             assert ("libtorch" in libraries, "pydantic_core" in libraries) == (False, True)
+            assert "matplotlib/_image" not in libraries  # of pyplot, that nothing here draws with
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in (0, 130, -signal.SIGINT)
         assert process.stderr is not None
@@ -184,6 +185,12 @@ def test_a_busy_port_is_told_with_another_one(roster: Path, arena: Arena) -> Non
         said = refused(arena, "serve", roster, "--port", str(port))
     assert f"Port {port} on 127.0.0.1 is in use" in said
     assert f"--port {port + 1}" in said
+
+
+def test_an_address_of_another_machine_is_told_with_the_way_out(roster: Path, arena: Arena) -> None:
+    said = refused(arena, "serve", roster, "--host", "192.0.2.1", "--port", "0")
+    assert "The address 192.0.2.1:0 cannot be used (" in said
+    assert "with --host" in said
 
 
 def test_a_missing_roster_is_named(tmp_path: Path, arena: Arena) -> None:

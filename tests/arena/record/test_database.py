@@ -73,6 +73,16 @@ def test_a_second_server_is_refused_by_whatever_name(path: Path, tmp_path: Path)
     Database(path).close()
 
 
+def test_a_file_with_two_names_is_refused(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    other.hardlink_to(path)
+    for name in (path, other):
+        with pytest.raises(ConfigError, match=f"{name} has another name"):
+            Database(name)
+    other.unlink()
+    Database(path).close()
+
+
 async def test_a_log_that_is_deleted_behind_a_link_stops_the_writing_too(tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "arena.db")
     store = Store(tmp_path / "link.db")
@@ -181,3 +191,12 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
     said = f"{tmp_path} is a folder. Name a file, such as {tmp_path / 'arena.db'}."
     assert str(refusal.value) == said
     assert not tmp_path.with_name(f"{tmp_path.name}.lock").exists()
+
+
+def test_a_device_or_a_circle_of_links_is_no_database(tmp_path: Path) -> None:
+    circle = tmp_path / "circle.db"
+    circle.symlink_to(circle)
+    for path, said in ((Path("/dev/null"), "is a device"), (circle, "leads to itself")):
+        with pytest.raises(ConfigError, match=f"{path} .*{said}.* Name a file"):
+            Database(path)
+    assert circle.is_symlink()

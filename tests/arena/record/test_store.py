@@ -13,7 +13,7 @@ from arena.errors import AlreadyVoted, BattleNotReady, NotAllowed, VoteNotSaved
 from arena.record.casting import NewVote
 from arena.record.logquery import log_counts, read_log
 from arena.record.store import Store
-from arena.record.tables import EndingKind, FlagKind
+from arena.record.tables import EndingKind, FlagKind, RaterKind
 from ratings.votes import Outcome
 from tests.arena.conftest import Clock, open_battle, responses
 
@@ -76,6 +76,8 @@ async def test_a_correction_is_a_new_row_and_counts_from_its_own_place(store: St
 async def test_a_withdrawn_vote_stays_in_the_record_and_closes_the_battle(store: Store) -> None:
     await open_battle(store)
     await store.vote(TIE)
+    with pytest.raises(AlreadyVoted, match="key-0001"):
+        await store.withdraw("b1", "ada", "key-0001")
     assert await store.withdraw("b1", "ada", "key-0003") == (2, True)
     assert await store.withdraw("b1", "ada", "key-0004") == (2, False)
     assert rows(store, "SELECT count(*) FROM vote_in_force") == [(0,)]
@@ -173,6 +175,19 @@ async def test_order_is_that_of_the_votes_though_the_clock_jumps(
     log = read_log(store.path)
     assert list(log["battle_id"]) == ["b1", "b2"]
     assert log["tstamp"].is_monotonic_decreasing
+    assert store.newest_battle("ada") == "b2"
+
+
+async def test_what_happened_is_told_in_the_order_of_the_rows_though_the_clock_jumps(
+    store: Store, clock: Clock
+) -> None:
+    for number in (1, 2):
+        await open_battle(store, f"b{number}")
+        clock.now += 1
+        await store.vote(NewVote(f"key-000{number}", f"b{number}", "ada", Outcome.TIE))
+        clock.now -= 1_000 if number == 1 else 0
+    told = [what for what, _, _ in store.past(RaterKind.HUMAN)]
+    assert told[-4:] == ["opened", "opened", "voted", "voted"]
 
 
 async def test_disk_full_is_told_and_the_same_press_works_once_there_is_room(
