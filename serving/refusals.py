@@ -38,10 +38,17 @@ OVERFLOW: Final = re.compile(
     ),
     re.IGNORECASE,
 )
+ABSENT: Final = (502, 503, 504)  # statuses of who stands before a server that is not there
+UNKNOWN: Final = 404  # as the status of a page or of a model
+CORRECT: Final = "; correct url, which often ends in /v1, or remote_name"
 MOST_HOST: Final = 253  # characters of the name of a host
 PLAIN: Final = "identity"  # the name of content that is not packed
 # What the client's transport raises where nobody is there; its transport depends on its version.
 NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
+
+
+class AbsentError(EngineError):
+    """Somebody answered, but not who serves the model; or it is still loading."""
 
 
 async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
@@ -70,8 +77,11 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
                 body += piece[: MOST_BYTES - len(body)]
                 if len(body) >= MOST_BYTES:
                     break
-    words = _words_in(body.decode(errors="replace")) or "without a word"
-    raise EngineError(_kind(words, answer.status_code), f"HTTP {answer.status_code}: {words}")
+    words = words_in(body.decode(errors="replace")) or "without a word"
+    error = AbsentError if answer.status_code in ABSENT else EngineError
+    kind = kind_in(words, answer.status_code)
+    way_out = CORRECT if answer.status_code == UNKNOWN else ""
+    raise error(kind, f"HTTP {answer.status_code}: {words}{way_out}")
 
 
 def _place(location: str) -> str:
@@ -102,8 +112,8 @@ def read_error(error: Exception) -> tuple[FailureKind, str]:
             return FailureKind.BACKEND, f"nobody is there: {root_of(error)}"
         case APITimeoutError():
             return FailureKind.DEADLINE, str(error)
-        case APIError() if words := _plain(_words_of(error.body)):  # said amid a stream
-            return _kind(words), words
+        case APIError() if words := words_of(error.body):  # said amid a stream
+            return kind_in(words), words
         case OpenAIError():
             return FailureKind.BACKEND, f"{error}: {error.__cause__!r}"
         case _:
@@ -122,7 +132,8 @@ def root_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _kind(words: str, status: int = 500) -> FailureKind:
+def kind_in(words: str, status: int = 500) -> FailureKind:
+    """Return what kind of failure it is of which a server says this."""
     if kind_of(Exception(words)) is FailureKind.OUT_OF_MEMORY:
         return FailureKind.OUT_OF_MEMORY
     if status in TOO_LONG and OVERFLOW.search(words):
@@ -130,11 +141,16 @@ def _kind(words: str, status: int = 500) -> FailureKind:
     return FailureKind.BACKEND
 
 
-def _words_in(body: str) -> str:
+def words_in(body: str) -> str:
     """Return what a body says in one of the forms that servers give it, or else all of it."""
     with suppress(ValueError, RecursionError):
-        return _plain(_words_of(json.loads(body)) or body)
+        return words_of(json.loads(body)) or _plain(body)
     return _plain(body)
+
+
+def words_of(said: object) -> str:
+    """Return what is said of an error, as one line; nothing where none is."""
+    return _plain(_words_of(said))
 
 
 def _words_of(said: object) -> str:

@@ -9,13 +9,13 @@ Knows nothing of how the server runs its model, and restarts nothing.
 import asyncio
 import os
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
 from openai import (
     APIConnectionError,
     AsyncOpenAI,
-    AsyncStream,
     DefaultAsyncHttpxClient,
     DefaultHttpxClient,
     Timeout,
@@ -23,14 +23,27 @@ from openai import (
 
 from serving.aside import aside, resolve_aside
 from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
-from serving.refusals import PLAIN, is_nobody, read_error, refuse, root_of, unwrapped
+from serving.refusals import (
+    ABSENT,
+    PLAIN,
+    AbsentError,
+    is_nobody,
+    kind_in,
+    read_error,
+    refuse,
+    root_of,
+    unwrapped,
+    words_in,
+)
 from serving.reply import Reply
 from serving.spec import ModelSpec
 from serving.watch import Watch
-from serving.wire import BrokenOffError, Wire
+from serving.wire import BrokenOffError, Events, Wire
 
 REACH_S = 3.0  # seconds to reach a server, in all
 REFUSALS = (401, 403)
+NO_KEY = "none"  # local servers ask for none, the client insists
+SECRET = 8  # characters of a key; a shorter one may be part of any word
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 STRIKES = 3  # connections that came to nothing before a server is left alone
@@ -43,15 +56,16 @@ def reach(spec: ModelSpec) -> None:
     Raises
     ------
     KeyRefusedError
-        If it refuses our key; every other answer will do.
+        If it refuses our key, or we have none that can be sent.
     EngineError
-        If nobody answers there.
+        If nobody answers there, or only who stands before it; every other answer will do.
     """
+    key = _key(spec)
     status, cause = 0, None
     # Asked aside, because a name server may hang; closing the client ends a thread that waits.
     with DefaultHttpxClient(follow_redirects=False, timeout=2 * REACH_S) as client:
         try:
-            status = aside(partial(_ask_for_models, client, spec), "reach").result(REACH_S)
+            status = aside(partial(_ask_for_models, client, spec, key), "reach").result(REACH_S)
         except TimeoutError:
             cause = f"no answer within {REACH_S:.0f} s"
         except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
@@ -62,21 +76,27 @@ def reach(spec: ModelSpec) -> None:
         raise KeyRefusedError(
             FailureKind.BACKEND, f"{whose}HTTP {status}, it refuses our key; {way_out}"
         )
+    if status in ABSENT:
+        cause = f"HTTP {status}"
     if cause is not None:
         way_out = "start the server, or correct url"
         raise EngineError(FailureKind.BACKEND, f"{whose}{cause}; {way_out}")
 
 
-def _ask_for_models(client: DefaultHttpxClient, spec: ModelSpec) -> int:
+def _ask_for_models(client: DefaultHttpxClient, spec: ModelSpec, key: str) -> int:
     """Return the status of the answer; its body is not read, it may be of any length."""
-    key = {"Authorization": f"Bearer {_key(spec)}"}
-    with client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=key) as answer:
+    shown = {"Authorization": f"Bearer {key}"}
+    with client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=shown) as answer:
         return int(answer.status_code)
 
 
 def _key(spec: ModelSpec) -> str:
-    # Local servers ask for none, the client insists.
-    return os.environ.get(spec.api_key_env or "", "") or "none"
+    key = os.environ.get(spec.api_key_env or "", "").strip()  # a file's last line may end in it
+    if key.isascii() and key.isprintable():
+        return key or NO_KEY
+    whose = f"{spec.name}: the key in {spec.api_key_env} cannot be sent"  # nor be in a log
+    way_out = "let it hold one line of ASCII letters and signs"
+    raise KeyRefusedError(FailureKind.BACKEND, f"{whose}; {way_out}")
 
 
 class _NotAskedError(EngineError):
@@ -96,9 +116,10 @@ class RemoteEngine:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
+        self._key = _key(spec)
         self._client = AsyncOpenAI(
             base_url=spec.url,
-            api_key=_key(spec),
+            api_key=self._key,
             max_retries=0,
             timeout=Timeout(DEADLINE_S, connect=CONNECT_S),
             default_headers={"Accept-Encoding": PLAIN},  # all is read as it is sent
@@ -121,21 +142,17 @@ class RemoteEngine:
         reply = Reply(self._spec, watch)
         chunks = self._chunks(prompt)
         try:
-            while (chunk := await self._next(chunks, reply, watch)) is not None:
-                if text := reply.add(chunk):
+            async with aclosing(self._texts(chunks, reply, watch)) as texts:
+                async for text in texts:
                     yield Delta(text)
-                if reply.ended:
-                    break
-            if text := reply.finish():
-                yield Delta(text)
         except TimeoutError as error:
-            cause = f"{self._spec.name}: too slow: {reply.tokens} tokens in {watch.seconds:.1f} s"
+            cause = self._told(f"too slow: {reply.tokens} tokens in {watch.seconds:.1f} s")
             self._learn(error, cause, heard=reply.heard)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             kind, cause = read_error(raised)
-            cause = f"{self._spec.name}: {cause}"
+            cause = self._told(cause)
             self._learn(raised, cause, heard=reply.heard)
             yield watch.failed(kind, cause, reply.tokens)
         else:
@@ -143,6 +160,17 @@ class RemoteEngine:
             yield watch.done(reply.finish_reason, reply.tokens)
         finally:
             await chunks.aclose()
+
+    async def _texts(
+        self, chunks: AsyncGenerator[Any], reply: Reply, watch: Watch
+    ) -> AsyncGenerator[str]:
+        while not reply.ended and (chunk := await self._next(chunks, reply, watch)) is not None:
+            for text in reply.add(chunk):
+                if text:
+                    yield text
+                await asyncio.sleep(0)  # a chunk may be long: others have their turn
+        if text := reply.finish():
+            yield text
 
     async def _next(self, chunks: AsyncGenerator[Any], reply: Reply, watch: Watch) -> Any:  # noqa: ANN401
         try:
@@ -161,7 +189,7 @@ class RemoteEngine:
             body=self._ask(prompt),
             cast_to=object,
             stream=True,
-            stream_cls=AsyncStream[object],
+            stream_cls=Events,
         )
         async with await asked as chunks:
             wire = Wire(chunks.response)
@@ -169,6 +197,8 @@ class RemoteEngine:
                 wire.chunk()
                 yield chunk
                 await asyncio.sleep(0)  # thousands may have come at once: others have their turn
+        if said := words_in(wire.lost.decode(errors="replace")):
+            raise EngineError(kind_in(said), f"the response is no stream of chunks: {said}")
 
     def _ask(self, prompt: Prompt) -> dict[str, Any]:
         spec = self._spec
@@ -191,6 +221,12 @@ class RemoteEngine:
             ask["top_k"] = spec.sampling.top_k  # not in the protocol, but common
         return ask
 
+    def _told(self, cause: str) -> str:
+        """Return a cause for the log, without our key: a server may quote it."""
+        if len(self._key) >= SECRET:
+            cause = cause.replace(self._key, "[our key]")
+        return f"{self._spec.name}: {cause}"
+
     def _learn(self, error: Exception, cause: str, *, heard: bool) -> None:
         """Note whether the server is there, by how it failed."""
         match error:
@@ -200,7 +236,7 @@ class RemoteEngine:
                 self._missed(cause)
             case APIConnectionError() if is_nobody(error):
                 self._missed(cause, STRIKES)
-            case APIConnectionError() | BrokenOffError():
+            case APIConnectionError() | BrokenOffError() | AbsentError():
                 self._missed(cause)
             case _:
                 self._reached()

@@ -3,15 +3,18 @@
 A server may say anything, so nothing is taken unchecked. Knows no connection.
 """
 
+from collections.abc import Iterator
 from reprlib import repr as shortly
 from typing import Final, Literal
 
 from serving.engine import EngineError, FailureKind
+from serving.refusals import kind_in, words_of
 from serving.spec import ModelSpec
 from serving.text import Trimmer
 from serving.watch import Watch
 
 MOST_CHARACTERS: Final = 1 << 20  # of a response; more is cut as at the limit of tokens
+AT_ONCE: Final = 4096  # of them, before others have a turn
 GRACE_S: Final = 0.1  # seconds after its last text for the number of tokens, or the end
 MOST_TOKENS: Final = 1 << 24  # that a server may have counted, also of what it does not show
 # What servers call an end that is the model's own, and the limit of tokens. After any other word
@@ -34,6 +37,7 @@ class Reply:
         self._used: int | None = None
         self._pieces = 0
         self._heard = False
+        self._beside = ""  # what was said in place of choices
 
     @property
     def heard(self) -> bool:
@@ -61,14 +65,21 @@ class Reply:
         cut = self._characters >= MOST_CHARACTERS
         return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
 
-    def add(self, chunk: object) -> str:
-        """Take a chunk in, as its JSON says it, and return the text that may be shown.
+    def add(self, chunk: object) -> Iterator[str]:
+        """Take a chunk in, as its JSON says it, and yield the text that may be shown, in pieces.
 
         Raises
         ------
         EngineError
-            If it is none, or says that the server gave the response up.
+            If it is none, or says that the server gave the response up, which is not whole yet.
         """
+        try:
+            yield from self._add(chunk)
+        except EngineError:
+            if not self.whole:
+                raise
+
+    def _add(self, chunk: object) -> Iterator[str]:
         if not isinstance(chunk, dict):
             raise _other("a chunk", chunk)
         self._heard = True
@@ -76,33 +87,35 @@ class Reply:
             self._used = _count(usage.get("completion_tokens"))
         match chunk.get("choices"):
             case None:
-                return ""
+                self._beside = words_of(chunk) or self._beside
             case [*choices] if all(isinstance(choice, dict) for choice in choices):
                 # We ask for one response, whose number is 0; others are somebody else's.
                 ours = (choice for choice in choices if choice.get("index") in (None, 0))
-                return self._choose(next(ours, {}))
+                yield from self._choose(next(ours, {}))
             case choices:
                 raise _other("choices", choices)
 
-    def _choose(self, choice: dict[str, object]) -> str:
+    def _choose(self, choice: dict[str, object]) -> Iterator[str]:
         delta = choice.get("delta") or {}
         if not isinstance(delta, dict):
             raise _other("a delta", delta)
-        text = self._take(_text_of(delta.get("content")))
+        whole = choice.get("message") or choice.get("text")
+        if whole and "delta" not in choice and not self._pieces:  # else it is said once more
+            raise _other("a delta", whole)
+        yield from self._take(_text_of(delta.get("content")))
         if (reason := choice.get("finish_reason")) and not self.whole and not self.ended:
             self._reason = _read_reason(reason)
             self._watch.whole(GRACE_S)
-        return text
 
-    def _take(self, content: str) -> str:
+    def _take(self, content: str) -> Iterator[str]:
         if not content:
-            return ""
+            return
         self._pieces += 1
         self._watch.mark()
-        room = MOST_CHARACTERS - self._characters
-        text = self._trimmer.add(content[:room])
-        self._characters += len(content[:room])
-        return text
+        content = content[: MOST_CHARACTERS - self._characters]
+        self._characters += len(content)
+        for start in range(0, len(content), AT_ONCE):
+            yield self._trimmer.add(content[start : start + AT_ONCE])
 
     def finish(self) -> str:
         """Return the last text.
@@ -113,7 +126,8 @@ class Reply:
             If the server never said that the response is whole.
         """
         if not self.whole and not self.ended:
-            raise EngineError(FailureKind.BACKEND, "the stream ended early")
+            said = f": {self._beside}" if self._beside else ""
+            raise EngineError(kind_in(said), f"the stream ended early{said}")
         return self._trimmer.finish()
 
 

@@ -37,7 +37,8 @@ def event(content: str | None = None, finish: str | None = None, **more: object)
     return piece(b"data: " + json.dumps(body).encode() + b"\n\n")
 
 
-DONE = piece(b"data: [DONE]\n\n") + END
+LAST = piece(b"data: [DONE]\n\n")
+DONE = LAST + END
 
 
 def says(*parts: bytes, pause_s: float = 0.0) -> Behaviour:

@@ -252,7 +252,16 @@ async def test_other_refusals_are_not_taken_for_it(status: int, said: str) -> No
     async with far(refuses(status, json.dumps({"message": said}).encode())) as (engine, _):
         (end,) = await events(engine)
     assert isinstance(end, Failed)
-    assert (end.kind, end.cause) == (FailureKind.BACKEND, f"far: HTTP {status}: {said}")
+    assert end.kind is FailureKind.BACKEND
+    assert end.cause.startswith(f"far: HTTP {status}: {said}")
+
+
+async def test_where_nothing_is_found_the_cause_says_what_may_be_wrong() -> None:
+    async with far(refuses(404, b'{"detail": "Not Found"}')) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    way_out = "correct url, which often ends in /v1, or remote_name"
+    assert end.cause == f"far: HTTP 404: Not Found; {way_out}"
 
 
 @pytest.mark.parametrize("said", [MEMORY, {"message": MEMORY}, {"detail": MEMORY}], ids=str)

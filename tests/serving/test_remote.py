@@ -25,6 +25,7 @@ from tests.serving.bad_server import (
     hangs_mid_stream,
     lingers,
     piece,
+    refuses,
     refuses_length,
     resets,
     says,
@@ -244,3 +245,15 @@ async def test_the_key_comes_from_the_environment_and_stays_out_of_the_specifica
         await events(engine)
         assert "s3cret-key" not in repr(engine._spec)  # noqa: SLF001
     assert b"\r\nauthorization: bearer s3cret-key\r\n" in server.head.lower()
+
+
+async def test_nor_is_it_in_a_cause_though_the_server_quotes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAR_KEY", "s3cret-key\r\n")  # as a file of lines has it
+    quotes = refuses(401, b'{"error": {"message": "no such key: s3cret-key"}}')
+    async with far(quotes, api_key_env="FAR_KEY") as (engine, server):
+        (end,) = await events(engine)
+    assert b"\r\nauthorization: bearer s3cret-key\r\n" in server.head.lower()
+    assert isinstance(end, Failed)
+    assert end.cause == "far: HTTP 401: no such key: [our key]"

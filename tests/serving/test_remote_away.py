@@ -13,6 +13,7 @@ from tests.serving.bad_server import (
     Behaviour,
     hangs_before_headers,
     piece,
+    refuses,
     resets,
     says,
     serving,
@@ -63,6 +64,8 @@ async def hangs_up(writer: asyncio.StreamWriter) -> None:
     [
         pytest.param(hangs_up, "Connection error", id="at once"),
         pytest.param(resets, "broke off", id="amid a response"),
+        pytest.param(refuses(502, b"Bad gateway"), "HTTP 502: Bad", id="at who stands before it"),
+        pytest.param(refuses(503, b"Loading model"), "HTTP 503: Loading", id="while it loads"),
     ],
 )
 async def test_connections_that_come_to_nothing_have_two_more_tries(

@@ -51,6 +51,8 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
         pytest.param(drips(b"HTTP/1.1 200 OK\r\nX: "), "no answer within 0 s", id="drips"),
         pytest.param(hangs_before_headers, "no answer within 0 s", id="hangs"),
         pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
+        pytest.param(answers("502 Bad Gateway"), "HTTP 502", id="not behind who answers"),
+        pytest.param(answers("503 Service Unavailable"), "HTTP 503", id="still loading"),
     ],
 )
 async def test_whoever_does_not_serve_us_is_told_in_time(
@@ -79,6 +81,17 @@ async def test_who_refuses_our_key_is_told_from_who_is_away(behave: Behaviour, s
     told = f"far: .* does not serve us: HTTP {status}, it refuses our key; let api_key_env name"
     with pytest.raises(KeyRefusedError, match=told):
         await reached(behave)
+
+
+@pytest.mark.parametrize("key", ["s3c\nret", "s3cr\u2019t"], ids=ascii)
+def test_a_key_that_cannot_be_sent_is_told_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAR_KEY", key)
+    with pytest.raises(KeyRefusedError) as caught:
+        reach(spec_of("http://127.0.0.1:9/v1", api_key_env="FAR_KEY"))
+    told = "the key in FAR_KEY cannot be sent; let it hold one line of ASCII letters and signs"
+    assert caught.value.cause == f"far: {told}"
 
 
 def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:

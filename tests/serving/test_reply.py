@@ -6,7 +6,7 @@ import pytest
 
 from serving.duet import Pace
 from serving.engine import EngineError, FailureKind
-from serving.reply import GRACE_S, MOST_TOKENS, Reply
+from serving.reply import AT_ONCE, GRACE_S, MOST_TOKENS, Reply
 from serving.watch import Watch
 from tests.serving.far import spec_of
 
@@ -16,12 +16,16 @@ def chunk(content: object = None, **more: object) -> dict[str, object]:
     return {"choices": [choice], "usage": more.get("usage")}
 
 
+def add(reply: Reply, said: object) -> str:
+    return "".join(reply.add(said))
+
+
 async def tokens_of(said: object) -> int:
     """Return how many tokens two pieces are of which a server says a number."""
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
     for piece in ("all ", "said"):
-        reply.add(chunk(piece))
-    reply.add(chunk(usage={"completion_tokens": said}, finish="stop"))
+        add(reply, chunk(piece))
+    add(reply, chunk(usage={"completion_tokens": said}, finish="stop"))
     return reply.tokens
 
 
@@ -40,7 +44,7 @@ async def test_of_anything_else_the_pieces_are_counted(said: object) -> None:
 
 async def test_a_usage_without_a_count_is_none() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    reply.add(chunk("word", usage="many"))
+    add(reply, chunk("word", usage="many"))
     assert reply.tokens == 1
 
 
@@ -52,21 +56,46 @@ async def test_a_usage_without_a_count_is_none() -> None:
 async def test_what_is_no_text_is_not_taken_for_an_empty_response(content: object) -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
     with pytest.raises(EngineError, match="in place of text came "):
-        reply.add(chunk(content))
+        add(reply, chunk(content))
 
 
 async def test_nor_is_text_where_a_delta_should_be() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
     with pytest.raises(EngineError, match="in place of a delta came 'word'"):
-        reply.add({"choices": [{"delta": "word", "finish_reason": "stop"}]})
+        add(reply, {"choices": [{"delta": "word", "finish_reason": "stop"}]})
+
+
+@pytest.mark.parametrize(
+    "whole", [{"message": {"role": "assistant", "content": "word"}}, {"text": "word"}], ids=str
+)
+async def test_nor_is_a_response_that_comes_at_once_in_place_of_deltas(
+    whole: dict[str, object],
+) -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    with pytest.raises(EngineError, match="in place of a delta came "):
+        add(reply, {"choices": [whole | {"finish_reason": "stop"}]})
+
+
+async def test_but_after_deltas_it_only_says_them_again() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    assert add(reply, chunk("word")) == "word"
+    again = {"message": {"content": "word"}, "finish_reason": "stop"}
+    assert (add(reply, {"choices": [again]}), reply.whole) == ("", True)
+
+
+async def test_a_long_text_comes_in_pieces_between_which_others_may_have_their_turn() -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    pieces = [len(text) for text in reply.add(chunk("x" * 2 * AT_ONCE + "xx"))]
+    assert pieces == [AT_ONCE, AT_ONCE, 2]
+    assert reply.tokens == 1
 
 
 async def test_of_a_list_of_parts_the_text_is_taken_and_what_was_thought_is_not() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
     parts = [thought, {"type": "text", "text": "all "}, {"type": "text", "text": "said"}]
-    assert reply.add(chunk(parts)) == "all said"
-    assert reply.add(chunk([])) == ""
+    assert add(reply, chunk(parts)) == "all said"
+    assert add(reply, chunk([])) == ""
     assert reply.tokens == 1
 
 
@@ -74,8 +103,8 @@ async def test_of_several_choices_number_0_counts_wherever_it_stands() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
     ours = {"index": 0, "delta": {"content": "ours"}, "finish_reason": None}
     other = {"index": 1, "delta": {"content": "other"}, "finish_reason": "stop"}
-    assert reply.add({"choices": [other, ours]}) == "ours"
-    assert reply.add({"choices": [other]}) == ""
+    assert add(reply, {"choices": [other, ours]}) == "ours"
+    assert add(reply, {"choices": [other]}) == ""
     assert (reply.tokens, reply.whole) == (1, False)
 
 
@@ -94,7 +123,7 @@ async def test_servers_have_several_words_for_an_end_of_the_models_own(
     said: str, reason: str
 ) -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    reply.add(chunk("all", finish=said))
+    add(reply, chunk("all", finish=said))
     assert (reply.finish_reason, reply.whole) == (reason, True)
 
 
@@ -113,9 +142,9 @@ async def test_servers_have_several_words_for_an_end_of_the_models_own(
 )
 async def test_any_other_end_is_the_servers(said: object) -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    reply.add(chunk("half"))
+    add(reply, chunk("half"))
     with pytest.raises(EngineError) as caught:
-        reply.add(chunk(finish=said))
+        add(reply, chunk(finish=said))
     assert caught.value.kind is FailureKind.BACKEND
     assert caught.value.cause == f"the server ended it: {said!r}"
     assert not reply.whole
@@ -127,14 +156,42 @@ def test_a_server_that_leaves_the_line_open_holds_the_pace_up_for_one_step_at_mo
 
 async def test_what_comes_after_the_end_changes_it_no_more() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    reply.add(chunk("all", finish="length"))
-    reply.add(chunk(finish="abort"))
+    add(reply, chunk("all", finish="length"))
+    add(reply, chunk(finish="abort"))
     assert (reply.finish_reason, reply.whole) == ("length", True)
+
+
+@pytest.mark.parametrize(
+    "said", [7, {"choices": "word"}, {"choices": [{"delta": "word"}]}, chunk(7)], ids=repr
+)
+async def test_nor_is_the_response_lost_by_it(said: object) -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    assert add(reply, chunk("all", finish="stop")) == "all"
+    assert (add(reply, said), reply.finish(), reply.finish_reason) == ("", "", "stop")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "CUDA out of memory"},
+        {"object": "error", "message": "CUDA out of memory", "code": 500},
+        {"detail": "CUDA out of memory"},
+    ],
+    ids=str,
+)
+async def test_what_is_said_before_an_early_end_is_its_cause(said: object) -> None:
+    reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
+    add(reply, chunk("half"))
+    add(reply, said)
+    with pytest.raises(EngineError) as caught:
+        reply.finish()
+    assert caught.value.kind is FailureKind.OUT_OF_MEMORY
+    assert caught.value.cause == "the stream ended early: CUDA out of memory"
 
 
 async def test_a_stop_string_ended_a_response_before_the_server_did() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1", stop=["User:"]), Watch())
-    assert reply.add(chunk("all User: more", finish="abort")) == "all "
+    assert add(reply, chunk("all User: more", finish="abort")) == "all "
     assert (reply.finish_reason, reply.ended) == ("stop", True)
 
 
@@ -145,7 +202,7 @@ async def test_a_stop_string_ended_a_response_before_the_server_did() -> None:
 )
 async def test_what_is_no_chunk_is_said_in_few_words(said: object) -> None:
     with pytest.raises(EngineError, match=r"in place of (a chunk|choices) came "):
-        Reply(spec_of("http://127.0.0.1:9/v1"), Watch()).add(said)
+        add(Reply(spec_of("http://127.0.0.1:9/v1"), Watch()), said)
 
 
 @pytest.mark.parametrize(
@@ -162,4 +219,4 @@ async def test_what_is_no_chunk_is_said_in_few_words(said: object) -> None:
 )
 async def test_a_chunk_may_say_nothing(said: object) -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    assert (reply.add(said), reply.tokens, reply.whole) == ("", 0, False)
+    assert (add(reply, said), reply.tokens, reply.whole) == ("", 0, False)

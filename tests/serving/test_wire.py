@@ -10,13 +10,16 @@ from contextlib import suppress
 import pytest
 
 from serving.engine import Done, Event, Failed, FailureKind, Prompt
-from serving.wire import MOST_BYTES
+from serving.wire import MOST_BYTES, MOST_LOST
 from tests.serving.bad_server import (
     DONE,
+    END,
     HEAD,
+    LAST,
     Behaviour,
     event,
     goes_on,
+    lingers,
     piece,
     says,
 )
@@ -74,6 +77,60 @@ async def test_comments_between_chunks_are_not_added_up() -> None:
         said = await events(engine)
     assert text(said) == "word " * 5
     assert isinstance(said[-1], Done)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        pytest.param(b"data:\n\n", id="no data"),
+        pytest.param(b"data: \ndata:\n\n", id="two lines of no data"),
+        pytest.param(b"event: ping\n\n", id="an event"),
+        pytest.param(b"retry: 3000\n\n", id="when to come back"),
+        pytest.param(b"id: 7\n\n: still here\n\n\n", id="a number, and what comes after it"),
+    ],
+)
+async def test_an_event_without_data_is_no_chunk(nothing: bytes) -> None:
+    kept_up = says(piece(nothing), event("word"), piece(nothing), event(finish="stop"), DONE)
+    async with far(kept_up) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "word"
+    assert isinstance(said[-1], Done)
+
+
+async def test_after_the_last_chunk_nobody_waits_for_the_server_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def waits(_: object) -> None:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr("openai._streaming.drain_response_async", waits, raising=False)
+    monkeypatch.setattr("serving.reply.GRACE_S", 30.0)
+    async with far(lingers(event("word", finish="stop"), LAST)) as (engine, server):
+        said = await asyncio.wait_for(events(engine), 15)
+        await asyncio.wait_for(server.closed_early.wait(), 15)
+    assert text(said) == "word"
+    assert isinstance(said[-1], Done)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b'{"error": {"message": "CUDA out of memory"}}', FailureKind.OUT_OF_MEMORY, "CUDA out"),
+        (b'{"choices": [{"message": {"content": "word"}}]}', FailureKind.BACKEND, '{"choices"'),
+        (b"<html>\n<title>Log in</title>", FailureKind.BACKEND, "<html> <title>Log in</title>"),
+        (b"y" * 9999, FailureKind.BACKEND, "y" * 99),
+    ],
+    ids=lambda said: str(said)[:20],
+)
+async def test_a_response_that_is_no_stream_is_told(
+    body: bytes, kind: FailureKind, words: str
+) -> None:
+    async with far(says(piece(body), END)) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    assert end.kind is kind
+    assert end.cause.startswith(f"far: the response is no stream of chunks: {words}")
+    assert len(end.cause) < MOST_LOST + 100
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 4096])
@@ -145,6 +202,7 @@ async def test_chunks_of_nothing_end_at_the_deadline_and_take_no_memory() -> Non
         pytest.param(piece(ROLE * 1000), 1000, id="chunks in one piece"),
         pytest.param(piece(b":") * 1000 + piece(b"\n\n"), 1000, id="a comment in pieces"),
         pytest.param(piece(b"\n" * 100_000), 20, id="many lines in one piece"),
+        pytest.param(event("x" * 900_000), 400, id="a long text in one chunk"),
     ],
 )
 async def test_others_have_their_turn_however_much_comes_at_once(flood: bytes, least: int) -> None:
