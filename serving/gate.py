@@ -25,8 +25,8 @@ class Gate:
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._give(need)
+                entered = turn.done() and not turn.cancelled()
+                self._give(need if entered else 0)  # who came next may fit where it did not
                 raise
         else:
             self._free -= need

@@ -42,6 +42,27 @@ async def test_who_leaves_the_queue_holds_nobody_up() -> None:
 
 
 @virtual_time
+async def test_who_leaves_lets_the_next_one_in_that_fits() -> None:
+    gate = Gate(4)
+
+    async def wait() -> None:
+        async with gate.hold(4):
+            pytest.fail("there was no room")
+
+    async def enter() -> None:
+        async with gate.hold(2):
+            pass
+
+    async with gate.hold(2):
+        large, small = asyncio.create_task(wait()), asyncio.create_task(enter())
+        await asyncio.sleep(1)
+        assert not small.done()
+        large.cancel()
+        async with asyncio.timeout(1):
+            await small
+
+
+@virtual_time
 async def test_who_leaves_at_the_moment_of_entering_gives_the_room_back() -> None:
     gate = Gate(1)
 
