@@ -28,7 +28,8 @@ class Encoded:
 
 def neutralise(text: str, special: Iterable[str]) -> str:
     """Return ``text`` with a space inside everything that reads as a special token."""
-    words = sorted((word for word in special if len(word) > 1), key=len, reverse=True)
+    # After one sign and one more space it would be there again, for ever.
+    words = sorted((word for word in special if word[1:].strip(" ")), key=len, reverse=True)
     found = True
     while found:
         found = False
@@ -42,11 +43,12 @@ def neutralise(text: str, special: Iterable[str]) -> str:
 def special_tokens(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401 -- a tokenizer of any kind
     """Return the tokens of a tokenizer that text must not forge.
 
-    Tokens added for runs of white space are ordinary text and stay.
+    Tokens added for runs of white space are ordinary text and stay, whatever the tokenizer says.
     """
     added = tokenizer.added_tokens_decoder.values()
     words = {token.content for token in added if token.special or _looks_structural(token.content)}
-    return tuple(sorted(words | set(tokenizer.all_special_tokens)))
+    words |= set(tokenizer.all_special_tokens)
+    return tuple(sorted(word for word in words if word.strip(" ")))
 
 
 def _looks_structural(word: str) -> bool:
