@@ -153,11 +153,11 @@ def test_an_empty_or_tiny_response_tells_no_rate() -> None:
 
 
 def test_a_script_of_shorter_tokens_has_a_pace_of_its_own() -> None:
-    """Half of the other until a response says more, and neither slows the other down."""
+    """Two fifths of the other until a response says more, and neither slows the other down."""
     tempo = Tempo(WANTED)
     tempo.learn("oak", "x" * 400, done(100, 20.5))
     unheard = tempo.pace(CHINESE).characters_per_second
-    assert unheard == pytest.approx(tempo.pace().characters_per_second / 2)
+    assert unheard == pytest.approx(tempo.pace().characters_per_second * 2 / 5)
     for _ in range(16):
         tempo.learn("oak", CHINESE * 10, done(90, 18.5))
     assert tempo.pace(CHINESE).characters_per_second == pytest.approx(MARGIN * 3 * 89 / 18)
@@ -207,16 +207,20 @@ async def test_what_is_shown_and_when_is_the_same_for_every_pair_of_speeds(mode:
     assert all(pair == shown[0] for pair in shown)
 
 
+@pytest.mark.parametrize("letters", [4, 8])
 @pytest.mark.parametrize("mode", ["paced", "together"])
 @virtual_time
 async def test_pairs_are_told_apart_in_no_script_though_models_were_measured_in_another(
-    mode: str,
+    mode: str, letters: int
 ) -> None:
-    """A token of four letters in the prompt of ours, and of one character here."""
-    wanted = Pace("together" if mode == "together" else "paced", 60.0)
-    pace = (await measured(FAST, SLOW, wanted=wanted)).pace("冰为什么会浮？")
+    """A token of so many letters in the prompt of ours, and of one character here."""
+    tempo = Tempo(Pace("together" if mode == "together" else "paced", 60.0))
+    for seconds in (FAST, SLOW):
+        model = ScriptedEngine.saying(COUNTED, chunk_s=seconds, chunk_characters=letters)
+        await tempo.measure(f"{seconds}", model)
+    pace = tempo.pace("冰为什么会浮？")
     pairs = product((FAST, SLOW), repeat=2)
-    shown = [await frames(pace, speeds, CHINESE, 1) for speeds in pairs]
+    shown = [await frames(pace, speeds, CHINESE * 7, 1) for speeds in pairs]
     assert all(pair == shown[0] for pair in shown)
 
 
