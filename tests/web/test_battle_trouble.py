@@ -251,3 +251,15 @@ async def test_a_battle_that_nobody_read_gives_its_prompt_back(arena: Arena, vis
     await page.goto(address)
     await expect(page.get_by_role("alert").filter(has_text="nobody read it")).to_be_visible()
     await expect(prompt_box(page)).to_have_value("Precious words")
+
+
+async def test_a_battle_the_server_no_longer_knows_gives_its_prompt_back(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.scripts["Precious words"] = Script(waits=True)
+    await send(visit.page, "Precious words")
+    await expect(response(visit.page, "A")).to_contain_text("less dense")
+    await visit.page.context.clear_cookies()
+    await expect(visit.page.get_by_role("alert").filter(has_text="its cookie")).to_be_visible()
+    await expect(prompt_box(visit.page)).to_have_value("Precious words")
+    arena.battles.release()

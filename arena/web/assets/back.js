@@ -1,6 +1,6 @@
 // A page that comes back: after a reload, after a phone slept, after a server was restarted.
 
-import { arrive, followIt, look, SEEN, settle } from "./course.js";
+import { arrive, followIt, look, news, SEEN, settle } from "./course.js";
 import * as draft from "./draft.js";
 import * as over from "./over.js";
 import { at, first, focusPrompt, follow, isStill } from "./page.js";
@@ -43,13 +43,12 @@ async function lastSeen() {
 async function watch() {
   if (at.phase !== "streaming") unanswered = 0;
   if (at.phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
-  const asked = at.battle;
-  const view = await ask(`/api/battles/${asked.battle_id}`).catch(() => null);
-  if (!view || at.phase !== "streaming" || at.battle !== asked) return;
+  const view = await news();
+  if (!view) return;
   if (view.state === "streaming") return panes.rest(); // slow, but alive
   unanswered += 1;
   if (unanswered > 2) return location.reload();
-  panes.show(asked.battle_id, settle);
+  panes.show(view.battle_id, settle);
 }
 
 export function watchOver() {

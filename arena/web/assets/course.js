@@ -47,9 +47,8 @@ export function followIt(view) {
   panes.show(view.battle_id, settle, () => at.phase === "streaming" && tellWriting());
 }
 
-// The panes show all there is: what does the server say?
-export async function settle() {
-  if (at.phase !== "streaming") return;
+// What the server says of the battle that is written; null where it says nothing, or says it late.
+export async function news() {
   const asked = at.battle;
   let view = null;
   let refused = null;
@@ -58,10 +57,16 @@ export async function settle() {
   } catch (refusal) {
     refused = refusal;
   }
-  if (at.phase !== "streaming" || at.battle !== asked) return; // that was about an earlier turn
-  if (view) return arrive(view);
-  if (refused.status === 403) return intoTheBox(asked, sentenceOf(refused));
-  tell(() => say("lost_line"));
+  if (at.phase !== "streaming" || at.battle !== asked) return null; // that was about an earlier turn
+  if (refused?.status === 403) intoTheBox(asked, sentenceOf(refused));
+  else if (refused) tell(() => say("lost_line"));
+  return view;
+}
+
+// The panes show all there is: what does the server say?
+export async function settle() {
+  const view = at.phase === "streaming" && (await news());
+  if (view) arrive(view);
 }
 
 // The page follows what the server holds, whoever brought it about.

@@ -6,6 +6,8 @@ const LESS = "\ue0f0"; // travels for "<", see arena/web/markdown.py
 const APART = "\ue0f1";
 const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the order's number
 const NOTHING = /[\s\u200b]/g; // all that stands in an empty pane
+const LEFTWARD = /[\p{sc=Arab}\p{sc=Hebr}]/u;
+const OTHER_LETTERS = /[[\p{L}]--[\p{sc=Arab}\p{sc=Hebr}]]/v;
 const TRAVELLED = /[\ue0f0-\ue0f2]/;
 
 let field = null;
@@ -83,10 +85,15 @@ function restore(pane) {
   }
 }
 
-// Arabic or Hebrew runs from right to left, whatever the language of the page: each block by itself.
+// Arabic or Hebrew runs from right to left, whatever the language of the page: each block by itself,
+// by its first letter, or by most of them where it begins with a foreign name.
 function turn(pane) {
-  for (const block of pane.querySelectorAll(".md > :not([dir], pre, .code_wrap)")) block.dir = "auto";
+  for (const block of pane.querySelectorAll(".md > :not(pre, .code_wrap)"))
+    block.dir = isMostlyLeftward(block.textContent) ? "rtl" : "auto";
 }
+
+const isMostlyLeftward = (text) =>
+  LEFTWARD.test(text) && text.split(LEFTWARD).length > text.split(OTHER_LETTERS).length;
 
 // What a model has written; Gradio keeps hidden words of its own beside it.
 const written = (pane) =>
