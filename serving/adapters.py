@@ -132,14 +132,17 @@ def check_fit(layers: Mapping[str, tuple[Shape, Shape]], base: Mapping[str, Shap
     """Refuse an adapter that was surely not trained on a checkpoint with these tensors.
 
     The library may give layers other names than files do. So a layer is missed only where others
-    of its kind are there, by their names but for a number.
+    of its kind are there, by their names but for a number, or where none at all has its last name.
 
     Raises
     ------
     EngineError
         With the layer in its message.
     """
-    kinds = {_kind(name) for name in base}
+    kinds, words = {_kind(name) for name in base}, {word for name in base for word in _words(name)}
+    if words.isdisjoint(_words(layer)[-1] for layer in layers):
+        what = f"the adapter changes {min(layers)}, and the checkpoint has nothing of that name"
+        raise refusal(what, BASE)
     for layer, (down, up) in layers.items():
         weight = f"{layer}.weight"
         if weight not in base and _kind(weight) in kinds:
@@ -148,6 +151,10 @@ def check_fit(layers: Mapping[str, tuple[Shape, Shape]], base: Mapping[str, Shap
             sizes = " x ".join(map(str, found))
             what = f"the adapter changes {layer} as {up[0]} x {down[1]}"
             raise refusal(f"{what}, and the checkpoint has it as {sizes}", BASE)
+
+
+def _words(name: str) -> list[str]:
+    return name.split(".")
 
 
 def _kind(name: str) -> str:

@@ -164,7 +164,7 @@ FITTING = {"model.layers.7.q_proj": ((4, 64), (32, 4))}
     "base",
     [
         pytest.param({"model.layers.7.q_proj.weight": (32, 64)}, id="as it is"),
-        pytest.param({"layers.7.attn.weight": (9, 9)}, id="under names of its own"),
+        pytest.param({"layers.7.attn.q_proj.weight": (9, 9)}, id="under names of its own"),
     ],
 )
 def test_an_adapter_that_may_fit_is_taken(base: dict[str, Shape]) -> None:
@@ -183,6 +183,11 @@ def test_an_adapter_that_may_fit_is_taken(base: dict[str, Shape]) -> None:
             {"model.layers.6.q_proj.weight": (32, 64)},
             "changes model.layers.7.q_proj, which the checkpoint has not; name the checkpoint",
             id="depth",
+        ),
+        pytest.param(
+            {"h.7.attn.c_attn.weight": (32, 64)},
+            "changes model.layers.7.q_proj, and the checkpoint has nothing of that name; name the",
+            id="architecture",
         ),
     ],
 )
