@@ -132,7 +132,7 @@ class LiveBoards:
         if self._standing is None:
             return False
         tally, live = self._standing.tally, self._standing.live
-        failures = shares(self._tail.failures, EVERYTHING)
+        failures = shares(self._tail.failures, EVERYTHING, tally.raters)
         models = set(live.counts.models)
         for vote in news:
             if vote.study is not None:

@@ -93,7 +93,7 @@ def counted(log: VoteLog, choice: Choice) -> tuple[Tally, Votes, "NDArray[np.flo
         raters=raters,
         judges=frozenset(present(own["judge"])),
         quantizations=_quantizations(own),
-        failures=shares(log.failures, choice) if log.failures else _failures(own),
+        failures=shares(log.failures, choice, raters) if log.failures else _failures(own),
     )
     return tally, votes_of(own), doublings(own)
 
@@ -167,13 +167,13 @@ def _quantizations(log: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def shares(failures: "Failures", choice: Choice) -> dict[str, float]:
-    """Return the share of failed responses of each model, as a database counts them."""
+def shares(failures: "Failures", choice: Choice, raters: str) -> dict[str, float]:
+    """Return the share of failed responses of each model that such raters voted on."""
     wanted = choice.named()
     sums: dict[str, tuple[int, int]] = {}
     for shown, (failed, of) in failures.items():
         said = {name: getattr(shown, name) or LIVE for name in wanted}
-        if said == wanted:
+        if said == wanted and shown.rater_kind == raters:
             before = sums.get(shown.model, (0, 0))
             sums[shown.model] = before[0] + failed, before[1] + of
     return {model: failed / of for model, (failed, of) in sums.items()}

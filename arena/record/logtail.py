@@ -49,8 +49,9 @@ class Cast(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What responses that were voted on were made for, and by which model."""
+    """What responses that were voted on were made for, by which model, and whose vote it was."""
 
+    rater_kind: str
     study: str | None
     aspect: str | None
     language: str | None
@@ -96,7 +97,7 @@ FROM vote_flag WHERE id > :seen AND id <= :newest AND kind <> 'note' ORDER BY id
 # A model's own failures: nothing said, or cut at the length limit. Ours make a battle void instead.
 # An item has all its responses at its first vote, and gets none later (`arena.record.entering`).
 _SHOWN: Final = text("""
-SELECT study.name, NULLIF(question.aspect, ''), NULLIF(item.language, ''), model.name,
+SELECT rater.kind, study.name, NULLIF(question.aspect, ''), NULLIF(item.language, ''), model.name,
        sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
 FROM vote
 JOIN battle ON battle.id = vote.battle_id
@@ -104,12 +105,13 @@ JOIN item ON item.id = battle.item_id
 JOIN item_response AS placed ON placed.item_id = item.id
 JOIN response ON response.id = placed.response_id
 JOIN model ON model.id = response.model_id
+JOIN rater ON rater.id = vote.rater_id
 LEFT JOIN question ON question.id = item.question_id
 LEFT JOIN study ON study.id = item.study_id
 WHERE vote.seq > :seen AND vote.seq <= :newest AND NOT EXISTS (
     SELECT 1 FROM battle AS other JOIN vote AS earlier ON earlier.battle_id = other.id
     WHERE other.item_id = battle.item_id AND earlier.seq < vote.seq)
-GROUP BY 1, 2, 3, 4
+GROUP BY 1, 2, 3, 4, 5
 """)
 
 
@@ -180,8 +182,8 @@ class Tail:
     def _take_shown(self, connection: Connection, newest: int) -> None:
         flags, seen, votes = self.seen
         rows = connection.execute(_SHOWN, {"seen": seen, "newest": newest}).all()
-        for study, aspect, language, model, failed, of in rows:
-            kind = Shown(study, aspect, language, model)
+        for *shown, failed, of in rows:
+            kind = Shown(*shown)
             before = self._failures.get(kind, (0, 0))
             self._failures[kind] = (before[0] + failed, before[1] + of)
         self.seen = flags, newest, votes

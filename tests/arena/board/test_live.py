@@ -258,6 +258,21 @@ async def test_nothing_moves_while_a_rater_can_vote_or_where_nobody_will(
     assert boards.board("rating") is before
 
 
+async def test_what_only_simulated_raters_voted_on_counts_for_no_failure_rate_of_people(
+    store: Store, arena: Arena
+) -> None:
+    boards = await settled_boards(store, arena)
+    before = board_of(store.path).rows
+    for _ in range(20):  # two responses in ten are failures
+        await arena.vote(kind=RaterKind.SIMULATED)
+    boards.follow()
+    boards.settle()
+    live = boards.board("rating")
+    assert live is not None
+    for board in (live, board_of(store.path)):
+        assert_frame_equal(board.rows[["model", "failure_rate"]], before[["model", "failure_rate"]])
+
+
 class Fails(LiveBoards):
     """Boards that cannot count while `broken`."""
 
