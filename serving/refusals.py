@@ -149,8 +149,10 @@ def words_in(body: str) -> str:
 
 
 def words_of(said: object) -> str:
-    """Return what is said of an error, as one line; nothing where none is."""
-    return _plain(_words_of(said))
+    """Return what is said of an error, as one line; nothing where none is, or too deep in it."""
+    with suppress(RecursionError):
+        return _plain(_words_of(said))
+    return ""
 
 
 def _words_of(said: object) -> str:

@@ -273,6 +273,14 @@ async def test_so_is_what_it_says_amid_a_stream(said: object) -> None:
     assert (end.kind, end.cause) == (FailureKind.OUT_OF_MEMORY, f"far: {MEMORY}")
 
 
+async def test_words_too_deep_in_an_error_amid_a_stream_are_not_looked_for() -> None:
+    deep = b'{"message":' * 600 + b'"word"' + b"}" * 600
+    async with far(says(piece(b'data: {"error": ' + deep + b"}\n\n"))) as (engine, _):
+        (end,) = await events(engine)
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.BACKEND
+
+
 async def test_what_cannot_be_printed_is_not_in_the_log() -> None:
     end = await refusal(goes_on(b"HTTP/1.1 500 X\r\n" + ENDLESS, b"a\x00\x1b[1mb\xff\r\n" * 4096))
     assert end.cause.startswith("far: HTTP 500: a [1mb\ufffd a [1mb\ufffd a")
