@@ -83,6 +83,8 @@ async def test_on_a_phone_the_table_fits_and_stays_a_table(browser: Browser, add
         await page.keyboard.press("Escape")
     row = page.get_by_role("row").filter(has_text="birch-7b-int8")
     await expect(row.get_by_role("rowheader")).to_contain_text("birch-7b-int8")
+    numbers = page.locator(".board thead .interval text")
+    assert await numbers.evaluate_all("all => all.filter(e => e.checkVisibility()).length") >= 2
     await expect(row.get_by_role("cell")).to_have_count(7)
     assert wrong == []
     await page.context.close()
