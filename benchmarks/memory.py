@@ -47,9 +47,9 @@ QUANTIZATIONS: Final = ("none", "int8", "nf4")
 class Size:
     """How large models are, by width and layers, and how often each time is taken.
 
-    Two models are swapped: one of few large matrices, and the first one, of many small ones. Each
-    matrix takes its part of a millisecond whatever its size, which is little beside the time for
-    its bytes in a model of usual size, and most of it in a small one.
+    Three models are swapped: one of few large matrices, the first one, and one of many small ones.
+    Each matrix takes its part of a millisecond whatever its size, which is little beside the time
+    for its bytes in a model of usual size, and most of it in a small one.
     """
 
     width: int
@@ -57,6 +57,8 @@ class Size:
     swap_width: int
     swap_layers: int
     rounds: int
+    small_width: int = 576
+    small_layers: int = 30
 
 
 def spec_of(folder: Path, quantization: str = "none", **more: object) -> ModelSpec:
@@ -191,7 +193,9 @@ async def figures(folder: Path, size: Size) -> list[Row]:
     rows.append(await adapters(checkpoint))
     large = folder / "large"
     write_model(large, 1, width=size.swap_width, layers=size.swap_layers)
-    for swapped in (large, checkpoint):
+    small = folder / "small"
+    write_model(small, 2, width=size.small_width, layers=size.small_layers)
+    for swapped in (large, checkpoint, small):
         rows += await swaps(swapped, folder / "cache", size.rounds)
     return rows
 
@@ -221,6 +225,8 @@ def measure(*, long: bool) -> Report:
             "layers": size.layers,
             "width when swapped": size.swap_width,
             "layers when swapped": size.swap_layers,
+            "width when small": size.small_width,
+            "layers when small": size.small_layers,
             "rounds": size.rounds,
         },
         rows,

@@ -23,7 +23,7 @@ from serving.lora import AdapterBank, read_adapter
 from serving.plain import Plain
 from serving.spec import ModelSpec
 from serving.supervisor import SIT_OUT_S, Supervisor
-from serving.tokens import SourceDiedError, TokenSource
+from serving.tokens import SourceDiedError, TokenSource, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,20 @@ def _source(name: str, loaded: Loaded, shape: CacheShape, bank: AdapterBank) -> 
         if death.kind is not FailureKind.ENGINE_DEAD:
             raise EngineError(death.kind, f"{name}: {death}") from death
         log.warning("%s: continuous batching died, plain generation instead: %s", name, death)
+    _try(name, loaded)
     return _plain(loaded, shape, bank)
+
+
+def _try(name: str, loaded: Loaded) -> None:
+    """Refuse a model that cannot run at all: each battle would find it out anew."""
+    model = loaded.model
+    try:
+        with torch.inference_mode():
+            model(torch.tensor([[max(min(loaded.eos, default=0), 0)]], device=model.device))
+    except Exception as error:  # the libraries raise anything
+        kind = kind_of(error)
+        kind = FailureKind.BACKEND if kind is FailureKind.ENGINE_DEAD else kind
+        raise EngineError(kind, f"{name}: cannot be run: {error}") from error
 
 
 def _batcher(loaded: Loaded, shape: CacheShape, bank: AdapterBank) -> Batcher:

@@ -9,9 +9,9 @@ from benchmarks.memory import ADAPTERS, Size, copied, faults_of, figures
 
 @pytest.mark.slow
 async def test_every_figure_is_there_and_says_what_it_means(tmp_path: Path) -> None:
-    rows = await figures(tmp_path, Size(128, 1, 128, 2, rounds=1))
+    rows = await figures(tmp_path, Size(128, 1, 128, 2, 1, 128, 3))
     values = {str(row["figure"]): row["value"] for row in rows}
-    assert len(values) == 3 + 1 + 2 * 8
+    assert len(values) == 3 + 1 + 3 * 8
     assert isinstance(shared := values[f"base and {ADAPTERS} adapters, in models"], float)
     assert 1 < shared < ADAPTERS
     assert all(isinstance(value, float) and value > 0 for value in values.values())

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from serving.batching import Batcher
-from serving.engine import Delta, Done, FailureKind, Message, Prompt
+from serving.engine import Delta, Done, EngineError, FailureKind, Message, Prompt
+from serving.local import build
 from serving.plain import Plain
 from tests.serving.tiny import (
     ASK,
@@ -20,6 +21,7 @@ from tests.serving.tiny import (
     model_of,
     running,
     source_of,
+    spec_of,
     text,
 )
 
@@ -175,6 +177,15 @@ async def test_a_model_that_cannot_be_paged_is_served_plainly(
         together = await asyncio.gather(*(events(engine, Prompt.of(a)) for a in ("a", "why?")))
     assert [text(said) for said in together] == alone
     assert all(alone)
+
+
+async def test_a_model_that_cannot_run_at_all_is_refused_when_it_is_loaded(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    """Its configuration says more heads for keys than for queries."""
+    folder = make_checkpoint(family="StableLm", num_key_value_heads=32)
+    with pytest.raises(EngineError, match="cannot be run: The size of tensor a"):
+        build(spec_of(folder))
 
 
 async def test_the_first_token_comes_at_once(checkpoint: Path) -> None:
