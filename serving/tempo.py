@@ -13,7 +13,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -110,12 +110,16 @@ def _is_sane(figure: object) -> bool:
     return isinstance(figure, int | float) and 0 <= figure <= MOST
 
 
-def _low(values: Iterable[float]) -> float:
-    """Return the lower quartile: one bad moment does not slow every battle down."""
-    ordered = sorted(values)
-    return ordered[len(ordered) // 4]
+def _low(values: Collection[float]) -> float:
+    """Return the lower quartile."""
+    return sorted(values)[_place(len(values))]
 
 
-def _high(values: Iterable[float]) -> float:
-    ordered = sorted(values)
-    return ordered[-1 - len(ordered) // 4]
+def _high(values: Collection[float]) -> float:
+    """Return the upper quartile."""
+    return sorted(values, reverse=True)[_place(len(values))]
+
+
+def _place(count: int) -> int:
+    """Return where a quartile stands; never first of several: one bad moment slows nobody down."""
+    return max(count // 4, min(count - 1, 1))

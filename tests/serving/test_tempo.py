@@ -137,6 +137,13 @@ def test_one_bad_moment_slows_nobody_down() -> None:
     assert tempo.pace().start_s < 1.0
 
 
+@virtual_time
+async def test_nor_does_a_bad_moment_of_a_first_response() -> None:
+    tempo = await measured(FAST)
+    tempo.learn("model 0", "Yes, it is.", done(5, 60.5, 20.0))
+    assert tempo.pace() == WANTED
+
+
 def test_a_lasting_change_is_followed_both_ways() -> None:
     tempo = Tempo(WANTED)
     for seconds, expected in ((40.5, 8.0), (4.5, 60.0)):
