@@ -23,6 +23,7 @@ from arena.record.founding import found
 from arena.record.migrations import upgrade
 
 SQLITE_PREFIX: Final = "sqlite:///"
+MOUNTS: Final = Path("/proc/self/mountinfo")  # of Linux; the fifth word of a line is a place
 
 
 def database_path(place: str | Path) -> Path:
@@ -51,7 +52,7 @@ class Database:
     Raises
     ------
     ConfigError
-        If it is no file, or has several names.
+        If it is no file, has several names, or is mounted without its folder.
     StoreError
         If another server holds it, if it is damaged or empty, or if a newer Evenhand wrote it.
     """
@@ -59,16 +60,16 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._place = _place_of(path)
-        _check_file(path)
+        _check_file(path, self._place)
         self._lock = _lock(self._place, path)
         try:
             with _told(path):
                 if not path.exists():
                     found(path)
-                self.writing = writing_engine(path)
+                self.writing = writing_engine(self._place)
                 self._check_and_upgrade()
             self._files = _files(self._place)
-            self.reading = reading_engine(path)
+            self.reading = reading_engine(self._place)
         except BaseException:
             self._lock.close()
             raise
@@ -111,7 +112,7 @@ def _place_of(path: Path) -> Path:
         raise ConfigError(f"{path} is a link that leads to itself. Name a file.") from None
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, place: Path) -> None:
     """Refuse what is no file, what lost its votes, and what two servers could open at one time."""
     if path.is_dir():
         raise ConfigError(f"{path} is a folder. Name a file, such as {path / 'arena.db'}.")
@@ -130,6 +131,22 @@ def _check_file(path: Path) -> None:
             "used, so two servers could overwrite each other's votes. Delete the other name, or "
             "make it a symbolic link."
         )
+    if _is_mounted(place):
+        raise ConfigError(
+            f"{path} is mounted without its folder, and its log and lock would lie elsewhere: "
+            "votes could be lost with a container, or overwritten by a second server. Mount the "
+            "folder instead."
+        )
+
+
+def _is_mounted(place: Path) -> bool:
+    """Tell whether a file is a mount of its own, as far as the system says."""
+    try:
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    written = str(place).replace("\\", r"\134").replace(" ", r"\040")
+    return any(line.split(" ")[4:5] == [written] for line in mounts.splitlines())
 
 
 @contextmanager

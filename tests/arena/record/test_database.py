@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from arena.errors import ConfigError, StoreConflict, StoreError
+from arena.record import database as module
 from arena.record.database import Database, database_path
 from arena.record.engines import reading_engine
 from arena.record.store import Store
@@ -73,6 +74,20 @@ def test_a_second_server_is_refused_by_whatever_name(path: Path, tmp_path: Path)
     Database(path).close()
 
 
+def test_a_link_that_is_turned_meanwhile_leads_no_reader_to_another_file(
+    path: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    opened = Database(link)
+    link.unlink()
+    link.symlink_to(tmp_path / "other.db")
+    with opened.reading.connect() as connection:
+        (_, _, file) = connection.exec_driver_sql("PRAGMA database_list").one()
+    opened.close()
+    assert file == str(path)
+
+
 def test_a_file_with_two_names_is_refused(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     other.hardlink_to(path)
@@ -81,6 +96,23 @@ def test_a_file_with_two_names_is_refused(path: Path, tmp_path: Path) -> None:
             Database(name)
     other.unlink()
     Database(path).close()
+
+
+def test_a_file_that_is_mounted_without_its_folder_is_refused(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    line = "41 25 254:1 /votes.db {} rw,relatime - ext4 /dev/vda1 rw\n"
+    monkeypatch.setattr(module, "MOUNTS", mounts)
+    mounts.write_text(line.format(path.parent), encoding="utf-8")
+    Database(path).close()
+    mounts.write_text(line.format(path), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"is mounted without its folder.*Mount the folder"):
+        Database(path)
+    spaced = path.rename(path.with_name("a lab.db"))
+    mounts.write_text(line.format(str(spaced).replace(" ", r"\040")), encoding="utf-8")
+    with pytest.raises(ConfigError, match="is mounted without its folder"):
+        Database(spaced)
 
 
 async def test_a_log_that_is_deleted_behind_a_link_stops_the_writing_too(tmp_path: Path) -> None:
