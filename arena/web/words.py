@@ -49,6 +49,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     # the battle
     "response_a": ("Response A", "回答 A"),
     "response_b": ("Response B", "回答 B"),
+    "copy": ("Copy", "复制"),
     "empty_response": ("(empty response)", "（空回答）"),
     "a_better": ("A is better", "A 更好"),
     "tie": ("Tie", "平局"),

@@ -20,7 +20,7 @@ PHONE: Final[dict[str, Any]] = {
 
 
 async def test_chinese_from_the_first_word_to_the_last(arena: Arena, visitors: Visitors) -> None:
-    arena.battles.scripts["水"] = Script("", "H₂O。")
+    arena.battles.scripts["水"] = Script("", "```\nH₂O\n```")
     visit = await visitors.open(locale="zh-CN")
     page = visit.page
     assert await page.evaluate("document.documentElement.lang") == "zh-CN"
@@ -28,6 +28,7 @@ async def test_chinese_from_the_first_word_to_the_last(arena: Arena, visitors: V
     await button(page, "发送").click()
     await expect(status(page)).to_have_text("两个回答都已就绪")
     await expect(page.get_by_role("region", name="回答 A")).to_contain_text("（空回答）")
+    await expect(button(page, "复制")).to_be_visible()
     await button(page, "B 更好").click()
     await expect(status(page)).to_have_text("已保存 · 您的第 1 票")
     assert arena.battles.opened[-1] == ("水", None, "zh")

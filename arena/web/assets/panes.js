@@ -92,6 +92,11 @@ function turn(pane) {
     block.dir = isMostlyLeftward(block.textContent) ? "rtl" : "auto";
 }
 
+// Gradio's own button at a block of code speaks English only.
+function translate(pane) {
+  for (const button of pane.querySelectorAll(".copy_code_button")) button.title = say("copy");
+}
+
 const isMostlyLeftward = (text) =>
   LEFTWARD.test(text) && text.split(LEFTWARD).length > text.split(OTHER_LETTERS).length;
 
@@ -107,6 +112,7 @@ function changed() {
   const both = ["text-a", "text-b"].map(by);
   both.forEach(restore);
   both.forEach(turn);
+  both.forEach(translate);
   const isShown = both.every((pane) => Number(pane.dataset.shown) === number);
   if (isShown || texts() !== old) by("stage").classList.remove("stale");
   const length = both.map(written).reduce((sum, text) => sum + text.length, 0);
