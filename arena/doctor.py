@@ -15,6 +15,7 @@ from typing import Final
 
 from arena.errors import ArenaError
 from arena.lacks import Lack, lack_of, no_room
+from arena.record.database import check_file
 from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, fault_of
 from arena.roster import Roster, loaded_on, look_at
@@ -131,9 +132,10 @@ def _database(db: Path) -> Iterator[Finding]:
     if not db.exists():
         yield Finding(Level.NOTE, "database", f"{db} is not there yet", "`arena demo` makes it.")
         return
-    if not db.is_file():
-        found = f"{db} is a {'folder' if db.is_dir() else 'device'}"
-        yield Finding(Level.BAD, "database", found, "Name a file, such as arena.db.")
+    try:
+        check_file(db, db.resolve())
+    except ArenaError as error:
+        yield Finding(Level.BAD, "database", str(error))
         return
     fault = fault_of(db)
     if fault is not None:
@@ -143,7 +145,7 @@ def _database(db: Path) -> Iterator[Finding]:
     try:
         counts = log_counts(db)
     except ArenaError as error:
-        yield Finding(Level.BAD, "database", f"{db}: {error}", "Restore a backup.")
+        yield Finding(Level.BAD, "database", str(error))
         return
     stored, counted = counts["stored"], counts["counted"]
     found = f"{db}: {stored} votes stored, {counted} counted"

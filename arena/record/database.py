@@ -60,7 +60,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._place = _place_of(path)
-        _check_file(path, self._place)
+        check_file(path, self._place)
         self._lock = _lock(self._place, path)
         try:
             with _told(path):
@@ -112,8 +112,14 @@ def _place_of(path: Path) -> Path:
         raise ConfigError(f"{path} is a link that leads to itself. Name a file.") from None
 
 
-def _check_file(path: Path, place: Path) -> None:
-    """Refuse what is no file, what lost its votes, and what two servers could open at one time."""
+def check_file(path: Path, place: Path) -> None:
+    """Refuse what is no file, what lost its votes, and what two servers could open at one time.
+
+    Raises
+    ------
+    ConfigError, StoreError
+        If it is so; `place` is where the path leads to.
+    """
     if path.is_dir():
         raise ConfigError(f"{path} is a folder. Name a file, such as {path / 'arena.db'}.")
     if not path.exists():

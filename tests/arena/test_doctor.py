@@ -44,9 +44,16 @@ def test_a_damaged_database_is_found(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_database_and_needs_no_backup(tmp_path: Path) -> None:
-    assert about("database", tmp_path) == Finding(
-        Level.BAD, "database", f"{tmp_path} is a folder", "Name a file, such as arena.db."
-    )
+    said = f"{tmp_path} is a folder. Name a file, such as {tmp_path / 'arena.db'}."
+    assert about("database", tmp_path) == Finding(Level.BAD, "database", said)
+
+
+def test_what_a_server_would_refuse_is_told_in_its_words(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "other.db").hardlink_to(store.path)
+    (tmp_path / "empty.db").touch()
+    for name, said in (("other.db", "has another name (a hard link)"), ("empty.db", "is empty")):
+        finding = about("database", tmp_path / name)
+        assert (finding.level, said in finding.found) == (Level.BAD, True)
 
 
 def test_a_circle_of_links_is_told(tmp_path: Path) -> None:
