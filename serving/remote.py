@@ -128,6 +128,7 @@ class RemoteEngine:
                 event_hooks={"response": [refuse]},
             ),
         )
+        self._closed = False
         self._strikes = 0
         self._away: str | None = None
         self._rests_until = 0.0
@@ -151,8 +152,7 @@ class RemoteEngine:
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
-            kind, cause = read_error(raised)
-            cause = self._told(cause)
+            kind, cause = self._read(raised)
             self._learn(raised, cause, heard=reply.heard)
             yield watch.failed(kind, cause, reply.tokens)
         else:
@@ -221,6 +221,13 @@ class RemoteEngine:
             ask["top_k"] = spec.sampling.top_k  # not in the protocol, but common
         return ask
 
+    def _read(self, error: Exception) -> tuple[FailureKind, str]:
+        """Return what kind of failure an error is, and its cause for the log."""
+        if self._closed:  # whatever it looks like
+            return FailureKind.CANCELLED, self._told("the engine was closed")
+        kind, cause = read_error(error)
+        return kind, self._told(cause)
+
     def _told(self, cause: str) -> str:
         """Return a cause for the log, without our key: a server may quote it."""
         if len(self._key) >= SECRET:
@@ -254,5 +261,6 @@ class RemoteEngine:
             self._away, self._rests_until = cause, now + LEFT_ALONE_S
 
     async def close(self) -> None:
-        """Close the connections; streams still open fail."""
+        """Close the connections; streams still open end as cancelled."""
+        self._closed = True
         await self._client.close()

@@ -237,6 +237,20 @@ async def test_leaving_a_stream_hangs_up() -> None:
         await asyncio.wait_for(server.closed_early.wait(), 2)
 
 
+@pytest.mark.parametrize("behave", [hangs_before_headers, hangs_mid_stream])
+async def test_a_stream_that_is_open_as_the_engine_is_closed_ends_as_cancelled(
+    behave: Behaviour,
+) -> None:
+    async with far(behave) as (engine, server):
+        reading = asyncio.create_task(events(engine))
+        while not server.asked:  # noqa: ASYNC110 -- the server tells nobody
+            await asyncio.sleep(0.01)
+        await engine.close()
+        end = (await asyncio.wait_for(reading, 15))[-1]
+        assert isinstance(end, Failed)
+        assert (end.kind, end.cause) == (FailureKind.CANCELLED, "far: the engine was closed")
+
+
 async def test_the_key_comes_from_the_environment_and_stays_out_of_the_specification(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
