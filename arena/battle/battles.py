@@ -254,8 +254,9 @@ class Battles:
             If it has a vote.
         """
         self._showing(battle_id, rater)
-        await self._turns.stop(battle_id)
+        # First: a reader who is let go looks why.
         await self._store.end_battle(battle_id, EndingKind.SKIPPED, reason)
+        await self._turns.stop(battle_id)
         self._draws.give_back(battle_id)
 
     async def _leave_open_battle(self, rater: str) -> None:

@@ -155,6 +155,15 @@ async def test_a_new_battle_leaves_the_open_one(make: Make) -> None:
     assert (await battles.view(first.battle_id, "ada")).state is State.SKIPPED
 
 
+async def test_whoever_reads_a_battle_while_it_is_skipped_finds_it_skipped(make: Make) -> None:
+    battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
+    view = await battles.open("ada", "Hm?")
+    reading = asyncio.ensure_future(shown(battles, view))
+    await asyncio.sleep(0.1)
+    await battles.skip(view.battle_id, "ada")
+    assert (await reading).state is State.SKIPPED
+
+
 async def test_skipping_ends_a_battle_without_a_vote(make: Make) -> None:
     battles = await make()
     view = await ready(battles)
