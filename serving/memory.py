@@ -63,10 +63,12 @@ class Memory:
         self._residents.move_to_end(name)
 
     def evict(self, name: str) -> None:
-        """Take a model out and close it."""
-        before = self._budget.used(self.spots())
+        """Take a model out and close it; until then all that it holds counts, shared or not.
+
+        Who shares its weights may be gone before it is: a load that fails takes a moment.
+        """
         resident = self._residents.pop(name)
-        self.dismiss(name, resident, before - self._budget.used(self.spots()))
+        self.dismiss(name, resident, self._budget.used([Spot(name, resident.place)]))
 
     def dismiss(self, name: str, resident: Resident, held: Counter[str] | None = None) -> None:
         """Close a model that is not here any more; what it held is free only then."""

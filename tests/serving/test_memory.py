@@ -1,10 +1,11 @@
 """Who is in memory: in which order they were used, and when what they held is free."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from serving.budget import Budget, Spot
+from serving.budget import Budget, Parts, Spot
 from serving.engine import Engine
 from serving.memory import Memory
 from serving.resident import Resident
@@ -34,9 +35,10 @@ class Slow(ScriptedEngine):
 class House:
     """A memory of two bytes for models of one."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Mapping[str, Parts] | None = None) -> None:
+        parts = parts or {}
         self.freed = 0
-        self.budget = Budget({"cpu": 2}, lambda spec: {spec.name: 1})
+        self.budget = Budget({"cpu": 2}, lambda spec: parts.get(spec.name, {spec.name: 1}))
         self.memory = Memory(self.budget, self._note)
         self.engines: dict[str, Slow] = {}
 
@@ -132,3 +134,19 @@ async def test_where_one_turned_out_larger_the_longest_idle_goes(house: House) -
     assert house.names() == ["b"]
     house.engines["a"].may_close.set()
     await house.memory.settled()
+
+
+async def test_shared_weights_are_not_free_while_one_of_their_users_still_leaves() -> None:
+    house = House({"a": {"weights": 1}, "b": {"weights": 1}, "c": {"c": 2}})
+    for name in "ab":
+        await house.admit(name)
+    house.engines["b"].may_close.set()
+    house.memory.evict("a")
+    house.memory.evict("b")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert house.freed == 1
+    assert not house.memory.has_room([house.spot("c")])
+    house.engines["a"].may_close.set()
+    await house.memory.settled()
+    assert house.memory.has_room([house.spot("c")])
