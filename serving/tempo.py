@@ -30,6 +30,9 @@ REMEMBERED: Final = 16  # responses of each model; older ones tell of another lo
 # Of its rate in ASCII text, until a model has said anything else. A Chinese character is three
 # bytes and often a token, an English token up to eight: 0.375, and with the margin this is 0.32.
 OTHERWISE: Final = 0.4
+# Times slower than the next of a few responses: a bad moment. Less is how it is with others beside
+# it, and a model is first measured alone.
+STALL: Final = 3.0
 TOKENS: Final = 4  # fewer say nothing of a rate
 MOST: Final = 1e9  # tokens or seconds; nobody counted more
 MEASURE_S: Final = 5.0  # the longest measurement before a first battle
@@ -111,15 +114,12 @@ def _is_sane(figure: object) -> bool:
 
 
 def _low(values: Collection[float]) -> float:
-    """Return the lower quartile."""
-    return sorted(values)[_place(len(values))]
+    """Return the lower quartile; of a few the lowest, unless one bad moment made it."""
+    ordered = sorted(values)
+    return max(ordered[len(ordered) // 4], ordered[:2][-1] / STALL)
 
 
 def _high(values: Collection[float]) -> float:
-    """Return the upper quartile."""
-    return sorted(values, reverse=True)[_place(len(values))]
-
-
-def _place(count: int) -> int:
-    """Return where a quartile stands; never first of several: one bad moment slows nobody down."""
-    return max(count // 4, min(count - 1, 1))
+    """Return the upper quartile; of a few the highest, unless one bad moment made it."""
+    ordered = sorted(values, reverse=True)
+    return min(ordered[len(ordered) // 4], ordered[:2][-1] * STALL)

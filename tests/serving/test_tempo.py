@@ -11,7 +11,7 @@ import pytest
 from serving.duet import Finished, Pace, Shown, duet
 from serving.engine import Delta, Done, Event, Prompt
 from serving.scripted import ScriptedEngine
-from serving.tempo import MARGIN, PATIENCE, Tempo
+from serving.tempo import MARGIN, PATIENCE, STALL, Tempo
 from tests.serving.virtual_time import virtual_time
 
 WANTED = Pace("paced", 60.0, tick_s=0.1, start_s=0.3)
@@ -138,10 +138,25 @@ def test_one_bad_moment_slows_nobody_down() -> None:
 
 
 @virtual_time
-async def test_nor_does_a_bad_moment_of_a_first_response() -> None:
+async def test_a_bad_moment_of_a_first_response_slows_nobody_down_by_much() -> None:
     tempo = await measured(FAST)
     tempo.learn("model 0", "Yes, it is.", done(5, 60.5, 20.0))
-    assert tempo.pace() == WANTED
+    rate = tempo.pace().characters_per_second
+    assert rate == pytest.approx(MARGIN * 4 / FAST / STALL)
+    assert tempo.pace().start_s == WANTED.start_s
+
+
+@pytest.mark.parametrize("battles", [1, 2, 3])
+@virtual_time
+async def test_a_model_that_is_slower_in_battles_than_alone_is_believed_at_once(
+    battles: int,
+) -> None:
+    tempo = Tempo(WANTED)
+    await tempo.measure("oak", engine(SLOW, first_s=0.5))
+    for _ in range(battles):
+        tempo.learn("oak", "x" * 400, done(100, 41.0, 1.0))
+    assert tempo.pace().characters_per_second == pytest.approx(MARGIN * 4 * 99 / 40)
+    assert tempo.pace().start_s == pytest.approx(PATIENCE)
 
 
 def test_a_lasting_change_is_followed_both_ways() -> None:
