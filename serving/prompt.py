@@ -28,8 +28,9 @@ class Encoded:
 
 def neutralise(text: str, special: Iterable[str]) -> str:
     """Return ``text`` with a space inside everything that reads as a special token."""
-    # After one sign and one more space it would be there again, for ever.
-    words = sorted((word for word in special if word[1:].strip(" ")), key=len, reverse=True)
+    # Without its outer spaces: with one more space among them it would be there again, for ever.
+    inner = {word.strip(" ") for word in special}
+    words = sorted((word for word in inner if len(word) > 1), key=len, reverse=True)
     found = True
     while found:
         found = False

@@ -19,7 +19,6 @@ MOST_BYTES: Final = 1 << 20  # between two chunks; responses that come in one ar
 # Bytes of a piece: each may be a line, and the client reads all lines of a piece at once.
 AT_ONCE: Final = 4096
 MOST_LOST: Final = 2000  # bytes that are kept of a response without any chunk
-LAST: Final = "[DONE]"  # the data of the event after the last chunk
 MARK: Final = b"\xef\xbb\xbf"  # of UTF-8; the client would take it for part of the first line
 
 
@@ -31,15 +30,12 @@ class Events(AsyncStream[object]):
     """The chunks of a response.
 
     The client takes an event without data for a chunk that is no JSON; to the standard it is none,
-    and servers send some to keep a connection up. After the last chunk the client waits for the
-    server to end the response too.
+    and servers send some to keep a connection up.
     """
 
     async def _iter_events(self) -> AsyncGenerator[Any]:
         async with aclosing(super()._iter_events()) as events:  # type: ignore[type-var]
             async for event in events:
-                if event.data.startswith(LAST):
-                    return
                 if event.data.strip():
                     yield event
 

@@ -67,8 +67,8 @@ def test_runs_of_spaces_are_text_also_where_a_tokenizer_calls_them_special() -> 
     assert special_tokens(tokenizer) == ("<s>",)
 
 
-@pytest.mark.parametrize("special", ["  ", "a "])
-def test_a_special_token_that_ends_in_spaces_holds_nobody_up(special: str) -> None:
+@pytest.mark.parametrize("special", ["  ", "a ", " <s>", "  <s> "])
+def test_a_special_token_with_spaces_around_it_holds_nobody_up(special: str) -> None:
     assert neutralise("a  b <s>", [special, "<s>"]) == "a  b < s>"
 
 

@@ -19,11 +19,10 @@ from tests.serving.bad_server import (
     Behaviour,
     event,
     goes_on,
-    lingers,
     piece,
     says,
 )
-from tests.serving.far import ASK, GOOD, events, far, text
+from tests.serving.far import ASK, GOOD, engine_of, events, far, text
 
 SENT = 64 << 20
 FEW = gzip.compress(b"y" * SENT)
@@ -97,19 +96,30 @@ async def test_an_event_without_data_is_no_chunk(nothing: bytes) -> None:
     assert isinstance(said[-1], Done)
 
 
-async def test_after_the_last_chunk_nobody_waits_for_the_server_to_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def waits(_: object) -> None:
-        await asyncio.sleep(30)
+async def test_a_connection_serves_the_next_response_too() -> None:
+    connections, gone = 0, asyncio.Event()
 
-    monkeypatch.setattr("openai._streaming.drain_response_async", waits, raising=False)
-    monkeypatch.setattr("serving.reply.GRACE_S", 30.0)
-    async with far(lingers(event("word", finish="stop"), LAST)) as (engine, server):
-        said = await asyncio.wait_for(events(engine), 15)
-        await asyncio.wait_for(server.closed_early.wait(), 15)
-    assert text(said) == "word"
-    assert isinstance(said[-1], Done)
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
+                writer.write(HEAD.replace(b"Connection: close\r\n", b""))
+                writer.write(event("word", finish="stop") + LAST)
+                await asyncio.sleep(0.01)
+                writer.write(END)
+        writer.close()
+        gone.set()
+
+    running = await asyncio.start_server(handle, "127.0.0.1", 0)
+    engine = engine_of(f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}/v1")
+    said = [await events(engine) for _ in range(3)]
+    assert [text(one) for one in said] == ["word"] * 3
+    assert connections == 1
+    await engine.close()
+    await asyncio.wait_for(gone.wait(), 15)
+    running.close()
 
 
 @pytest.mark.parametrize(
