@@ -99,10 +99,10 @@ class Reply:
         delta = choice.get("delta") or {}
         if not isinstance(delta, dict):
             raise _other("a delta", delta)
-        whole = choice.get("message") or choice.get("text")
-        if whole and "delta" not in choice and not self._pieces:  # else it is said once more
-            raise _other("a delta", whole)
         yield from self._take(_text_of(delta.get("content")))
+        match choice:  # after deltas it is only said once more
+            case {"message": {"content": whole}} | {"text": whole} if whole and not self._pieces:
+                raise _other("a delta", whole)
         if (reason := choice.get("finish_reason")) and not self.whole and not self.ended:
             self._reason = _read_reason(reason)
             self._watch.whole(GRACE_S)

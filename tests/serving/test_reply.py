@@ -66,7 +66,14 @@ async def test_nor_is_text_where_a_delta_should_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "whole", [{"message": {"role": "assistant", "content": "word"}}, {"text": "word"}], ids=str
+    "whole",
+    [
+        {"message": {"role": "assistant", "content": "word"}},
+        {"text": "word"},
+        {"delta": None, "text": "word"},
+        {"delta": {"role": "assistant"}, "message": {"content": "word"}},
+    ],
+    ids=str,
 )
 async def test_nor_is_a_response_that_comes_at_once_in_place_of_deltas(
     whole: dict[str, object],
@@ -76,9 +83,11 @@ async def test_nor_is_a_response_that_comes_at_once_in_place_of_deltas(
         add(reply, {"choices": [whole | {"finish_reason": "stop"}]})
 
 
-async def test_but_after_deltas_it_only_says_them_again() -> None:
+async def test_but_with_deltas_it_only_says_them_again() -> None:
     reply = Reply(spec_of("http://127.0.0.1:9/v1"), Watch())
-    assert add(reply, chunk("word")) == "word"
+    assert add(reply, {"choices": [{"message": {"role": "assistant"}}]}) == ""
+    beside = {"delta": {"content": "word"}, "message": {"content": "word"}}
+    assert add(reply, {"choices": [beside]}) == "word"
     again = {"message": {"content": "word"}, "finish_reason": "stop"}
     assert (add(reply, {"choices": [again]}), reply.whole) == ("", True)
 
