@@ -50,21 +50,25 @@ from ratings.votes import Outcome
 NOT_SAVED: Final = "The vote was not saved"
 
 
-# In the order of the rows: a clock that is set back must not make later battles earlier ones, or
-# pairs would seem to come twice in a cycle.
+# In the order of the rows, as clocks jump: a battle comes right before the first vote on it or on a
+# later one. Only for a model must the clock say where it joined: after all that it calls earlier.
 _PAST: Final = """
 WITH live AS (
-  SELECT max(battle.opened_at) OVER (ORDER BY battle.rowid) AS opened_at,
-         max(vote.created_at) OVER (ORDER BY vote.seq) AS voted_at, item.model_x, item.model_y
+  SELECT battle.rowid AS opened, max(battle.rowid) OVER (ORDER BY vote.seq) AS voted,
+         battle.opened_at, item.model_x, item.model_y
   FROM vote_in_force AS vote
   JOIN battle ON battle.id = vote.battle_id
   JOIN item ON item.id = battle.item_id
   JOIN rater ON rater.id = vote.rater_id
   WHERE item.study_id IS NULL AND rater.kind = :kind
+), joined AS (
+  SELECT id, 1 + max(opened) OVER (ORDER BY at, id IS NULL) AS at
+  FROM (SELECT id, added_at AS at, 0 AS opened FROM model
+        UNION ALL SELECT NULL, opened_at, opened FROM live)
 )
-SELECT added_at AS at, 'joined' AS what, id, id FROM model
-UNION ALL SELECT opened_at, 'opened', model_x, model_y FROM live
-UNION ALL SELECT voted_at, 'voted', model_x, model_y FROM live
+SELECT at, 'joined' AS what, id, id FROM joined WHERE id IS NOT NULL
+UNION ALL SELECT opened, 'opened', model_x, model_y FROM live
+UNION ALL SELECT voted, 'voted', model_x, model_y FROM live
 ORDER BY at, what
 """
 

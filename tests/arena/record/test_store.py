@@ -181,13 +181,16 @@ async def test_order_is_that_of_the_votes_though_the_clock_jumps(
 async def test_what_happened_is_told_in_the_order_of_the_rows_though_the_clock_jumps(
     store: Store, clock: Clock
 ) -> None:
-    for number in (1, 2):
+    await open_battle(store, "b0")  # both models join
+    for number, jump in ((1, 1_000), (2, -900)):
+        clock.now += jump
         await open_battle(store, f"b{number}")
         clock.now += 1
         await store.vote(NewVote(f"key-000{number}", f"b{number}", "ada", Outcome.TIE))
-        clock.now -= 1_000 if number == 1 else 0
+    clock.now += 1
+    await store.know_model("elm", "f", "none", {})
     told = [what for what, _, _ in store.past(RaterKind.HUMAN)]
-    assert told[-4:] == ["opened", "opened", "voted", "voted"]
+    assert told == ["joined", "joined", "opened", "voted", "opened", "voted", "joined"]
 
 
 async def test_disk_full_is_told_and_the_same_press_works_once_there_is_room(
