@@ -32,8 +32,9 @@ def read_scores(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", dtype={"model": str})
     except ValueError as error:  # also what is no text, or no table
+        why = str(error).strip()
         raise LogError(
-            f"{path}: this is no CSV that can be read ({error}); save it as CSV in UTF-8."
+            f"{path}: this is no CSV that can be read ({why}); save it as CSV in UTF-8."
         ) from error
     if "model" not in table:
         raise LogError(f"{path}: there is no column model; it names the model of each row.")

@@ -134,8 +134,8 @@ def check_file(path: Path, place: Path) -> None:
     if path.stat().st_nlink > 1:
         raise ConfigError(
             f"{path} has another name (a hard link). Lock and log lie beside the name that is "
-            "used, so two servers could overwrite each other's votes. Delete the other name, or "
-            "make it a symbolic link."
+            "used, so two servers could overwrite each other's votes. Delete the other name "
+            "(`find -samefile` finds it), or make it a copy or a symbolic link."
         )
     if _is_mounted(place):
         raise ConfigError(

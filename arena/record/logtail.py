@@ -96,6 +96,7 @@ FROM vote_flag WHERE id > :seen AND id <= :newest AND kind <> 'note' ORDER BY id
 
 # A model's own failures: nothing said, or cut at the length limit. Ours make a battle void instead.
 # An item has all its responses at its first vote, and gets none later (`arena.record.entering`).
+# They count once for each kind of rater: what a program voted on first counts for people too.
 _SHOWN: Final = text("""
 SELECT rater.kind, study.name, NULLIF(question.aspect, ''), NULLIF(item.language, ''), model.name,
        sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
@@ -110,6 +111,7 @@ LEFT JOIN question ON question.id = item.question_id
 LEFT JOIN study ON study.id = item.study_id
 WHERE vote.seq > :seen AND vote.seq <= :newest AND NOT EXISTS (
     SELECT 1 FROM battle AS other JOIN vote AS earlier ON earlier.battle_id = other.id
+    JOIN rater AS theirs ON theirs.id = earlier.rater_id AND theirs.kind = rater.kind
     WHERE other.item_id = battle.item_id AND earlier.seq < vote.seq)
 GROUP BY 1, 2, 3, 4, 5
 """)

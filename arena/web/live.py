@@ -119,8 +119,9 @@ def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
     """Build the part of the battle page that Gradio renders."""
     import matplotlib as mpl  # noqa: PLC0415  # takes its time
 
-    # Else Gradio loads all of it in its first event to see what it has, and every stream waits.
-    mpl.use("agg")
+    if mpl.get_backend(auto_select=False) is None:
+        # Else Gradio loads all of it in its first event to choose one, and every stream waits.
+        mpl.use("agg")
     panes = Panes(flow, raters)
     page = gr.Blocks(title="Battle", analytics_enabled=False, fill_width=True)
     page.max_threads = EVENTS_AT_ONCE

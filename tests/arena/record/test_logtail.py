@@ -129,19 +129,22 @@ async def test_what_two_raters_judge_counts_from_the_first_of_them_on(
 ) -> None:
     await open_battle(store, "b1")
     _show_again(store, "item-b1", "b2", "bob")
+    _show_again(store, "item-b1", "b3", "a program", "simulated")
     tail = Tail(store.path)
+    await store.vote(NewVote("key-0003", "b3", "a program", Outcome.TIE))
     await store.vote(NewVote("key-0002", "b2", "bob", Outcome.TIE))
     once = {"oak": (1, 1), "pine": (0, 1)}
     assert failures(tail) == once
     await store.vote(NewVote("key-0001", "b1", "ada", Outcome.TIE))
     assert failures(tail) == once
+    assert {shown.rater_kind for shown in tail.failures} == {"human", "simulated"}
     assert taken(tail) == afresh(store.path)
 
 
-def _show_again(store: Store, item: str, battle: str, rater: str) -> None:
+def _show_again(store: Store, item: str, battle: str, rater: str, kind: str = "human") -> None:
     """Show an item to a second rater, as studies will."""
     with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute("INSERT INTO rater VALUES (?, 'human', 0)", (rater,))
+        connection.execute("INSERT INTO rater VALUES (?, ?, 0)", (rater, kind))
         connection.execute(
             "INSERT INTO battle VALUES (?, ?, ?, 0, 0, 'paced', 1.0, 0, NULL)",
             (battle, item, rater),
