@@ -126,6 +126,12 @@ def check_file(path: Path, place: Path) -> None:
         return
     if not path.is_file():
         raise ConfigError(f"{path} is a device. Name a file, such as arena.db.")
+    if _is_mounted(place):
+        raise ConfigError(
+            f"{path} is mounted without its folder, and its log and lock would lie elsewhere: "
+            "votes could be lost with a container, or overwritten by a second server. Mount the "
+            "folder instead."
+        )
     if path.stat().st_size == 0:
         raise StoreError(
             f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
@@ -136,12 +142,6 @@ def check_file(path: Path, place: Path) -> None:
             f"{path} has another name (a hard link). Lock and log lie beside the name that is "
             "used, so two servers could overwrite each other's votes. Delete the other name "
             "(`find -samefile` finds it), or make it a copy or a symbolic link."
-        )
-    if _is_mounted(place):
-        raise ConfigError(
-            f"{path} is mounted without its folder, and its log and lock would lie elsewhere: "
-            "votes could be lost with a container, or overwritten by a second server. Mount the "
-            "folder instead."
         )
 
 
