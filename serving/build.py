@@ -5,12 +5,13 @@ asked for, in processes of their own, where a builder of the first kind makes th
 budget.
 """
 
+import gc
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from serving.devices import CPU, DRIVERS
-from serving.engine import Engine
+from serving.engine import Engine, EngineError
 from serving.processes import Processes
 from serving.spec import ModelSpec
 
@@ -75,6 +76,22 @@ class Builder:
             self._processes.kill()
 
     def _local(self, spec: ModelSpec) -> "LocalEngine":
+        """Return an engine of this process, or refuse it with nothing left in memory.
+
+        An error holds the frames that it came through, and so the model in them, for as long as
+        somebody keeps it: as long as the model rests.
+        """
+        from serving.weights import free_memory  # noqa: PLC0415 -- heavy
+
+        try:
+            return self._on_weights(spec)
+        except EngineError as error:
+            refused = error.kind, error.cause
+        gc.collect()  # frames and errors hold each other
+        free_memory()
+        raise EngineError(*refused)
+
+    def _on_weights(self, spec: ModelSpec) -> "LocalEngine":
         from serving.local import LocalEngine  # noqa: PLC0415 -- heavy
         from serving.weights import Weights  # noqa: PLC0415 -- heavy
 

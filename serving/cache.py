@@ -21,6 +21,15 @@ SPARE_BLOCKS = 2  # that the library adds for padding
 INDEX = 8  # bytes of the place of one token in the cache
 # One layer in so many sees all tokens, the others a window: where a configuration leaves it unsaid.
 PATTERNS = {"cohere2": 4, "gemma2": 2, "gemma3_text": 6}
+# What else some leave unsaid, being what the library takes by itself: Gemma 3 4B says no heads.
+UNSAID = {
+    "gemma3_text": {
+        "head_dim": 256,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "vocab_size": 262208,
+    }
+}
 # What architectures call the same number.
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads", "attention_heads")
@@ -100,7 +109,7 @@ class CacheShape:
         The largest are the keys and values read back from the cache, which attention without flash
         repeats for each head, and what one layer makes of a whole batch of tokens.
         """
-        config = config.get("text_config") or config
+        config = text_of(config)
         heads, pairs, size = heads_of(config)
         hidden = largest(config, *WIDTH)
         inner = largest(config, "intermediate_size", "n_inner") or 4 * hidden
@@ -111,6 +120,12 @@ class CacheShape:
         # Logits in full floats, and twice more while a token is drawn.
         logits = 2 * self.requests * words * 4 * 3
         return reach * at_once * size * width + tokens + logits
+
+
+def text_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a configuration says of the model of text, and what it leaves unsaid."""
+    text = config.get("text_config") or config
+    return {**UNSAID.get(str(text.get("model_type")), {}), **text}
 
 
 def largest(config: Mapping[str, Any], *keys: str) -> int:
@@ -124,6 +139,7 @@ def largest(config: Mapping[str, Any], *keys: str) -> int:
 
 def heads_of(config: Mapping[str, Any]) -> tuple[int, int, int]:
     """Return the heads of attention, the heads with keys and values, and the width of one."""
+    config = text_of(config)
     heads = largest(config, *HEADS)
     hidden = largest(config, *WIDTH)
     if not heads:
@@ -137,7 +153,7 @@ def kinds_of(config: Mapping[str, Any]) -> tuple[int, ...]:
 
     The library gives each kind blocks of its own, in pieces of a size that suits all of them.
     """
-    config = config.get("text_config") or config
+    config = text_of(config)
     layers = largest(config, *LAYERS)
     said, every = config.get("layer_types"), config.get("sliding_window_pattern")
     if isinstance(said, list) and len(said) == layers:
@@ -150,7 +166,6 @@ def kinds_of(config: Mapping[str, Any]) -> tuple[int, ...]:
 
 def bytes_per_token(config: Mapping[str, Any], width: int) -> int:
     """Return the bytes of keys and values of one token in all layers."""
-    config = config.get("text_config") or config
-    layers = largest(config, *LAYERS)
+    layers = largest(text_of(config), *LAYERS)
     _, pairs, size = heads_of(config)
     return int(2 * layers * pairs * size * width)

@@ -34,9 +34,12 @@ SHAPE: Final = "quant_state.bitsandbytes__nf4"  # and all else that is no tensor
 SCALES: Final = ("absmax", "quant_map", "nested_absmax", "nested_quant_map")
 KINDS: Final = {
     "BF16": torch.bfloat16,
+    "BOOL": torch.bool,
     "F16": torch.float16,
     "F32": torch.float32,
+    "F64": torch.float64,
     "I8": torch.int8,
+    "I32": torch.int32,
     "I64": torch.int64,
     "U8": torch.uint8,
 }

@@ -51,7 +51,7 @@ class Weights:
         self.footprint = bytes_of(self.loaded.model) + self._cache(first)
 
         def again() -> TokenSource:
-            _free_memory()
+            free_memory()
             # What was served batched is not made slower for good by one bad moment.
             make = _batcher if batched else _plain
             return make(self.loaded, self.shape, self._bank)
@@ -92,7 +92,7 @@ class Weights:
         """End the threads and let go of the weights; blocks."""
         self.supervisor.stop()
         del self.loaded, self._bank
-        _free_memory()
+        free_memory()
 
 
 def bytes_of(model: torch.nn.Module) -> int:
@@ -132,7 +132,7 @@ def _try(name: str, loaded: Loaded) -> None:
     model = loaded.model
     try:
         with torch.inference_mode():
-            model(torch.tensor([[max(min(loaded.eos, default=0), 0)]], device=model.device))
+            model(torch.zeros((1, 1), dtype=torch.long, device=model.device))
     except Exception as error:  # the libraries raise anything
         kind = kind_of(error)
         kind = FailureKind.BACKEND if kind is FailureKind.ENGINE_DEAD else kind
@@ -154,7 +154,8 @@ def _plain(loaded: Loaded, _shape: CacheShape, bank: AdapterBank) -> Plain:
     return Plain(loaded.model, loaded.eos, bank)
 
 
-def _free_memory() -> None:
+def free_memory() -> None:
+    """Give back what nobody uses any more: to the card, and to the system."""
     if torch.cuda.is_available():  # elsewhere a full collection only holds up the event loop
         gc.collect()
         torch.cuda.empty_cache()

@@ -1,12 +1,15 @@
 """Engines are built by kind, and nothing heavy is imported before."""
 
 import asyncio
+import gc
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from serving.build import Apart, Builder, apart_of
 from serving.engine import EngineError, FailureKind
@@ -48,6 +51,19 @@ def test_a_server_that_nobody_reaches_is_told_when_its_model_loads() -> None:
     ) as refused:
         Builder()(spec)
     assert refused.value.kind is FailureKind.BACKEND  # so it rests for 15 s, then twice as long
+
+
+def test_a_model_that_is_refused_once_it_is_loaded_does_not_stay_in_memory(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    """Whoever lets it rest keeps the error, for as long as it rests."""
+    folder = make_checkpoint(family="Phi")
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.final_layernorm.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError, match=r"no model\.final_layernorm") as refused:
+        Builder()(ModelSpec(name="m", checkpoint=str(folder)))
+    assert not any(type(one).__name__ == "PhiForCausalLM" for one in gc.get_objects()), refused
 
 
 @pytest.mark.parametrize(

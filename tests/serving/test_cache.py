@@ -78,6 +78,13 @@ def test_layers_that_see_a_window_are_told_from_those_that_see_all(
     assert kinds_of({"num_hidden_layers": 3, **config}) == kinds
 
 
+def test_heads_that_gemma_3_leaves_unsaid_count_as_the_library_takes_them() -> None:
+    text = {"model_type": "gemma3_text", "hidden_size": 2560, "num_hidden_layers": 34}
+    assert heads_of({"text_config": text}) == (8, 4, 256)
+    assert bytes_per_token({"text_config": text}, 2) == 2 * 34 * 4 * 256 * 2
+    assert heads_of({"text_config": text | {"num_attention_heads": 16}}) == (16, 4, 256)
+
+
 def test_layers_of_two_kinds_have_blocks_of_their_own() -> None:
     """Five of six layers see a window: a piece holds a block of them, or five of the sixth."""
     alike = {"num_hidden_layers": 6, "num_attention_heads": 1, "hidden_size": 64}

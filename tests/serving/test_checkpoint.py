@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -190,3 +191,23 @@ def test_a_configuration_that_leaves_out_what_its_tensors_have_is_told(
     config = json.loads(file.read_text())
     file.write_text(json.dumps({name: value for name, value in config.items() if name != key}))
     assert f"config.json has no {key}, and there is a tensor model.layers.0." in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("renamed", "more"),
+    [
+        pytest.param({"num_hidden_layers": "layers_block_type"}, {}, id="in other words"),
+        pytest.param(
+            {"num_hidden_layers": "depth"},
+            {"trust_remote_code": True},
+            id="in the words of its own code",
+        ),
+    ],
+)
+def test_a_configuration_may_say_it_in_other_words(
+    folder: Path, renamed: dict[str, str], more: dict[str, Any]
+) -> None:
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({renamed.get(key, key): said for key, said in config.items()}))
+    read_checkpoint(ModelSpec(name="m", checkpoint=str(folder), **more))

@@ -125,6 +125,10 @@ def logits(model: Any) -> torch.Tensor:  # noqa: ANN401 -- as above
         pytest.param(
             {"model": "GPT2LMHeadModel", "n_embd": 64, "n_layer": 1, "n_head": 2}, id="gpt2"
         ),
+        pytest.param(
+            {"model": "GPTBigCodeForCausalLM", "n_embd": 64, "n_layer": 1, "n_head": 2},
+            id="a mask among its buffers",
+        ),
     ],
 )
 def test_what_is_read_is_what_the_library_reads(
