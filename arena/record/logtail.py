@@ -99,7 +99,8 @@ FROM vote_flag WHERE id > :seen AND id <= :newest AND kind <> 'note' ORDER BY id
 # They count once for each kind of rater: what a program voted on first counts for people too.
 _SHOWN: Final = text("""
 SELECT rater.kind, study.name, NULLIF(question.aspect, ''), NULLIF(item.language, ''), model.name,
-       sum(response.finish_reason = 'length' OR trim(response.text) = ''), count(*)
+       sum(response.finish_reason = 'length' OR trim(response.text, char(9, 10, 13, 32)) = ''),
+       count(*)
 FROM vote
 JOIN battle ON battle.id = vote.battle_id
 JOIN item ON item.id = battle.item_id

@@ -36,9 +36,9 @@ class Failing:
 
         @event.listens_for(tail._engine, "connect")  # noqa: SLF001  # below it there is the driver alone
         def _replace(connection: DBAPIConnection, _: object) -> None:
-            connection.create_function(name, 1, self)
+            connection.create_function(name, {"trim": 2, "length": 1}[name], self)
 
-    def __call__(self, said: str) -> int | str:
+    def __call__(self, said: str, _: str = "") -> int | str:
         self.calls += 1
         if self.calls == self._at:
             raise OSError("the disk is gone for a moment")
@@ -115,7 +115,7 @@ async def test_every_turn_that_was_voted_on_counts(store: Store) -> None:
     await store.add_turn("item-b1", 1, "And why?")
     numbers = {name: await store.know_model(name, "", "", {}) for name in ("pine", "oak")}
     said = [
-        NewResponse(place, numbers[name], "", "stop", 0, 0.1, 0.1, 1)
+        NewResponse(place, numbers[name], "\n \n", "stop", 0, 0.1, 0.1, 1)  # shown as empty
         for place, name in (("x", "pine"), ("y", "oak"))
     ]
     await store.save_responses("item-b1", 1, said)
