@@ -127,8 +127,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "您之前对这场对战的投票有效，本次未计入。",
     ),
     "not_ready": (
-        "This was not taken: the battle has gone on in another window.",
-        "未能执行：这场对战已在另一个窗口中继续。",
+        "This was not taken: the battle has gone on meanwhile, perhaps in another window.",
+        "未能执行：这场对战已有新进展，可能是在另一个窗口中。",
     ),
     "not_withdrawn": ("The vote was NOT withdrawn. Press again.", "撤回未成功。请再按一次。"),
     "prompt_empty": ("Write a prompt first.", "请先写下提示。"),

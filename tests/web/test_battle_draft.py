@@ -130,6 +130,13 @@ async def test_a_prompt_the_server_has_is_not_offered_again(visit: Visit) -> Non
     await expect(response(page, "A").get_by_role("heading", name="And this?")).to_be_visible()
     await until_ready(page)
     await expect(prompt_box(page)).to_have_value("")
+    await send(page, "Once more?")
+    await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+    await page.unroute("**/turns")
+    await button(page, "Send").click()
+    await expect(response(page, "A").get_by_role("heading", name="Once more?")).to_be_visible()
+    await expect(status(page)).to_contain_text("the battle has gone on meanwhile")
+    await expect(prompt_box(page)).to_have_value("")
 
 
 async def test_without_storage_nothing_is_kept_and_all_else_goes_on(

@@ -183,6 +183,7 @@ async def test_an_empty_response_says_so_and_is_voted_on(arena: Arena, visit: Vi
 async def test_a_question_of_the_bank_is_one_click_away(arena: Arena, visit: Visit) -> None:
     chip = visit.page.locator("#chips button").first
     words = await chip.inner_text()
+    await prompt_box(visit.page).fill("My own words")
     await chip.click()
     await until_ready(visit.page)
     prompt, question, language = arena.battles.opened[-1]
@@ -190,6 +191,9 @@ async def test_a_question_of_the_bank_is_one_click_away(arena: Arena, visit: Vis
     assert question is not None
     assert language == ("en" if words.isascii() else "zh")
     await expect(visit.page.locator("#kind")).to_have_text("Prompt · Physics")
+    await visit.page.keyboard.press("t")
+    await button(visit.page, "Next battle").click()
+    await expect(prompt_box(visit.page)).to_have_value("My own words")
 
 
 async def test_two_tabs_do_not_mix_their_battles(arena: Arena, visit: Visit) -> None:
@@ -203,9 +207,13 @@ async def test_two_tabs_do_not_mix_their_battles(arena: Arena, visit: Visit) -> 
     await expect(other.get_by_text("Skipped.")).to_be_visible()
     await battle(other, "two")
     await expect(response(visit.page, "A")).to_contain_text("Text one.")
-    await visit.page.keyboard.press("1")
+    await prompt_box(visit.page).fill("one more")
+    await button(visit.page, "Tie").click()
     await expect(visit.page.get_by_text("was left without a vote")).to_be_visible()
     await expect(prompt_box(visit.page)).to_have_value("one")
     await other.keyboard.press("1")
     await expect(status(other)).to_contain_text("Saved")
     assert len(arena.battles.votes) == 1
+    await button(visit.page, "Send").click()
+    await until_ready(visit.page)
+    await expect(prompt_box(visit.page)).to_have_value("one more")

@@ -217,8 +217,14 @@ async def test_a_tab_that_was_overtaken_shows_what_the_server_holds(
     other = (await visit_in(page.context, arena.url + "/")).page
     await until_ready(other)
     await battle(other, "Second?")
-    await button(page, "Tie").click()
-    await expect(status(page)).to_contain_text("the battle has gone on in another window")
+    held: list[Route] = []
+    await page.route("**/queue/join*", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    async with page.expect_request("**/queue/join*"):
+        await button(page, "Tie").click()
+    await expect(button(page, "Tie")).to_be_disabled()
+    await held[0].continue_()
+    await page.unroute("**/queue/join*")
+    await expect(status(page)).to_contain_text("the battle has gone on meanwhile")
     await expect(response(page, "A").get_by_role("heading", name="Second?")).to_be_visible()
     await button(page, "Tie").click()
     await expect(status(page)).to_contain_text("Saved")
@@ -257,9 +263,41 @@ async def test_a_battle_the_server_no_longer_knows_gives_its_prompt_back(
     arena: Arena, visit: Visit
 ) -> None:
     arena.battles.scripts["Precious words"] = Script(waits=True)
-    await send(visit.page, "Precious words")
-    await expect(response(visit.page, "A")).to_contain_text("less dense")
-    await visit.page.context.clear_cookies()
-    await expect(visit.page.get_by_role("alert").filter(has_text="its cookie")).to_be_visible()
-    await expect(prompt_box(visit.page)).to_have_value("Precious words")
+    page = visit.page
+    said = page.get_by_role("alert").filter(has_text="its cookie")
+    await send(page, "Precious words")
+    await expect(response(page, "A")).to_contain_text("less dense")
+    await page.context.clear_cookies()
+    await expect(said).to_be_visible()
+    await expect(prompt_box(page)).to_have_value("Precious words")
+    await page.get_by_role("link", name="中文").click()
+    await expect(page.get_by_role("alert").filter(has_text="需要 Cookie")).to_be_visible()
+    await page.get_by_role("link", name="English").click()
     arena.battles.release()
+    await page.reload()
+    await button(page, "Send").click()
+    await until_ready(page)
+    await page.context.clear_cookies()
+    await button(page, "Tie").click()
+    await expect(said).to_be_visible()
+    await expect(prompt_box(page)).to_have_value("Precious words")
+
+
+async def test_a_line_that_is_back_brings_the_text_that_is_written(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    asked: list[Route] = []
+    arena.battles.scripts["First?"] = Script(waits=True)
+    await send(page, "First?")
+    await expect(response(page, "A")).to_contain_text("less dense")
+    await page.evaluate("document.body.dataset.patience = 2500")
+    await page.route(BATTLE, lambda route: asked.append(route))  # noqa: PLW0108 - marked
+    await expect(status(page)).to_have_text("The connection was lost. Trying again …")
+    assert len(asked) < 3
+    async with page.expect_request("**/queue/join*"):
+        await page.unroute(BATTLE)
+    await expect(response(page, "A")).to_contain_text("less dense")
+    await expect(status(page)).to_have_text("Both models are writing …")
+    arena.battles.release()
+    await until_ready(page)

@@ -1,10 +1,11 @@
 // A page that comes back: after a reload, after a phone slept, after a server was restarted.
 
-import { arrive, followIt, look, news, SEEN, settle } from "./course.js";
+import { catchUp, isOpen, look, news, SEEN, settle } from "./course.js";
 import * as draft from "./draft.js";
 import * as over from "./over.js";
-import { at, first, focusPrompt, follow, isStill } from "./page.js";
+import { at, first, focusPrompt, follow } from "./page.js";
 import * as panes from "./panes.js";
+import { isLost } from "./status.js";
 import { read } from "./tab.js";
 import { ask } from "./talk.js";
 
@@ -23,12 +24,8 @@ export async function resume() {
   if (!view || !over.belongsTo(view)) over.forget();
   if (!view) return focusPrompt();
   if (over.lost()) follow.text = draft.kept(over.lost()); // this battle stands for that one
-  if (isOpen(view)) return followIt(view); // ready once it is shown: nobody votes on empty panes
-  arrive(view);
-  if (isStill()) panes.show(view.battle_id, () => {});
+  catchUp(view);
 }
-
-const isOpen = (view) => ["streaming", "ready"].includes(view?.state);
 
 // The battle that is open, or the one this tab showed last, if there is still something to see.
 async function lastSeen() {
@@ -45,6 +42,7 @@ async function watch() {
   if (at.phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
   const view = await news();
   if (!view) return;
+  if (view.state === "streaming" && isLost()) return location.reload(); // else no more text comes
   if (view.state === "streaming") return panes.rest(); // slow, but alive
   unanswered += 1;
   if (unanswered > 2) return location.reload();
@@ -52,7 +50,8 @@ async function watch() {
 }
 
 export function watchOver() {
-  setInterval(watch, 1000);
+  const later = () => setTimeout(() => watch().finally(later), 1000); // one question at a time
+  later();
   document.addEventListener("visibilitychange", () => {
     if (at.phase === "ready" && !document.hidden) look();
     else watch();

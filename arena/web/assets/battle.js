@@ -54,6 +54,7 @@ function read(lang) {
   switchLanguage(lang);
   offer.show();
   tellAgain();
+  for (const box of [first, follow]) box.sayAgain();
   render();
   if (isStill()) panes.show(at.battle.battle_id, () => {}); // "(empty response)" is a sentence too
 }

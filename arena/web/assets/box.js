@@ -8,12 +8,18 @@ export function box(id) {
   const form = by(id);
   const area = form.querySelector("textarea");
   const said = by(`${id}-said`);
+  let sentence = () => "";
   return {
     area,
-    say(sentence) {
-      said.textContent = sentence;
-      form.classList.toggle("wrong", sentence !== "");
-      area.setAttribute("aria-invalid", String(sentence !== ""));
+    // `words` is a function, so that it can be said again in another language; none: all is well.
+    say(words = () => "") {
+      sentence = words;
+      said.textContent = sentence();
+      form.classList.toggle("wrong", said.textContent !== "");
+      area.setAttribute("aria-invalid", String(said.textContent !== ""));
+    },
+    sayAgain() {
+      this.say(sentence);
     },
     get text() {
       return area.value;
@@ -35,7 +41,7 @@ export function box(id) {
     },
     onType(act) {
       area.addEventListener("input", () => {
-        this.say("");
+        this.say();
         act(area.value);
       });
     },

@@ -6,9 +6,9 @@
 import * as draft from "./draft.js";
 import * as offer from "./offer.js";
 import * as over from "./over.js";
-import { at, by, first, focus, focusPrompt, follow, isStill, render } from "./page.js";
+import { at, by, first, focus, focusPrompt, follow, isStill, render, tellBefore } from "./page.js";
 import * as panes from "./panes.js";
-import { tell, tellWaiting, tellWriting } from "./status.js";
+import { tell, tellLost, tellWaiting, tellWriting } from "./status.js";
 import { write } from "./tab.js";
 import { ask, sentenceOf } from "./talk.js";
 import { nth, say } from "./words.js";
@@ -33,23 +33,29 @@ export async function open(prompt) {
 export function take(view) {
   if (follow.text && at.battle?.battle_id !== view.battle_id)
     draft.keep(follow.text, view.battle_id);
+  if (draft.isSame(follow.text, view.prompts.at(-1))) {
+    follow.text = ""; // the server has it, even if the answer that said so was lost
+    follow.say();
+  }
   at.battle = view;
   draft.sent(view.prompts.at(-1), view.battle_id);
   write(SEEN, view.battle_id);
   over.bind(view.battle_id);
 }
 
-export function followIt(view) {
+// `refused` is what was refused because the page lagged behind the server.
+export function followIt(view, refused) {
   take(view);
   at.phase = "streaming";
   tellWaiting();
   render();
-  panes.show(view.battle_id, settle, () => at.phase === "streaming" && tellWriting());
+  const begun = () => at.phase === "streaming" && tellWriting();
+  panes.show(view.battle_id, () => settle(refused), begun);
 }
 
-// What the server says of the battle that is written; null where it says nothing, or says it late.
+// What the server says of the battle that is shown; null where it says nothing, or says it late.
 export async function news() {
-  const asked = at.battle;
+  const { phase, battle: asked } = at;
   let view = null;
   let refused = null;
   try {
@@ -57,39 +63,46 @@ export async function news() {
   } catch (refusal) {
     refused = refusal;
   }
-  if (at.phase !== "streaming" || at.battle !== asked) return null; // that was about an earlier turn
-  if (refused?.status === 403) intoTheBox(asked, sentenceOf(refused));
-  else if (refused) tell(() => say("lost_line"));
+  if (at.phase !== phase || at.battle !== asked) return null; // that was about an earlier turn
+  if (refused?.status === 403) intoTheBox(asked, () => sentenceOf(refused));
+  else if (refused && phase === "streaming") tellLost();
   return view;
 }
 
 // The panes show all there is: what does the server say?
-export async function settle() {
+export async function settle(refused) {
   const view = at.phase === "streaming" && (await news());
-  if (view) arrive(view);
+  if (!view) return;
+  arrive(view);
+  if (refused) tell(() => sentenceOf(refused), true);
 }
 
 // The page follows what the server holds, whoever brought it about.
-export function arrive(view) {
+function arrive(view) {
   if (view.state === "streaming") return;
   if (view.state === "void") return again(view);
-  if (view.state === "skipped") return intoTheBox(view, say("closed"));
+  if (view.state === "skipped") return intoTheBox(view, () => say("closed"));
   take(view);
   if (view.state === "ready") return beReady();
   return view.reveal ? reveal(view.state) : next();
 }
 
-// Another tab may have been quicker: does the server hold what this page shows? `sentence` says what
-// was refused for that.
-export async function look(sentence = "") {
-  const shown = at.battle;
-  const view = await ask(`/api/battles/${shown.battle_id}`).catch(() => null);
-  if (!view || at.battle !== shown || at.phase !== "ready") return;
-  if (view.state === "ready" && view.prompts.length === shown.prompts.length) return;
-  if (view.state === "streaming") followIt(view);
-  else arrive(view);
+// The page shows less of a battle than the server holds.
+export function catchUp(view, refused) {
+  if (isOpen(view)) return followIt(view, refused); // nobody votes on what is not shown
+  arrive(view);
   if (isStill()) panes.show(view.battle_id, () => {});
-  if (sentence) tell(() => sentence, true);
+  if (refused) tell(() => sentenceOf(refused), true);
+}
+
+export const isOpen = (view) => ["streaming", "ready"].includes(view?.state);
+
+// Another tab may have been quicker: does the server hold what this page shows?
+export async function look(refused) {
+  const view = at.phase === "ready" && (await news());
+  if (!view) return;
+  if (view.state === "ready" && view.prompts.length === at.battle.prompts.length) return;
+  catchUp(view, refused);
 }
 
 export function beReady() {
@@ -97,7 +110,7 @@ export function beReady() {
   at.readyAt = performance.now();
   voids = 0;
   follow.text ||= draft.kept(at.battle.battle_id) || over.next();
-  if (over.isTooLong(follow.text)) follow.say(say("prompt_long"));
+  if (over.isTooLong(follow.text)) follow.say(() => say("prompt_long"));
   tell(() => say("ready"));
   render();
   if (!/^(TEXTAREA|INPUT)$/.test(document.activeElement?.tagName)) focus(by("bar"));
@@ -119,8 +132,9 @@ export function reveal(state, receipt) {
 export async function again(view) {
   at.battle = view;
   voids += 1;
-  if (view.too_long && view.prompts.length === 1) return intoTheBox(view, say("prompt_long"));
-  if (voids >= VOIDS_IN_A_ROW) return intoTheBox(view, say("void_again"));
+  const isHopeless = view.too_long && view.prompts.length === 1;
+  if (isHopeless) return intoTheBox(view, () => say("prompt_long"));
+  if (voids >= VOIDS_IN_A_ROW) return intoTheBox(view, () => say("void_again"));
   over.begin(view);
   at.phase = "opening";
   panes.hide();
@@ -130,27 +144,29 @@ export async function again(view) {
   try {
     await open(view.prompts[0]);
   } catch (refused) {
-    intoTheBox(view, `${say("void_ended")} ${sentenceOf(refused)}`);
+    intoTheBox(view, () => `${say("void_ended")} ${sentenceOf(refused)}`);
   }
 }
 
 // The first prompt goes back into its box; those after it follow when it is answered.
 function intoTheBox(lost, sentence) {
   voids = 0;
+  over.typed(follow.text || draft.kept(lost.battle_id));
   over.begin(lost);
   over.hush();
   toAsking();
   first.text = lost.prompts[0];
   draft.keep(first.text);
-  first.say(over.isWaiting() ? `${sentence} ${say("void_later")}` : sentence);
+  first.say(() => (over.isWaiting() ? `${sentence()} ${say("void_later")}` : sentence()));
 }
 
-// This battle is done with; `sentence` says why, where that is not plain.
-export function next(sentence = "") {
+// This battle is done with; the sentence of `key` says why, where that is not plain.
+export function next(key) {
   over.forget();
   voids = 0;
   toAsking();
-  by("ask-status").textContent = sentence;
+  first.text = draft.comeBack();
+  tellBefore(key);
 }
 
 function toAsking() {
@@ -158,11 +174,11 @@ function toAsking() {
   draft.forget();
   Object.assign(at, { phase: "ask", battle: null });
   follow.text = "";
-  follow.say("");
-  first.say("");
+  follow.say();
+  first.say();
   offer.again();
   tell(() => "");
-  by("ask-status").textContent = "";
+  tellBefore();
   render();
   window.scrollTo(0, 0);
   focusPrompt();

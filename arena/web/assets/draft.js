@@ -1,10 +1,12 @@
 // What is typed and not sent: kept by the tab, so that a reload or a slip of the hand loses nothing.
 //
-// There is one draft at most. It belongs to the battle it would go on with, or to none yet.
+// There is one draft at most. It belongs to the battle it would go on with, or to none yet. What was
+// typed when a question was picked instead waits aside until the page asks for the next battle.
 
 import { read, write } from "./tab.js";
 
 const KEPT = "draft";
+const ASIDE = "aside";
 
 export const keep = (text, battle = null) => write(KEPT, text ? { text, battle } : null);
 export const forget = () => write(KEPT, null);
@@ -15,6 +17,15 @@ export function kept(battle = null) {
 }
 
 export const isSame = (one, other) => one.trim() === other.trim();
+
+export const setAside = (text) => text.trim() && write(ASIDE, text);
+
+export function comeBack() {
+  const text = read(ASIDE) ?? "";
+  write(ASIDE, null);
+  keep(text);
+  return text;
+}
 
 // The server has it, even if the answer that said so was lost in a reload.
 export function sent(prompt, battle) {

@@ -31,6 +31,8 @@ export function questionOf(prompt) {
   return { question_id: null, language: language() };
 }
 
+export const isOffered = (prompt) => questionOf(prompt).question_id !== null;
+
 export function onPick(act) {
   pick = act;
 }

@@ -21,6 +21,12 @@ function keep(changes) {
   write(KEPT, kept);
 }
 
+// What is typed for a follow-up stands for the next prompt that waits.
+export function typed(prompt) {
+  const one = { prompt, tooLong: isTooLong(prompt) };
+  if (prompt.trim()) keep({ later: [one, ...kept.later.slice(1)] });
+}
+
 // This battle is lost: what was asked in it after the first prompt waits, in order.
 export function begin({ battle_id: ended, prompts, too_long }) {
   if (ended === kept.ended) return; // told already, before a reload

@@ -63,6 +63,13 @@ function noteOf(reveal, seat) {
   return notes.filter(Boolean).join(" · ");
 }
 
+// What is said of the battle before, where the page asks.
+export function tellBefore(key = "") {
+  const line = by("ask-status");
+  line.dataset.w = key;
+  line.textContent = say(key);
+}
+
 export function focus(el) {
   el.focus({ preventScroll: true });
 }

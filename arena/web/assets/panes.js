@@ -7,7 +7,7 @@ const APART = "\ue0f1";
 const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the order's number
 const NOTHING = /[\s\u200b]/g; // all that stands in an empty pane
 const LEFTWARD = /[\p{sc=Arab}\p{sc=Hebr}]/u;
-const OTHER_LETTERS = /[[\p{L}]--[\p{sc=Arab}\p{sc=Hebr}]]/v;
+const OTHER_LETTERS = /(?![\p{sc=Arab}\p{sc=Hebr}])\p{L}/u;
 const TRAVELLED = /[\ue0f0-\ue0f2]/;
 
 let field = null;

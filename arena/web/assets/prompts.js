@@ -2,8 +2,9 @@
 
 import { followIt, look, open } from "./course.js";
 import * as draft from "./draft.js";
+import * as offer from "./offer.js";
 import * as over from "./over.js";
-import { at, by, first, focus, follow, render } from "./page.js";
+import { at, by, first, focus, follow, render, tellBefore } from "./page.js";
 import { tell } from "./status.js";
 import { ask, sentenceOf } from "./talk.js";
 import { say } from "./words.js";
@@ -11,14 +12,14 @@ import { say } from "./words.js";
 export async function sendFirst(prompt) {
   if (at.phase !== "ask") return;
   if (prompt.trim() === "") {
-    first.say(say("prompt_empty"));
+    first.say(() => say("prompt_empty"));
     return focus(first.area);
   }
-  by("ask-status").textContent = ""; // said of the battle before
+  tellBefore();
   at.phase = "opening";
   first.text = prompt;
   draft.keep(prompt);
-  first.say("");
+  first.say();
   render();
   try {
     await open(prompt);
@@ -26,21 +27,22 @@ export async function sendFirst(prompt) {
   } catch (refused) {
     at.phase = "ask";
     render();
-    first.say(sentenceOf(refused));
+    first.say(() => sentenceOf(refused));
     focus(first.area);
   }
 }
 
-// A question of the bank has nothing to do with what waited to be asked again.
+// A question of the bank has nothing to do with what waited to be asked again, or was typed.
 export function sendPicked(prompt) {
   over.forget();
+  if (at.phase === "ask" && !offer.isOffered(first.text)) draft.setAside(first.text);
   sendFirst(prompt);
 }
 
 export async function sendFollowUp(prompt) {
   if (at.phase !== "ready") return;
-  if (prompt.trim() === "") return follow.say(say("prompt_empty"));
-  follow.say("");
+  if (prompt.trim() === "") return follow.say(() => say("prompt_empty"));
+  follow.say();
   at.phase = "opening";
   tell(() => say("opening"));
   render();
@@ -56,9 +58,9 @@ export async function sendFollowUp(prompt) {
     at.phase = "ready";
     tell(() => say("ready"));
     render();
-    follow.say(sentenceOf(refused));
+    follow.say(() => sentenceOf(refused));
     focus(follow.area);
-    if (refused.status === 409) look(sentenceOf(refused));
+    if (refused.isOutdated) look(refused);
   }
 }
 

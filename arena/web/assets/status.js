@@ -31,8 +31,12 @@ export function tellWaiting() {
 }
 
 export function tellWriting() {
-  if (said === waiting) tell(() => say("writing"));
+  if (said === waiting || said === lost) tell(() => say("writing"));
 }
+
+const lost = () => say("lost_line");
+export const tellLost = () => tell(lost);
+export const isLost = () => said === lost;
 
 setInterval(() => {
   if (said === waiting && by("status").textContent !== waiting()) tell(waiting);

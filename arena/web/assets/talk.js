@@ -5,12 +5,19 @@ import { say } from "./words.js";
 export class Refused extends Error {
   constructor(message, code, status) {
     super(message);
-    this.code = code;
+    this.code = code; // the key of its sentence
     this.status = status; // 0: no answer came at all
+  }
+
+  // The battle does not stand as the page shows it.
+  get isOutdated() {
+    return this.status === 403 || this.status === 409;
   }
 }
 
-export const sentenceOf = (error) => (error instanceof Refused ? error.message : say("unexpected"));
+// In the language that is read now, whichever it was when the server refused.
+export const sentenceOf = (error) =>
+  error instanceof Refused ? say(error.code) || error.message : say("unexpected");
 
 // How long an answer may take, twice as long as a new battle waits for models that rest; longer is
 // like no answer. Tests are less patient.
@@ -38,7 +45,7 @@ export async function ask(path, body, { unreachable = "offline" } = {}) {
     said = await answer.json();
   } catch {
     await shown;
-    throw new Refused(say(unreachable), "offline", answer?.status ?? 0);
+    throw new Refused(say(unreachable), unreachable, answer?.status ?? 0);
   }
   if (!answer.ok) throw new Refused(said.message ?? say(unreachable), said.error, answer.status);
   return said;

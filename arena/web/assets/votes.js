@@ -35,9 +35,9 @@ async function cast(outcome) {
   } catch (refused) {
     at.phase = "ready";
     render();
-    tell(() => (refused.code === "offline" ? say("not_saved") : sentenceOf(refused)), true);
-    by("vote").querySelector(`[data-outcome=${outcome}]`).focus({ preventScroll: true });
-    if (refused.status === 409) look(sentenceOf(refused));
+    tell(() => sentenceOf(refused), true);
+    focus(by("vote").querySelector(`[data-outcome=${outcome}]`));
+    if (refused.isOutdated) look(refused);
   }
 }
 
@@ -60,7 +60,7 @@ async function takeBack() {
     if (refused.status === 409) return reveal("withdrawn"); // in another tab
     at.phase = "voted";
     render();
-    tell(() => (refused.code === "offline" ? say("not_withdrawn") : sentenceOf(refused)), true);
+    tell(() => sentenceOf(refused), true);
     focus(by("withdraw"));
   }
 }
@@ -76,12 +76,12 @@ async function passOver(before) {
   render();
   try {
     await ask("/api/skip", { battle_id: at.battle.battle_id });
-    next(say("skipped"));
+    next("skipped");
   } catch (refused) {
     at.phase = before;
     render();
     tell(() => sentenceOf(refused));
-    if (refused.status === 409) look(sentenceOf(refused));
+    if (refused.isOutdated) look(refused);
   }
 }
 
