@@ -55,10 +55,11 @@ class Batcher:
         flash = use_flash(model)
         self._model = model
         self._unpaged = None if flash else page(model)
+        asked = shape.asked(model.config.to_dict())
         try:
             self._manager = model.init_continuous_batching(
                 generation_config=greedy(self._eos),
-                continuous_batching_config=settings(shape, flash=flash),
+                continuous_batching_config=settings(shape, asked, flash=flash),
             )
         except BaseException:
             self._unpage()

@@ -66,6 +66,14 @@ class CacheShape:
         """Return how many blocks a request of so many tokens may come to need."""
         return ceil(tokens / self.page_tokens) + 1
 
+    def asked(self, config: Mapping[str, Any]) -> int:
+        """Return for how many blocks the library is asked, so that ``blocks`` can be used.
+
+        Where it divides them between two kinds of layers, part of a piece of each stays unused.
+        """
+        kinds = kinds_of(config)
+        return self.blocks + (ceil(lcm(*kinds) / sum(kinds)) if len(kinds) > 1 else 0)
+
     def bytes(self, config: Mapping[str, Any], width: int) -> int:
         """Return what the cache takes for a model.
 
@@ -77,7 +85,7 @@ class CacheShape:
             Bytes of one number.
         """
         kinds = kinds_of(config)
-        blocks = self._sectors(kinds) + SPARE_BLOCKS
+        blocks = self._sectors(config) + SPARE_BLOCKS
         layers = lcm(*kinds) / sum(kinds) if kinds else 1
         return int(bytes_per_token(config, width) * self.page_tokens * layers * blocks)
 
@@ -94,14 +102,15 @@ class CacheShape:
             Whether the attention needs a mask, for each kind of layers; flash attention needs none.
         """
         kinds = kinds_of(config) or (1,)
-        held = self.page_tokens * self._sectors(kinds) * lcm(*kinds) // min(kinds)
+        held = self.page_tokens * self._sectors(config) * lcm(*kinds) // min(kinds)
         reach = held + self.batch_tokens
         each = reach * INDEX + (self.batch_tokens * reach * width if masked else 0)
         return len(kinds) * each
 
-    def _sectors(self, kinds: tuple[int, ...]) -> int:
+    def _sectors(self, config: Mapping[str, Any]) -> int:
         """Return how many pieces there are that whole blocks of each kind of layers fill."""
-        return ceil(self.blocks * sum(kinds) / lcm(*kinds)) if kinds else self.blocks
+        kinds = kinds_of(config) or (1,)
+        return ceil(self.asked(config) * sum(kinds) / lcm(*kinds))
 
     def working(self, config: Mapping[str, Any], width: int, *, flash: bool) -> int:
         """Return about what one forward pass takes at most while it runs, on a card.

@@ -40,7 +40,7 @@ def greedy(eos: list[int]) -> GenerationConfig:
     return GenerationConfig(do_sample=False, eos_token_id=eos)  # type: ignore[no-untyped-call]
 
 
-def settings(shape: CacheShape, *, flash: bool) -> ContinuousBatchingConfig:
+def settings(shape: CacheShape, blocks: int, *, flash: bool) -> ContinuousBatchingConfig:
     """Return the library's settings, each said: its own guesses are for one model on a card.
 
     What is not said here it resolves in `continuous_batching/initialization.py`; the reasons are
@@ -55,7 +55,7 @@ def settings(shape: CacheShape, *, flash: bool) -> ContinuousBatchingConfig:
         # It would take kernels from the hub if it may, which is code from elsewhere.
         differing[SWITCH] = False
     return ContinuousBatchingConfig(
-        num_blocks=shape.blocks,
+        num_blocks=blocks,
         **differing,
         max_batch_tokens=shape.batch_tokens,
         max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),

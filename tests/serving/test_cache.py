@@ -1,5 +1,7 @@
 """The key-value cache: enough for what it promises, and its price."""
 
+from math import ceil
+
 import pytest
 
 from serving.cache import CacheShape, bytes_per_token, context_of, heads_of, kinds_of
@@ -91,6 +93,16 @@ def test_layers_of_two_kinds_have_blocks_of_their_own() -> None:
     mixed, shape = alike | {"sliding_window_pattern": 6}, CacheShape(10, 32, 256, 2)
     page = 32 * 2 * 64 * 2
     assert shape.bytes(alike, 2) == (10 + 2) * 6 * page
-    assert shape.bytes(mixed, 2) == (12 + 2) * 5 * page
-    reach = 12 * 5 * 32 + 256
+    assert shape.bytes(mixed, 2) == (14 + 2) * 5 * page
+    reach = 14 * 5 * 32 + 256
     assert shape.inputs(mixed, 2, masked=True) == 2 * reach * (8 + 256 * 2)
+
+
+@pytest.mark.parametrize("tokens", [32, 192, 512, 992])
+def test_a_response_of_full_length_finds_room_in_layers_of_two_kinds(tokens: int) -> None:
+    """A piece holds five blocks of the 29 layers with a window, or 29 of the other five."""
+    asked = CacheShape.of(tokens, 1, cuda=False).asked(
+        {"num_hidden_layers": 34, "sliding_window_pattern": 6}
+    )
+    blocks = tokens // 32
+    assert ceil(blocks / 5) + ceil(blocks / 29) <= ceil(asked * 34 / 145)

@@ -8,7 +8,7 @@ from serving.paging import FAST_BLOCKS, settings
 
 def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
     shape = CacheShape.of(2048, 4, cuda=True)
-    told = settings(shape, flash=False)
+    told = settings(shape, shape.blocks, flash=False)
     page = told.page_size if hasattr(told, "page_size") else told.block_size
     assert (told.num_blocks, page, told.max_batch_tokens) == (36, 256, 2048)
     assert told.max_requests_per_batch == 8
@@ -20,8 +20,8 @@ def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
 @pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
 def test_long_requests_stay_on_the_fast_path(context: int, *, longer: bool) -> None:
     shape = CacheShape.of(context, 2, cuda=True)
-    asked = settings(shape, flash=True).max_blocks_per_request
-    assert settings(shape, flash=False).max_blocks_per_request is None
+    asked = settings(shape, shape.blocks, flash=True).max_blocks_per_request
+    assert settings(shape, shape.blocks, flash=False).max_blocks_per_request is None
     assert (asked is not None) == longer
     if longer:
         assert asked is not None
