@@ -42,7 +42,7 @@ async function watch() {
   if (at.phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
   const view = await news();
   if (!view) return;
-  if (view.state === "streaming" && isLost()) return location.reload(); // else no more text comes
+  if (isLost()) return location.reload(); // the line is back, and Gradio's stream is not
   if (view.state === "streaming") return panes.rest(); // slow, but alive
   unanswered += 1;
   if (unanswered > 2) return location.reload();
