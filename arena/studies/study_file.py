@@ -13,17 +13,14 @@ from pydantic import Field
 from arena.errors import ConfigError
 from arena.mistakes import Source
 from arena.questions import LANGUAGES, QuestionBank, load_bank
+from arena.sections import Place, Section, file_of, read_file
 from arena.settings import (
     DAY_S,
     Database,
-    Place,
     PoolSettings,
-    Section,
     check_models,
-    file_of,
     load_settings,
     located,
-    read_file,
 )
 from serving.spec import ModelSpec
 

@@ -276,26 +276,6 @@ def test_models_that_are_no_tables_are_told_how_to_write_them(folder: Path) -> N
     assert str(refusal.value) == f"{path}, {said}"
 
 
-def test_what_is_no_text_file_is_told_with_the_way_out(folder: Path) -> None:
-    path = written(folder, "")
-    path.write_bytes(b"# \xff\xfe")
-    with pytest.raises(ConfigError) as refusal:
-        load_settings(path)
-    said = "byte 3 is not UTF-8. Save the file as UTF-8 and try again."
-    assert str(refusal.value) == f"{path}: {said}"
-    with pytest.raises(ConfigError) as refusal:
-        load_settings(folder)
-    assert str(refusal.value) == f"{folder} is a folder. Name a TOML file in it."
-
-
-def test_the_mark_that_windows_puts_before_a_text_is_none_of_it(folder: Path) -> None:
-    path = written(folder, "\ufeff" + GOOD)
-    assert load_settings(path).models[0].name == "pine"
-    path = written(folder, "\ufeff" + GOOD.replace("title", "titel"))
-    with pytest.raises(ConfigError, match=r"line 2, arena\.titel: unknown key"):
-        load_settings(path)
-
-
 def test_a_tilde_is_the_home_of_who_runs_this(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,11 +328,6 @@ def test_dots_in_paths_and_values_are_told_as_they_stand(folder: Path) -> None:
     assert responses == (
         f'{path}, line 16, models[1].responses: "../x/../y" should be a list. Write ["../x/../y"].'
     )
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"There is no configuration .*gone\.toml"):
-        load_settings(tmp_path / "gone.toml")
 
 
 def test_memory_is_one_number_or_a_table_and_unset_it_is_measured(folder: Path) -> None:
