@@ -27,7 +27,7 @@ export function questionOf(prompt) {
   const asked = prompt.trim();
   for (const { id, text } of questions)
     for (const [code, words] of Object.entries(text))
-      if (words === asked) return { question_id: id, language: code };
+      if (words.trim() === asked) return { question_id: id, language: code };
   return { question_id: null, language: language() };
 }
 
