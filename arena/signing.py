@@ -83,7 +83,7 @@ class Signer:
         return rater if isinstance(rater, str) else None
 
     def vote_token(self, battle_id: str, rater: str, turns: int) -> str:
-        """Return the token for one vote by this rater on a battle after so many turns."""
+        """Return the token of what a rater is shown: a battle after so many turns."""
         return str(self._votes.dumps([battle_id, rater, turns]))
 
     def open_token(self, token: str) -> tuple[str, str, int]:

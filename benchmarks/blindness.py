@@ -155,7 +155,7 @@ class Visitor:
         self._count.battles += 1
         view = await self._watch(battle)
         if view["state"] == "ready" and follow_up:
-            await self._ask(f"/api/battles/{battle}/turns", {"prompt": PROMPTS[0]})
+            await self._ask("/api/battles/turns", {"token": view["token"], "prompt": PROMPTS[0]})
             view = await self._watch(battle)
         await self._refused(battle)
         self._search(self._needles)

@@ -141,21 +141,24 @@ class Battles:
         self._draws.look_ahead()
         return view
 
-    async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
-        """Ask both models another prompt before the vote.
+    async def follow_up(self, token: str, rater: str, prompt: str) -> BattleView:
+        """Ask both models another prompt before the vote, once however often it is sent.
 
         Raises
         ------
+        NotAllowed
+            If the token was not signed here, or for another rater.
         PromptRefused
             If the prompt is empty or too long, or the battle has no room for another turn.
         BattleNotReady
-            If the battle is not waiting for a vote.
+            If the battle is not waiting for a vote, or has another turn since.
         """
+        battle_id, turns = self._open_token(token, rater)
         prompt = self._admission.prompt(prompt)
         with self._turns.starts(battle_id):
             showing = self._showing(battle_id, rater)
-            if state_of(showing) is not State.READY:
-                raise BattleNotReady(f"Battle {battle_id} takes no further prompt.")
+            if state_of(showing) is not State.READY or len(showing.turns) != turns:
+                raise BattleNotReady(f"Battle {battle_id} takes no further prompt after {turns}.")
             self._admission.turn(len(showing.turns))
             x, y = showing.said("x"), showing.said("y")
             self._admission.conversations([*x, prompt], [*y, prompt])
@@ -215,9 +218,7 @@ class Battles:
         VoteNotSaved
             If the database failed; the same press may be sent again.
         """
-        battle_id, signed_for, turns = self._signer.open_token(token)
-        if signed_for != rater:
-            raise NotAllowed(f"The token for battle {battle_id} was signed for another rater.")
+        battle_id, turns = self._open_token(token, rater)
         chosen = outcome_of(outcome)
         check_key(key)
         showing = self._showing(battle_id, rater)
@@ -263,6 +264,13 @@ class Battles:
         view = await self.current(rater)
         if view is not None and view.state is not State.VOTED:
             await self.skip(view.battle_id, rater, "another battle was opened")
+
+    def _open_token(self, token: str, rater: str) -> tuple[str, int]:
+        """Return which battle somebody was shown, and how many turns of it."""
+        battle_id, signed_for, turns = self._signer.open_token(token)
+        if signed_for != rater:
+            raise NotAllowed(f"The token for battle {battle_id} was signed for another rater.")
+        return battle_id, turns
 
     def _showing(self, battle_id: str, rater: str) -> Showing:
         showing = self._store.showing(battle_id)

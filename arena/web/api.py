@@ -18,6 +18,7 @@ from arena.web.flow import Flow
 from arena.web.raters import Raters
 from arena.web.refusals import answer_to
 
+Token = Annotated[str, StringConstraints(min_length=1, max_length=600)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[\w.:-]+$")]
 
 _FOUR_HOURS_MS: Final = 4 * 3600 * 1000
@@ -36,15 +37,16 @@ class NewBattle(_Body):
 
 
 class NewTurn(_Body):
-    """A follow-up to both models."""
+    """A follow-up to both models, after what the token's page has shown."""
 
+    token: Token
     prompt: str
 
 
 class NewVote(_Body):
     """One press of a vote button; `key` is the same for every attempt of that press."""
 
-    token: Annotated[str, StringConstraints(min_length=1, max_length=600)]
+    token: Token
     outcome: Annotated[str, StringConstraints(max_length=20)]
     key: Name
     dwell_ms: Annotated[int, Field(ge=0)] | None = None
@@ -118,6 +120,10 @@ def battle_routes(flow: Flow, raters: Raters) -> APIRouter:
         )
         return _json(battle_json(view))
 
+    @routes.post("/turns")
+    async def another_turn(body: NewTurn, rater: str = rater_of) -> JSONResponse:
+        return _json(battle_json(await flow.follow_up(body.token, rater, body.prompt)))
+
     @routes.get("/current")
     async def current_battle(rater: str = rater_of) -> JSONResponse:
         view = await flow.current(rater)
@@ -126,10 +132,6 @@ def battle_routes(flow: Flow, raters: Raters) -> APIRouter:
     @routes.get("/{battle_id}")
     async def one_battle(battle_id: Name, rater: str = rater_of) -> JSONResponse:
         return _json(battle_json(await flow.view(battle_id, rater)))
-
-    @routes.post("/{battle_id}/turns")
-    async def another_turn(battle_id: Name, body: NewTurn, rater: str = rater_of) -> JSONResponse:
-        return _json(battle_json(await flow.follow_up(battle_id, rater, body.prompt)))
 
     return routes
 

@@ -31,7 +31,7 @@ class Flow(Protocol):
     async def current(self, rater: str) -> BattleView | None:
         """Return the battle a reloaded page resumes."""
 
-    async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
+    async def follow_up(self, token: str, rater: str, prompt: str) -> BattleView:
         """Ask both models once more, before the vote."""
 
     async def vote(

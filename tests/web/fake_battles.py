@@ -160,10 +160,11 @@ class FakeBattles:
         gone = not mine or mine[-1].state not in {State.STREAMING, State.READY, State.VOTED}
         return None if gone else self._view(mine[-1])
 
-    async def follow_up(self, battle_id: str, rater: str, prompt: str) -> BattleView:
+    async def follow_up(self, token: str, rater: str, prompt: str) -> BattleView:
+        battle_id, _, turns = self.signer.open_token(token)
         battle = self._find(battle_id, rater)
         _check(prompt)
-        if battle.state is not State.READY:
+        if battle.state is not State.READY or turns != len(battle.turns):
             raise BattleNotReady("Not ready.")
         if len(battle.turns) >= MOST_TURNS:
             raise PromptRefused("No more turns.", "turns")

@@ -145,10 +145,11 @@ def test_nobody_reads_votes_or_ends_the_battle_of_another(
 ) -> None:
     battle = opened(client)
     name = battle["battle_id"]
+    asked = {"token": battle["token"], "prompt": "x"}
     with httpx.Client(base_url=arena.url, trust_env=False) as other:
         other.get("/")
         assert other.get(f"/api/battles/{name}").status_code == 403
-        assert other.post(f"/api/battles/{name}/turns", json={"prompt": "x"}).status_code == 403
+        assert other.post("/api/battles/turns", json=asked).status_code == 403
         assert other.post("/api/votes", json=ballot(battle)).status_code == 403
         assert other.post("/api/skip", json={"battle_id": name}).status_code == 403
         taken = other.post("/api/withdraw", json={"battle_id": name, "key": KEY})

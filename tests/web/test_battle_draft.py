@@ -133,6 +133,8 @@ async def test_a_prompt_the_server_has_is_not_offered_again(visit: Visit) -> Non
     await send(page, "Once more?")
     await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
     await page.unroute("**/turns")
+    state = "(await (await fetch('/api/battles/current')).json()).battle.state"
+    await page.wait_for_function(f"async () => {state} === 'ready'")  # it may be asked once more
     await button(page, "Send").click()
     await expect(response(page, "A").get_by_role("heading", name="Once more?")).to_be_visible()
     await expect(status(page)).to_contain_text("the battle has gone on meanwhile")

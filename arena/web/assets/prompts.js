@@ -47,8 +47,7 @@ export async function sendFollowUp(prompt) {
   tell(() => say("opening"));
   render();
   try {
-    const turns = `/api/battles/${at.battle.battle_id}/turns`;
-    const view = await ask(turns, { prompt });
+    const view = await ask("/api/battles/turns", { token: at.battle.token, prompt });
     over.asked();
     follow.text = "";
     draft.forget();

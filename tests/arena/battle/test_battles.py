@@ -92,12 +92,14 @@ async def test_a_reader_may_leave_and_come_back(make: Make) -> None:
 async def test_a_follow_up_is_heard_with_all_that_was_said_before(make: Make) -> None:
     battles = await make()
     first = await ready(battles)
-    second = await battles.follow_up(first.battle_id, "ada", "Why?")
+    second = await battles.follow_up(token(first), "ada", "Why?")
     assert (second.state, second.turns[0].a) == (State.STREAMING, first.turns[0].a)
     view = await shown(battles, second)
     assert [turn.prompt for turn in view.turns] == ["Is a bat a mammal?", "Why?"]
     with pytest.raises(BattleNotReady, match="another turn"):
         await battles.vote(token(first), "tie", "key-0001", "ada")
+    with pytest.raises(BattleNotReady, match="no further prompt after 1"):
+        await battles.follow_up(token(first), "ada", "Why?")  # the answer to it was lost, say
     await battles.vote(token(view), "tie", "key-0002", "ada")
 
 

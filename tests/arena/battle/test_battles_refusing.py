@@ -27,7 +27,7 @@ async def test_turns_have_an_end(make: Make) -> None:
     battles = await make(limits=Limits(turns=1))
     view = await ready(battles)
     with pytest.raises(PromptRefused) as refusal:
-        await battles.follow_up(view.battle_id, "ada", "Why?")
+        await battles.follow_up(token(view), "ada", "Why?")
     assert refusal.value.reason == "turns"
 
 
@@ -61,7 +61,7 @@ async def test_another_raters_battle_cannot_be_seen_streamed_skipped_or_voted_on
         battles.view(view.battle_id, "eve"),
         battles.skip(view.battle_id, "eve"),
         battles.withdraw(view.battle_id, "eve", "key-0001"),
-        battles.follow_up(view.battle_id, "eve", "Hm?"),
+        battles.follow_up(token(view), "eve", "Hm?"),
         battles.vote(token(view), "tie", "key-0001", "eve"),
         anext(battles.stream(view.battle_id, "eve")),
     ]
@@ -103,7 +103,7 @@ async def test_of_two_follow_ups_at_once_one_is_told_to_wait(make: Make) -> None
     battles = await make()
     view = await ready(battles)
     both = await asyncio.gather(
-        *(battles.follow_up(view.battle_id, "ada", f"Why? {n}") for n in (1, 2)),
+        *(battles.follow_up(token(view), "ada", f"Why? {n}") for n in (1, 2)),
         return_exceptions=True,
     )
     assert sorted(type(done).__name__ for done in both) == ["BattleNotReady", "BattleView"]
@@ -116,7 +116,7 @@ async def test_a_follow_up_without_room_is_refused_and_the_battle_can_be_voted_o
     battles = await make(with_context(OAK, 96), PINE)
     view = await ready(battles)
     with pytest.raises(PromptRefused) as refusal:
-        await battles.follow_up(view.battle_id, "ada", "Why? " * 30)
+        await battles.follow_up(token(view), "ada", "Why? " * 30)
     assert refusal.value.reason == "full"
     assert (await battles.vote(token(view), "tie", "key-0001", "ada")).seq == 1
 
@@ -140,7 +140,7 @@ async def test_a_prompt_is_refused_or_taken_alike_whichever_pair_meets(make: Mak
 
 async def _follow_up(battles: Battles, view: BattleView, prompt: str) -> str:
     try:
-        await battles.follow_up(view.battle_id, "ada", prompt)
+        await battles.follow_up(token(view), "ada", prompt)
     except PromptRefused as refusal:
         return refusal.reason
     return "taken"

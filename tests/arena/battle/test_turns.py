@@ -7,7 +7,7 @@ import pytest
 
 from arena.errors import ModelUnavailable, StoreError
 from arena.record.store import Store
-from tests.arena.battle.conftest import Make, ready, scripted
+from tests.arena.battle.conftest import Make, ready, scripted, token
 
 SLOW = [scripted(name, "word " * 200, chunk_s=0.05) for name in ("oak", "pine")]
 
@@ -60,7 +60,7 @@ async def test_a_battle_whose_rows_are_written_meanwhile_is_ended_too(
     battles = await make()
     held = Held(monkeypatch, store, "add_turn" if follow_up else "open_battle")
     if follow_up:
-        begins = battles.follow_up((await ready(battles)).battle_id, "ada", "And why?")
+        begins = battles.follow_up(token(await ready(battles)), "ada", "And why?")
     else:
         begins = battles.open("ada", "Why?")
     beginning = asyncio.create_task(begins)
@@ -102,7 +102,7 @@ async def test_a_model_that_is_left_out_stays_out_of_older_battles_too(
     view = await ready(await make())
     battles = await make()
     battles._known._models.pop("pine")  # noqa: SLF001 -- as after a restart
-    await battles.follow_up(view.battle_id, "ada", "And why?")
+    await battles.follow_up(token(view), "ada", "And why?")
     await battles.finished(view.battle_id, "ada")
     cause = "backend: pine: left out until the server is started again"
     assert endings(store) == [("void", cause)]
