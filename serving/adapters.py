@@ -139,8 +139,9 @@ def check_fit(layers: Mapping[str, tuple[Shape, Shape]], base: Mapping[str, Shap
     EngineError
         With the layer in its message.
     """
-    kinds, words = {_kind(name) for name in base}, {word for name in base for word in _words(name)}
-    if words.isdisjoint(_words(layer)[-1] for layer in layers):
+    kinds = {_kind(name) for name in base}
+    words = {word for name in base for word in name.split(".")}
+    if words.isdisjoint(layer.rpartition(".")[2] for layer in layers):
         what = f"the adapter changes {min(layers)}, and the checkpoint has nothing of that name"
         raise refusal(what, BASE)
     for layer, (down, up) in layers.items():
@@ -151,10 +152,6 @@ def check_fit(layers: Mapping[str, tuple[Shape, Shape]], base: Mapping[str, Shap
             sizes = " x ".join(map(str, found))
             what = f"the adapter changes {layer} as {up[0]} x {down[1]}"
             raise refusal(f"{what}, and the checkpoint has it as {sizes}", BASE)
-
-
-def _words(name: str) -> list[str]:
-    return name.split(".")
 
 
 def _kind(name: str) -> str:
