@@ -92,13 +92,13 @@ function turn(pane) {
     block.dir = isMostlyLeftward(block.textContent) ? "rtl" : "auto";
 }
 
+const isMostlyLeftward = (text) =>
+  LEFTWARD.test(text) && text.split(LEFTWARD).length > text.split(OTHER_LETTERS).length;
+
 // Gradio's own button at a block of code speaks English only.
 function translate(pane) {
   for (const button of pane.querySelectorAll(".copy_code_button")) button.title = say("copy");
 }
-
-const isMostlyLeftward = (text) =>
-  LEFTWARD.test(text) && text.split(LEFTWARD).length > text.split(OTHER_LETTERS).length;
 
 // What a model has written; Gradio keeps hidden words of its own beside it.
 const written = (pane) =>
