@@ -33,9 +33,9 @@ async def send(page: Page, prompt: str) -> None:
     await button(page, "Send").click()
 
 
-async def until_ready(page: Page) -> None:
+async def until_ready(page: Page, seconds: float = 20) -> None:
     """Wait until both responses are there."""
-    await expect(status(page)).to_have_text("Both responses are ready")
+    await expect(status(page)).to_have_text("Both responses are ready", timeout=1000 * seconds)
 
 
 async def battle(page: Page, prompt: str) -> None:

@@ -63,6 +63,7 @@ async def test_a_follow_up_outlives_a_reload_and_goes_with_its_battle(
     await expect(prompt_box(page)).to_have_value("")
     await prompt_box(page).fill("Third?")
     await button(page, "Skip").click()
+    await expect(page.get_by_text("Skipped.")).to_be_visible()
     await reload(page)
     await expect(prompt_box(page)).to_have_value("")
     await battle(page, "Another?")

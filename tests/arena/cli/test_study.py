@@ -117,9 +117,11 @@ def kill_often(study: Path, db: Path, ends: list[int]) -> None:
         kill_at(study, db, max(end, stored(db) + 1))
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(survey: Path) -> None:
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
+    survey: Path, arena: Arena
+) -> None:
     whole, killed = survey.with_name("whole.db"), survey.with_name("killed.db")
-    assert generate(survey, whole).returncode == 0
+    assert arena("study", "generate", survey, "--db", whole).returncode == 0
     source = random.Random()  # noqa: S311 - any moment will do
     kill_often(survey, killed, sorted(source.sample(range(1, 2 * QUESTIONS - 8), 4)))
     assert generate(survey, killed).returncode == 0
@@ -131,17 +133,19 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(survey: P
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_embedded_models_say_the_same_whether_they_are_killed_or_not(tmp_path: Path) -> None:
+def test_embedded_models_say_the_same_whether_they_are_killed_or_not(
+    tmp_path: Path, arena: Arena
+) -> None:
     study = tmp_path / "tiny.toml"
     study.write_text(EMBEDDED, encoding="utf-8")
     bank = (DATA / "questions" / "tiny.jsonl").read_text(encoding="utf-8").splitlines()
     asked = bank[:: len(bank) // ASKED][:ASKED]  # of every aspect
     (tmp_path / "bank.jsonl").write_text("\n".join(asked), encoding="utf-8")
     whole, killed = tmp_path / "whole.db", tmp_path / "killed.db"
-    assert generate(study, whole).returncode == 0
+    assert arena("study", "generate", study, "--db", whole).returncode == 0
     source = random.Random()  # noqa: S311 - any moment will do
     kill_often(study, killed, sorted(source.sample(range(1, 4 * ASKED - 22), 2)))
-    done = generate(study, killed)
+    done = arena("study", "generate", study, "--db", killed)
     assert done.returncode == 0
     assert f"All {4 * ASKED} responses of study 'tiny' are in" in done.stdout
     found, expected = rows(killed), rows(whole)
