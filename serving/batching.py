@@ -24,8 +24,7 @@ from serving.gate import Gate
 from serving.lora import AdapterBank
 from serving.paging import check_attention, greedy, page, settings, use_flash
 from serving.sampling import BatchSampler, Draw
-from serving.spec import Sampling
-from serving.tokens import SourceDiedError, TokenRequest
+from serving.tokens import NO_END, TRIAL, SourceDiedError, TokenRequest
 
 LOOK_S = 0.5  # seconds between two looks at whether the thread still lives
 START_S = 120.0  # seconds that the first forward pass may take
@@ -48,7 +47,7 @@ class Batcher:
         bank: AdapterBank,
     ) -> None:
         self._shape = shape
-        self._eos = sorted(eos) or [-1]
+        self._eos = sorted(eos) or [NO_END]
         self._gate = Gate(shape.blocks)
         self._names = itertools.count()
         check_attention(model)
@@ -89,8 +88,7 @@ class Batcher:
         starter = threading.Thread(target=self._manager.start, daemon=True)
         starter.start()
         starter.join()
-        first = TokenRequest((max(self._eos[0], 0),), 2, Sampling(temperature=0), seed=0)
-        name = self._add(first)
+        name = self._add(TRIAL, ends=[NO_END])
         end = time.monotonic() + START_S
         while time.monotonic() < end:
             output = self._manager.get_result(name, timeout=0.05)
@@ -136,13 +134,15 @@ class Batcher:
         while not router.output_queue.empty():
             router.output_queue.get_nowait()
 
-    def _add(self, request: TokenRequest, name: str | None = None) -> str:
+    def _add(
+        self, request: TokenRequest, name: str | None = None, ends: list[int] | None = None
+    ) -> str:
         accepted = self._manager.add_request(
             list(request.ids),
             request_id=name,
             max_new_tokens=request.limit,
             streaming=True,
-            eos_token_id=self._eos,
+            eos_token_id=ends or self._eos,
             draw=Draw(request),
         )
         if accepted is None:  # the library drops requests of a dying manager with a log line

@@ -44,7 +44,8 @@ class LocalEngine:
             cache_tokens=weights.shape.tokens,
         )
         ends = loaded.tokenizer.convert_ids_to_tokens(sorted(loaded.eos))
-        self._ends = (*spec.stop, *ends)
+        # Some configurations name an end that their tokenizer does not have.
+        self._ends = (*spec.stop, *(end for end in ends if end is not None))
         self.footprint = weights.footprint + weights.join(spec)
 
     def health(self) -> str | None:

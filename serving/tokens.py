@@ -6,7 +6,7 @@ die; `serving.supervisor` is who brings it back.
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from serving.engine import FailureKind
 from serving.spec import Sampling
@@ -33,6 +33,12 @@ class TokenRequest:
             limit=self.limit - len(made),
             drawn=self.drawn + len(made),
         )
+
+
+# What a model is asked before anybody else asks it: a prompt of several tokens, which are in every
+# vocabulary, and tokens after it, as some fail only where they look back. No end cuts it short.
+TRIAL: Final = TokenRequest((0, 1, 0), 3, Sampling(temperature=0), seed=0)
+NO_END: Final = -1
 
 
 class SourceDiedError(Exception):

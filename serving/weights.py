@@ -23,7 +23,7 @@ from serving.lora import AdapterBank, read_adapter
 from serving.plain import Plain
 from serving.spec import ModelSpec
 from serving.supervisor import SIT_OUT_S, Supervisor
-from serving.tokens import SourceDiedError, TokenSource, kind_of
+from serving.tokens import NO_END, TRIAL, SourceDiedError, TokenSource, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +47,13 @@ class Weights:
         self._lock = threading.Lock()
         name = str(spec.checkpoint)
         first = _source(name, self.loaded, self.shape, self._bank)
-        batched = isinstance(first, Batcher)
+        self.batched = isinstance(first, Batcher)
         self.footprint = bytes_of(self.loaded.model) + self._cache(first)
 
         def again() -> TokenSource:
             free_memory()
             # What was served batched is not made slower for good by one bad moment.
-            make = _batcher if batched else _plain
+            make = _batcher if self.batched else _plain
             return make(self.loaded, self.shape, self._bank)
 
         self.supervisor = Supervisor(name, again, rest_s=rest_s, source=first)
@@ -131,8 +131,16 @@ def _try(name: str, loaded: Loaded) -> None:
     """Refuse a model that cannot run at all: each battle would find it out anew."""
     model = loaded.model
     try:
+        ids = torch.tensor([TRIAL.ids], device=model.device)
         with torch.inference_mode():
-            model(torch.zeros((1, 1), dtype=torch.long, device=model.device))
+            model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=TRIAL.limit,
+                do_sample=False,
+                eos_token_id=NO_END,
+                pad_token_id=0,
+            )
     except Exception as error:  # the libraries raise anything
         kind = kind_of(error)
         kind = FailureKind.BACKEND if kind is FailureKind.ENGINE_DEAD else kind

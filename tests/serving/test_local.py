@@ -179,6 +179,26 @@ async def test_a_model_that_cannot_be_paged_is_served_plainly(
     assert all(alone)
 
 
+async def test_a_model_that_only_fails_where_it_looks_back_is_served_plainly(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    """The library cannot batch its shared keys; its first token, an end, would not tell."""
+    folder = make_checkpoint(
+        family="StableLm", num_key_value_heads=1, eos_token_id=list(range(200))
+    )
+    async with running(folder, sampling=GREEDY) as engine:
+        assert isinstance(source_of(engine), Plain)
+        assert isinstance((await events(engine))[-1], Done)
+
+
+async def test_an_end_that_the_tokenizer_does_not_have_is_no_end(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    async with running(make_checkpoint(eos_token_id=[2, 1000])) as engine:
+        assert isinstance(source_of(engine), Batcher)
+        assert isinstance((await events(engine))[-1], Done)
+
+
 async def test_a_model_that_cannot_run_at_all_is_refused_when_it_is_loaded(
     make_checkpoint: Callable[..., Path],
 ) -> None:
