@@ -14,6 +14,9 @@ from serving.text import Trimmer
 from serving.watch import Watch
 
 MOST_CHARACTERS: Final = 1 << 20  # of a response; more is cut as at the limit of tokens
+# The same for each token of its limit, which a server may not heed: text has a sixth of it, and
+# whoever reads would wait for hours until a longer one is shown.
+MOST_OF_TOKEN: Final = 32
 AT_ONCE: Final = 4096  # of them, before others have a turn
 GRACE_S: Final = 0.1  # seconds after its last text for the number of tokens, or the end
 MOST_TOKENS: Final = 1 << 24  # that a server may have counted, also of what it does not show
@@ -32,6 +35,7 @@ class Reply:
     def __init__(self, spec: ModelSpec, watch: Watch) -> None:
         self._watch = watch
         self._trimmer = Trimmer(spec.stop)
+        self._most = min(MOST_CHARACTERS, MOST_OF_TOKEN * spec.output_tokens)
         self._characters = 0
         self._reason: Literal["stop", "length"] | None = None
         self._used: int | None = None
@@ -57,12 +61,12 @@ class Reply:
     @property
     def ended(self) -> bool:
         """Whether nothing more is wanted."""
-        return self._trimmer.stopped or self._characters >= MOST_CHARACTERS
+        return self._trimmer.stopped or self._characters >= self._most
 
     @property
     def finish_reason(self) -> Literal["stop", "length"]:
         """Why the response ended."""
-        cut = self._characters >= MOST_CHARACTERS
+        cut = self._characters >= self._most
         return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
 
     def add(self, chunk: object) -> Iterator[str]:
@@ -112,7 +116,7 @@ class Reply:
             return
         self._pieces += 1
         self._watch.mark()
-        content = content[: MOST_CHARACTERS - self._characters]
+        content = content[: self._most - self._characters]
         self._characters += len(content)
         for start in range(0, len(content), AT_ONCE):
             yield self._trimmer.add(content[start : start + AT_ONCE])

@@ -12,7 +12,7 @@ from serving.engine import (
     Message,
     Prompt,
 )
-from serving.reply import MOST_CHARACTERS
+from serving.reply import MOST_CHARACTERS, MOST_OF_TOKEN
 from tests.serving.bad_server import (
     CARELESS,
     DONE,
@@ -212,11 +212,12 @@ async def test_a_server_that_is_too_slow_fails_at_the_deadline(behave: Behaviour
     assert "too slow" in end.cause
 
 
-async def test_a_huge_response_is_cut_at_the_cap() -> None:
+@pytest.mark.parametrize(("tokens", "most"), [(1 << 20, MOST_CHARACTERS), (64, 64 * MOST_OF_TOKEN)])
+async def test_a_response_longer_than_was_asked_for_is_cut(tokens: int, most: int) -> None:
     huge = says(*[event("x" * 65536)] * 400, event(finish="stop"), DONE)
-    async with far(huge) as (engine, _):
+    async with far(huge, output_tokens=tokens) as (engine, _):
         said = await events(engine)
-    assert len(text(said)) == MOST_CHARACTERS
+    assert len(text(said)) == most
     assert isinstance(said[-1], Done)
     assert said[-1].finish_reason == "length"
 
