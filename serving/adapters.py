@@ -148,7 +148,8 @@ def check_fit(layers: Mapping[str, tuple[Shape, Shape]], base: Mapping[str, Shap
         weight = f"{layer}.weight"
         if weight not in base and _kind(weight) in kinds:
             raise refusal(f"the adapter changes {layer}, which the checkpoint has not", BASE)
-        if (found := base.get(weight, (up[0], down[1]))) != (up[0], down[1]):
+        fits = ((up[0], down[1]), (down[1], up[0]))  # GPT-2 writes its matrices the other way round
+        if (found := base.get(weight, fits[0])) not in fits:
             sizes = " x ".join(map(str, found))
             what = f"the adapter changes {layer} as {up[0]} x {down[1]}"
             raise refusal(f"{what}, and the checkpoint has it as {sizes}", BASE)

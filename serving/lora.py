@@ -96,8 +96,7 @@ class AdapterBank:
                 # The library hands it only the tokens that a next one is drawn after: whose they
                 # are, nobody says.
                 raise refusal(f"the adapter of {name} changes the output layer {layer}", MERGE)
-            sizes = (getattr(module, "in_features", None), getattr(module, "out_features", None))
-            if sizes != (down.shape[1], up.shape[0]):
+            if _sizes(module) != (down.shape[1], up.shape[0]):
                 raise refusal(
                     f"the adapter of {name} does not fit the model at {layer}",
                     BASE,
@@ -153,8 +152,15 @@ class AdapterBank:
                 if adapter is None or layer not in adapter.layers:
                     continue
                 down, up = adapter.layers[layer]
-                seen = args[0][:, at].to(down.dtype)
-                out[:, at] += (((seen @ down.T) @ up.T) * adapter.scale).to(out.dtype)
+                # Tokens are the last axis but one, also where a model takes the batch's away (OPT).
+                seen = args[0][..., at, :].to(down.dtype)
+                out[..., at, :] += (((seen @ down.T) @ up.T) * adapter.scale).to(out.dtype)
             return out
 
         return change
+
+
+def _sizes(module: object) -> tuple[object, object]:
+    """Return how wide a layer's input and its output are; GPT-2 has names of its own for it."""
+    wide = ("in_features", "out_features") if hasattr(module, "in_features") else ("nx", "nf")
+    return getattr(module, wide[0], None), getattr(module, wide[1], None)

@@ -164,6 +164,7 @@ FITTING = {"model.layers.7.q_proj": ((4, 64), (32, 4))}
     "base",
     [
         pytest.param({"model.layers.7.q_proj.weight": (32, 64)}, id="as it is"),
+        pytest.param({"model.layers.7.q_proj.weight": (64, 32)}, id="the other way round"),
         pytest.param({"layers.7.attn.q_proj.weight": (9, 9)}, id="under names of its own"),
     ],
 )

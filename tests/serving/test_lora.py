@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from transformers.pytorch_utils import Conv1D
 
 from serving.build import Builder
 from serving.engine import Delta, EngineError, FailureKind, Prompt
 from serving.estimate import estimate
 from serving.local import LocalEngine
-from serving.lora import AdapterBank, read_adapter
+from serving.lora import Adapter, AdapterBank, read_adapter
 from serving.spec import ModelSpec
 
 # PEFT 0.21 asks transformers 5.23 in a way that transformers 6 will not know.
@@ -105,6 +106,28 @@ async def test_company_changes_nothing(
     assert len(set(alone)) == 4
     if quantization != "int8":  # whose outliers are found over the whole batch
         assert list(together) == alone
+
+
+LAYERS = [torch.nn.Linear(5, 3), Conv1D(3, 5)]  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=["linear", "conv"])
+@pytest.mark.parametrize("shape", [(1, 4, 5), (4, 5)], ids=["a batch", "tokens alone"])
+def test_each_token_gets_the_adapter_of_its_own_request(
+    layer: torch.nn.Module, shape: tuple[int, ...]
+) -> None:
+    """OPT hands its layers tokens without a batch; GPT-2 has layers of its own kind."""
+    model: Any = torch.nn.ModuleDict({"fc": layer})
+    model.get_output_embeddings, model.device = (lambda: None), CPU
+    seen = torch.randn(shape)
+    bare = layer(seen)
+    down, up = torch.randn(2, 5), torch.randn(3, 2)
+    bank = AdapterBank(model)
+    bank.add("law", Adapter({"fc": (down, up)}, 2.0))
+    bank.set_batch([(None, 1), ("law", 2), (None, 1)])
+    change = torch.zeros_like(bare)
+    change[..., 1:3, :] = 2 * seen[..., 1:3, :] @ down.T @ up.T
+    assert torch.allclose(layer(seen), bare + change, atol=1e-5)
 
 
 async def test_many_adapters_cost_little_more_than_one_model(
