@@ -38,9 +38,12 @@ OVERFLOW: Final = re.compile(
     ),
     re.IGNORECASE,
 )
+BUSY: Final = 429  # as the status of a server that has been asked too often
+AGAIN_S: Final = 1.0  # seconds at least before it is asked again
 ABSENT: Final = (502, 503, 504)  # statuses of who stands before a server that is not there
 UNKNOWN: Final = 404  # as the status of a page or of a model
 CORRECT: Final = "; correct url, which often ends in /v1, or remote_name"
+MOST_DIGITS: Final = 9  # of a number of seconds
 MOST_HOST: Final = 253  # characters of the name of a host
 PLAIN: Final = "identity"  # the name of content that is not packed
 # What the client's transport raises where nobody is there; its transport depends on its version.
@@ -49,6 +52,12 @@ NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
 
 class AbsentError(EngineError):
     """Somebody answered, but not who serves the model; or it is still loading."""
+
+
+class BusyError(EngineError):
+    """The server takes no more now, and says when to ask again."""
+
+    again_s = 0.0
 
 
 async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
@@ -81,7 +90,13 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
     error = AbsentError if answer.status_code in ABSENT else EngineError
     kind = kind_in(words, answer.status_code)
     way_out = CORRECT if answer.status_code == UNKNOWN else ""
-    raise error(kind, f"HTTP {answer.status_code}: {words}{way_out}")
+    cause = f"HTTP {answer.status_code}: {words}{way_out}"
+    again = answer.headers.get("retry-after", "").strip()
+    if answer.status_code == BUSY and again.isdecimal() and again.isascii():  # no date
+        busy = BusyError(kind, cause)
+        busy.again_s = max(AGAIN_S, float(again[:MOST_DIGITS]))
+        raise busy
+    raise error(kind, cause)
 
 
 def _place(location: str) -> str:

@@ -27,6 +27,7 @@ from serving.refusals import (
     ABSENT,
     PLAIN,
     AbsentError,
+    BusyError,
     is_nobody,
     kind_in,
     read_error,
@@ -48,6 +49,7 @@ CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 STRIKES = 3  # connections that came to nothing before a server is left alone
 LEFT_ALONE_S = 15.0  # seconds before it is asked again by who still holds it
+WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
 
 
 def reach(spec: ModelSpec) -> None:
@@ -141,7 +143,7 @@ class RemoteEngine:
         """Respond to a prompt; leaving early closes the connection."""
         watch = Watch(DEADLINE_S if prompt.deadline_s is None else prompt.deadline_s)
         reply = Reply(self._spec, watch)
-        chunks = self._chunks(prompt)
+        chunks = self._chunks(prompt, watch)
         try:
             async with aclosing(self._texts(chunks, reply, watch)) as texts:
                 async for text in texts:
@@ -180,18 +182,33 @@ class RemoteEngine:
                 return None
             raise
 
-    async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Any]:
+    async def _asked(self, prompt: Prompt, watch: Watch) -> Events:
+        """Ask for a response; a server that is busy is asked again when it says, if that is soon.
+
+        Both sides of a battle wait for it alike, as for a slow first token; a void battle would
+        tell more.
+        """
+        most_s = WAITED * min(prompt.deadline_s or DEADLINE_S, self._spec.first_token_s)
+        while True:
+            try:
+                return await self._client.post(
+                    "/chat/completions",
+                    body=self._ask(prompt),
+                    cast_to=object,
+                    stream=True,
+                    stream_cls=Events,
+                )
+            except Exception as error:
+                busy = unwrapped(error)
+                if not isinstance(busy, BusyError) or watch.seconds + busy.again_s > most_s:
+                    raise
+            await asyncio.sleep(busy.again_s)
+
+    async def _chunks(self, prompt: Prompt, watch: Watch) -> AsyncGenerator[Any]:
         if self._away is not None and Watch().now < self._rests_until:
             raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._away}")
         resolve_aside()
-        asked = self._client.post(
-            "/chat/completions",
-            body=self._ask(prompt),
-            cast_to=object,
-            stream=True,
-            stream_cls=Events,
-        )
-        async with await asked as chunks:
+        async with await self._asked(prompt, watch) as chunks:
             wire = Wire(chunks.response)
             async for chunk in chunks:
                 wire.chunk()

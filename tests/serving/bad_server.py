@@ -133,15 +133,22 @@ async def talks_nonsense(writer: asyncio.StreamWriter) -> None:
     await writer.drain()
 
 
-def refuses(status: int, body: bytes) -> Behaviour:
-    """Return a behaviour that gives a status of an error, and says why."""
+def refuses(status: int, body: bytes, more: str = "") -> Behaviour:
+    """Return a behaviour that gives a status of an error and more headers, and says why."""
 
     async def behave(writer: asyncio.StreamWriter) -> None:
-        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
+        )
         writer.write(head.encode() + body)
         await writer.drain()
 
     return behave
+
+
+def is_busy(again: str) -> Behaviour:
+    """Return a behaviour that takes no more, and says when to ask again."""
+    return refuses(429, b"slow down", f"Retry-After: {again}\r\n")
 
 
 async def fails(writer: asyncio.StreamWriter) -> None:

@@ -15,12 +15,13 @@ from tests.serving.bad_server import (
     drips,
     event,
     goes_on,
+    is_busy,
     piece,
     refuses,
     says,
     serving,
 )
-from tests.serving.far import GOOD, events, far
+from tests.serving.far import GOOD, events, far, text
 
 ENDLESS = b"Content-Type: text/plain\r\nConnection: close\r\n\r\n"
 LONG = b"Content-Length: 999999999\r\n\r\n"
@@ -293,3 +294,27 @@ def test_a_refusal_is_found_also_where_the_client_has_wrapped_it() -> None:
         wrapped = APIConnectionError(request=httpx.Request("POST", "http://far.example"))  # type: ignore[arg-type]
         wrapped.__cause__ = cause
         assert unwrapped(wrapped) is (found or wrapped)
+
+
+async def test_a_busy_server_is_asked_again_when_it_says() -> None:
+    asked: list[float] = []
+
+    async def busy_once(writer: asyncio.StreamWriter) -> None:
+        asked.append(asyncio.get_running_loop().time())
+        busy = is_busy("1") if len(asked) == 1 else GOOD
+        await busy(writer)
+
+    async with far(busy_once) as (engine, _):
+        said = await events(engine)
+    assert text(said) == "The sky is blue."
+    assert asked[1] - asked[0] >= 1
+
+
+@pytest.mark.parametrize("again", ["60", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "9" * 400])
+async def test_a_server_that_is_busy_for_long_fails_at_once(again: str) -> None:
+    async with far(is_busy(again)) as (engine, server):
+        (end,) = await events(engine)
+        assert engine.health() is None
+    assert isinstance(end, Failed)
+    assert "HTTP 429" in end.cause
+    assert len(server.asked) == 1
