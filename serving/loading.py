@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from serving.cache import context_of
 from serving.checkpoint import read_checkpoint
@@ -73,7 +73,11 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
         kind = kind_of(error)
         kind = FailureKind.BACKEND if kind is FailureKind.ENGINE_DEAD else kind
         raise EngineError(kind, f"{spec.name}: cannot be loaded: {error}") from error
-    return Loaded(model, tokenizer, _context(spec, model), _eos(model, tokenizer))
+    eos = _eos(model, tokenizer)
+    # How to draw, the roster says: penalties and beams of the checkpoint's own would count where
+    # generation is plain, and nowhere else.
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+    return Loaded(model, tokenizer, _context(spec, model), eos)
 
 
 @cache

@@ -1,8 +1,10 @@
 """A real tiny model behind the engine: what it says, alone and in company."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -177,6 +179,18 @@ async def test_a_model_that_cannot_be_paged_is_served_plainly(
         together = await asyncio.gather(*(events(engine, Prompt.of(a)) for a in ("a", "why?")))
     assert [text(said) for said in together] == alone
     assert all(alone)
+
+
+async def test_the_roster_says_how_to_draw_and_the_checkpoint_does_not(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = Path(copytree(checkpoint, tmp_path / "own"))
+    own = {"eos_token_id": 2, "num_beams": 2, "no_repeat_ngram_size": 1, "stop_strings": ["a"]}
+    (folder / "generation_config.json").write_text(json.dumps(own))
+    async with running(checkpoint, sampling=GREEDY) as engine:
+        batched = text(await events(engine))
+    async with running(folder, plain=True, sampling=GREEDY) as engine:
+        assert text(await events(engine)) == batched
 
 
 async def test_a_model_that_only_fails_where_it_looks_back_is_served_plainly(
