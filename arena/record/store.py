@@ -52,6 +52,8 @@ NOT_SAVED: Final = "The vote was not saved"
 
 # In the order of the rows, as clocks jump: a battle comes right before the first vote on it or on a
 # later one. Only for a model must the clock say where it joined: after all that it calls earlier.
+# It is not believed where the model, or one that came later, had played before that: then those
+# that came in within a minute of each other joined right before the first battle of any of them.
 _PAST: Final = """
 WITH live AS (
   SELECT battle.rowid AS opened, max(battle.rowid) OVER (ORDER BY vote.seq) AS voted,
@@ -61,12 +63,23 @@ WITH live AS (
   JOIN item ON item.id = battle.item_id
   JOIN rater ON rater.id = vote.rater_id
   WHERE item.study_id IS NULL AND rater.kind = :kind
-), joined AS (
-  SELECT id, 1 + max(opened) OVER (ORDER BY at, id IS NULL) AS at
+), played AS (
+  SELECT max(model_x, model_y) AS newest, min(battle.rowid) AS first
+  FROM battle JOIN item ON item.id = battle.item_id GROUP BY newest
+), told AS (
+  SELECT id, at AS added_at, 1 + max(opened) OVER (ORDER BY at, id IS NULL) AS at
   FROM (SELECT id, added_at AS at, 0 AS opened FROM model
         UNION ALL SELECT NULL, opened_at, opened FROM live)
+), entered AS (
+  SELECT id, at, (SELECT min(first) FROM played WHERE newest >= id) AS first,
+         abs(added_at - lag(added_at, 1, added_at) OVER (ORDER BY id)) > 60000000 AS apart
+  FROM told WHERE id IS NOT NULL
+), started AS (
+  SELECT id, at, first, sum(apart) OVER (ORDER BY id) AS start FROM entered
+), joined AS (
+  SELECT id, iif(at > first, min(first) OVER (PARTITION BY start), at) AS at FROM started
 )
-SELECT at, 'joined' AS what, id, id FROM joined WHERE id IS NOT NULL
+SELECT at, 'joined' AS what, id, id FROM joined
 UNION ALL SELECT opened, 'opened', model_x, model_y FROM live
 UNION ALL SELECT voted, 'voted', model_x, model_y FROM live
 ORDER BY at, what

@@ -48,9 +48,10 @@ async def open_battle(
     ready: bool = True,
     reveals: bool = True,
     x_sits_at_a: bool = True,
+    against: str = "oak",
 ) -> Opened:
     x = await store.know_model("pine", "f1", "nf4", {})
-    y = await store.know_model("oak", "f2", "int8", {})
+    y = await store.know_model(against, "f2", "int8", {})
     await store.know_rater(rater)
     await store.open_battle(
         NewItem(f"item-{name}", x, y, "Is a bat a mammal?", "en"),

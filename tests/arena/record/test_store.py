@@ -193,6 +193,19 @@ async def test_what_happened_is_told_in_the_order_of_the_rows_though_the_clock_j
     assert told == ["joined", "joined", "opened", "voted", "opened", "voted", "joined"]
 
 
+async def test_models_whose_clock_ran_ahead_joined_before_they_played(
+    store: Store, clock: Clock
+) -> None:
+    await open_battle(store, "b0", against="elm")  # pine and elm join, and then oak
+    await store.know_model("oak", "f2", "int8", {})
+    clock.now -= 3_600_000_000
+    for number, against in ((1, "elm"), (2, "oak")):
+        await open_battle(store, f"b{number}", against=against)
+        await store.vote(NewVote(f"key-000{number}", f"b{number}", "ada", Outcome.TIE))
+    told = [what for what, _, _ in store.past(RaterKind.HUMAN)]
+    assert told == ["joined"] * 3 + ["opened", "voted"] * 2
+
+
 async def test_disk_full_is_told_and_the_same_press_works_once_there_is_room(
     store: Store,
 ) -> None:
