@@ -30,6 +30,7 @@ COUNTS: Final = (
     "head_dim",
     "intermediate_size",
     "max_position_embeddings",
+    "max_seq_len",
     "n_inner",
     "n_positions",
     "num_key_value_heads",
@@ -45,6 +46,8 @@ TOLD_BY: Final = {
         r"\.(k_proj|c_attn|query_key_value|qkv_proj)\."
     ),
 }
+# What architectures call the most tokens that they were made for; MPT has a name of its own.
+POSITIONS: Final = ("max_position_embeddings", "n_positions", "max_seq_len")
 LARGEST: Final = 2**40
 ELSEWHERE: Final = "copy it again, or correct the path"
 
@@ -104,7 +107,7 @@ def configuration(folder: Path) -> dict[str, Any]:
 
 def trained_tokens(config: Mapping[str, Any]) -> int | None:
     """Return the most tokens that a checkpoint was made for; None where it does not say."""
-    return largest(config, "max_position_embeddings", "n_positions") or None
+    return largest(config, *POSITIONS) or None
 
 
 def _counts(value: object) -> bool:

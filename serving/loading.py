@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from serving.cache import context_of
-from serving.checkpoint import read_checkpoint
+from serving.checkpoint import POSITIONS, read_checkpoint
 from serving.devices import SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
 from serving.estimate import estimate
@@ -39,6 +39,8 @@ class Loaded:
     tokenizer: Any
     context_tokens: int
     eos: frozenset[int]
+    known_ids: int | None
+    """How many ids it has a row of numbers for; None where its code does not say."""
 
 
 def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
@@ -77,7 +79,7 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     # How to draw, the roster says: penalties and beams of the checkpoint's own would count where
     # generation is plain, and nowhere else.
     model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
-    return Loaded(model, tokenizer, _context(spec, model), eos)
+    return Loaded(model, tokenizer, _context(spec, model), eos, _known_ids(model))
 
 
 @cache
@@ -206,7 +208,8 @@ def device_arguments(spec: ModelSpec, devices: list[torch.device]) -> dict[str, 
 
 
 def _context(spec: ModelSpec, model: Any) -> int:  # noqa: ANN401 -- any architecture
-    trained = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    config = model.config.get_text_config()
+    trained = next((said for name in POSITIONS if (said := getattr(config, name, None))), None)
     if trained is not None and (spec.context_tokens or 0) > trained:
         raise EngineError(
             FailureKind.CONTEXT,
@@ -214,6 +217,13 @@ def _context(spec: ModelSpec, model: Any) -> int:  # noqa: ANN401 -- any archite
             f"the {trained} that the checkpoint was made for",
         )
     return context_of(spec, trained)
+
+
+def _known_ids(model: Any) -> int | None:  # noqa: ANN401 -- any architecture
+    try:
+        return len(model.get_input_embeddings().weight)
+    except (AttributeError, NotImplementedError):
+        return None
 
 
 def _eos(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401 -- any architecture

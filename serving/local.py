@@ -42,6 +42,7 @@ class LocalEngine:
             loaded.tokenizer,
             context_tokens=loaded.context_tokens,
             cache_tokens=weights.shape.tokens,
+            known_ids=loaded.known_ids,
         )
         ends = loaded.tokenizer.convert_ids_to_tokens(sorted(loaded.eos))
         # Some configurations name an end that their tokenizer does not have.

@@ -8,7 +8,7 @@ refuse it: some answer rubbish, some die with every request beside it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension, loopcontrols
@@ -16,6 +16,8 @@ from jinja2.parser import Parser
 
 from serving.engine import EngineError, FailureKind, Message, Prompt
 from serving.spec import ModelSpec
+
+ASKED: Final = "evenhand"  # what a trial's user says: no word of any template
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ def template_fault(template: str) -> str | None:
 class Encoder:
     """Write conversations the way one model was trained to read them.
 
+    Parameters
+    ----------
+    known_ids : int or None
+        How many ids the model knows, from 0 on; one past them would end its process on a card.
+
     Raises
     ------
     EngineError
@@ -111,12 +118,14 @@ class Encoder:
         *,
         context_tokens: int,
         cache_tokens: int | None = None,
+        known_ids: int | None = None,
     ) -> None:
         self._spec = spec
         self._tokenizer = tokenizer
         self._template = template_of(spec)
         self._context = context_tokens
         self._cache = cache_tokens
+        self._known = known_ids
         self.special = special_tokens(tokenizer)
         self._special_ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
         if not (self._template or tokenizer.chat_template):
@@ -128,9 +137,16 @@ class Encoder:
 
     def _try(self) -> None:
         """Write a conversation of one turn and one of three: a broken template fails at loading."""
-        turns = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
+        turns = (Message("user", ASKED), Message("assistant", "b"), Message("user", "c"))
         for trial in (turns[:1], turns):
-            self._render(self._turns(Prompt(trial)))
+            text = self._render(self._turns(Prompt(trial)))
+            self._ids(text)
+            if ASKED not in text:  # as templates do that expect a list of parts in place of text
+                raise EngineError(
+                    FailureKind.TEMPLATE,
+                    f"{self._spec.name}: the chat template leaves out what a user says; "
+                    "set chat_template to one that reads content as text",
+                )
 
     def _turns(self, prompt: Prompt) -> list[dict[str, str]]:
         turns = [{"role": turn.role, "content": self._safe(turn)} for turn in prompt.messages]
@@ -147,10 +163,19 @@ class Encoder:
             ``context`` if prompt and response cannot fit, ``template`` if the template refuses.
         """
         limit = min(prompt.max_tokens or self._spec.output_tokens, self._spec.output_tokens)
-        text = self._render(self._turns(prompt))
-        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = self._ids(self._render(self._turns(prompt)))
         self._check_room(len(ids), limit)
         return Encoded(ids, limit)
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        if self._known is not None and max(ids, default=0) >= self._known:
+            raise EngineError(
+                FailureKind.TEMPLATE,
+                f"{self._spec.name}: the tokenizer writes id {max(ids)}, and the model knows "
+                f"{self._known} ids; put the tokenizer that the model was trained with beside it",
+            )
+        return ids
 
     def _safe(self, turn: Message) -> str:
         text = neutralise(turn.content.replace("\x00", ""), self.special)

@@ -181,6 +181,7 @@ def test_what_is_said_layer_by_layer_counts_with_its_largest(tmp_path: Path) -> 
     said = {"max_position_embeddings": None, "n_positions": [512, 1024]}
     (tmp_path / "config.json").write_text(json.dumps(said))
     assert trained_tokens(configuration(tmp_path)) == 1024
+    assert trained_tokens({"max_seq_len": 2048}) == 2048
 
 
 @pytest.mark.parametrize("key", ["num_hidden_layers", "num_attention_heads"])

@@ -72,3 +72,14 @@ def test_a_model_that_the_library_leaves_at_full_width_is_refused(
         EngineError, match="no layer of FalconForCausalLM; set quantization to none"
     ):
         load(ModelSpec.model_validate(spec))
+
+
+def test_what_a_model_can_take_is_known_before_it_is_asked(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    """MPT has a name of its own for its context, and dies of what is longer."""
+    folder = make_checkpoint(
+        family="Mpt", max_seq_len=64, max_position_embeddings=None, vocab_size=300, n_heads=2
+    )
+    loaded = load(ModelSpec(name="m", checkpoint=str(folder), device="cpu"))
+    assert (loaded.context_tokens, loaded.known_ids) == (64, 300)

@@ -159,6 +159,33 @@ def test_a_template_that_cannot_write_a_conversation_is_refused_at_loading(
     )
 
 
+def test_a_template_that_leaves_out_what_a_user_says_is_refused_at_loading(
+    checkpoint: Path,
+) -> None:
+    """Templates of models that also see read a list of parts, and write nothing for a text."""
+    parts = "{% for m in messages %}{{ m.role }}: {{ m.content[0].text }}{% endfor %}"
+    error = refusal(lambda: encoder(checkpoint, chat_template=parts))
+    assert error.kind is FailureKind.TEMPLATE
+    assert "leaves out what a user says; set chat_template to one that reads" in error.cause
+
+
+def test_an_id_that_the_model_does_not_know_is_refused_before_it_gets_there(
+    checkpoint: Path,
+) -> None:
+    """On a card it would end the process, and every model in it."""
+    tokenizer = tokenizer_of(checkpoint)
+    known = len(tokenizer)
+    tokenizer.add_tokens(["zebra"])
+    spec = ModelSpec(name="m", checkpoint=str(checkpoint), output_tokens=50)
+    one = Encoder(spec, tokenizer, context_tokens=400, known_ids=known)
+    assert one.encode(Prompt.of("a horse")).ids
+    error = refusal(lambda: one.encode(Prompt.of("a zebra")))
+    assert error.kind is FailureKind.TEMPLATE
+    assert f"the tokenizer writes id {known}, and the model knows {known} ids; put" in error.cause
+    error = refusal(lambda: Encoder(spec, tokenizer, context_tokens=400, known_ids=9))
+    assert "and the model knows 9 ids; " in error.cause
+
+
 def test_what_templates_of_the_library_may_say_is_no_fault() -> None:
     known = (
         "{% for m in messages %}{% generation %}{{ m }}{% endgeneration %}{% break %}{% endfor %}"
