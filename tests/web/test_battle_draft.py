@@ -1,5 +1,7 @@
 """What is typed and not sent: the tab keeps it, nobody else has it, and it goes when it is sent."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Page, Request, Route, expect
 
@@ -39,6 +41,8 @@ async def test_a_first_prompt_outlives_a_reload_and_a_look_elsewhere(visit: Visi
 async def test_what_was_sent_is_kept_no_longer(visit: Visit) -> None:
     page = visit.page
     await battle(page, "Sent?")
+    # An answer that is lost is asked for again.
+    await page.route("**/api/battles/current", lambda route: route.abort(), times=1)
     await reload(page)
     await until_ready(page)
     await expect(prompt_box(page)).to_have_value("")
@@ -62,10 +66,19 @@ async def test_a_follow_up_outlives_a_reload_and_goes_with_its_battle(
     await until_ready(page)
     await expect(prompt_box(page)).to_have_value("")
     await prompt_box(page).fill("Third?")
+    skipped = asyncio.Event()
+
+    async def never_answer(route: Route) -> None:
+        await route.fetch()
+        skipped.set()
+
+    await page.route("**/api/skip", never_answer)
     await button(page, "Skip").click()
-    await expect(page.get_by_text("Skipped.")).to_be_visible()
+    await skipped.wait()
     await reload(page)
+    await expect(prompt_box(page)).to_be_focused()
     await expect(prompt_box(page)).to_have_value("")
+    await expect(page.locator("#first-said")).to_be_empty()
     await battle(page, "Another?")
     await expect(prompt_box(page)).to_have_value("")
     assert [prompt for prompt, _, _ in arena.battles.opened] == ["First?", "Another?"]

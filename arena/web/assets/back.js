@@ -10,13 +10,14 @@ import { read } from "./tab.js";
 import { ask } from "./talk.js";
 
 const QUIET_MS = 4000; // no new text for so long: ask the server how things stand
+const AGAIN_MS = 1000;
 
 let unanswered = 0; // how often in a row the panes did not follow
 
 export async function resume() {
   const typed = draft.kept();
   first.text = typed;
-  const view = await lastSeen();
+  const view = await lastSeen(() => at.phase !== "ask" || first.text !== typed);
   if (at.phase !== "ask" || first.text !== typed) return; // someone was quicker
   const isSent = typed && view && draft.isSame(view.prompts[0], typed);
   if (typed && !isSent) return focusPrompt(); // this tab was asking
@@ -28,12 +29,26 @@ export async function resume() {
 }
 
 // The battle that is open, or the one this tab showed last, if there is still something to see.
-async function lastSeen() {
+async function lastSeen(isTooLate) {
   const seen = read(SEEN);
-  const { battle: open } = await ask("/api/battles/current").catch(() => ({ battle: null }));
+  const { battle: open } = await answer("/api/battles/current", isTooLate);
   if (isOpen(open)) return open;
-  const view = seen && (await ask(`/api/battles/${seen}`).catch(() => null));
-  return view && (view.reveal || ["void", "skipped"].includes(view.state)) ? view : null;
+  const view = seen && (await answer(`/api/battles/${seen}`, isTooLate));
+  return view?.reveal || ["void", "skipped"].includes(view?.state) ? view : null;
+}
+
+const isRefusal = (status) => status >= 400 && status < 500;
+
+// What the server says; where it says nothing, it is asked until it does, or it is too late.
+async function answer(path, isTooLate) {
+  for (;;) {
+    try {
+      return await ask(path);
+    } catch (refused) {
+      if (isRefusal(refused.status) || isTooLate()) return {};
+      await new Promise((later) => setTimeout(later, AGAIN_MS));
+    }
+  }
 }
 
 // The stream may have ended without a word.

@@ -2,9 +2,10 @@
 //
 // Each returns whether it was the moment for that, so that a key does nothing at another.
 
-import { look, next, reveal } from "./course.js";
+import { look, next, reveal, SEEN } from "./course.js";
 import { at, by, focus, render } from "./page.js";
 import { tell } from "./status.js";
+import { write } from "./tab.js";
 import { ask, newKey, sentenceOf } from "./talk.js";
 import { say } from "./words.js";
 
@@ -72,12 +73,15 @@ export function skip() {
 }
 
 async function passOver(before) {
+  const { battle_id } = at.battle;
   at.phase = "skipping";
+  write(SEEN, null); // else a reload before the answer would give the prompt back
   render();
   try {
-    await ask("/api/skip", { battle_id: at.battle.battle_id });
+    await ask("/api/skip", { battle_id });
     next("skipped");
   } catch (refused) {
+    write(SEEN, battle_id);
     at.phase = before;
     render();
     tell(() => sentenceOf(refused));
