@@ -229,4 +229,5 @@ def _known_ids(model: Any) -> int | None:  # noqa: ANN401 -- any architecture
 def _eos(model: Any, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401 -- any architecture
     named = model.generation_config.eos_token_id
     listed = named if isinstance(named, list) else [named]
-    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)
+    ends = (token for token in (*listed, tokenizer.eos_token_id) if token is not None)
+    return frozenset(token for token in ends if token >= 0)  # some write -1 for none

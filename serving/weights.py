@@ -21,9 +21,10 @@ from serving.folders import adapter_folder
 from serving.loading import Loaded, load
 from serving.lora import AdapterBank, read_adapter
 from serving.plain import Plain
+from serving.sampling import Draw, SingleSampler
 from serving.spec import ModelSpec
 from serving.supervisor import SIT_OUT_S, Supervisor
-from serving.tokens import NO_END, TRIAL, SourceDiedError, TokenSource, kind_of
+from serving.tokens import TRIAL, SourceDiedError, TokenSource, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +139,8 @@ def _try(name: str, loaded: Loaded) -> None:
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=TRIAL.limit,
                 do_sample=False,
-                eos_token_id=NO_END,
                 pad_token_id=0,
+                logits_processor=[SingleSampler(Draw(TRIAL))],  # which raises what is no number
             )
     except Exception as error:  # the libraries raise anything
         kind = kind_of(error)

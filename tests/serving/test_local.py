@@ -208,7 +208,7 @@ async def test_a_model_that_only_fails_where_it_looks_back_is_served_plainly(
 async def test_an_end_that_the_tokenizer_does_not_have_is_no_end(
     make_checkpoint: Callable[..., Path],
 ) -> None:
-    async with running(make_checkpoint(eos_token_id=[2, 1000])) as engine:
+    async with running(make_checkpoint(eos_token_id=[2, 1000, -1])) as engine:
         assert isinstance(source_of(engine), Batcher)
         assert isinstance((await events(engine))[-1], Done)
 
@@ -220,6 +220,15 @@ async def test_a_model_that_cannot_run_at_all_is_refused_when_it_is_loaded(
     folder = make_checkpoint(family="StableLm", num_key_value_heads=32)
     with pytest.raises(EngineError, match="cannot be run: The size of tensor a"):
         build(spec_of(folder))
+
+
+async def test_a_plain_model_of_no_numbers_is_refused_when_it_is_loaded(
+    make_checkpoint: Callable[..., Path],
+) -> None:
+    folder = make_checkpoint(family="Bloom", n_head=2, initializer_range=1e30)
+    with pytest.raises(EngineError, match="cannot be run: the logits are not a number") as refused:
+        build(spec_of(folder))
+    assert refused.value.kind is FailureKind.NAN
 
 
 async def test_the_first_token_comes_at_once(checkpoint: Path) -> None:
