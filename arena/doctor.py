@@ -244,12 +244,15 @@ def _turns(roster: Roster) -> Iterator[Finding]:
 def _kept(settings: Settings) -> Iterator[Finding]:
     for folder in sorted({spec.cache for spec in settings.models if keeps(spec) and spec.cache}):
         models, size = size_of(Path(folder))
-        yield Finding(
-            Level.GOOD,
-            "cache",
-            f"{models} quantized models, {gib(size)} in {folder}",
-            "It may be deleted at any time: what is needed is made again.",
-        )
+        found = f"{models} quantized models, {gib(size)} in {folder}"
+        places = (Path(folder), *Path(folder).parents)
+        place = next((one for one in places if os.access(one, os.F_OK)), places[-1])
+        if place.is_dir() and os.access(place, os.W_OK):
+            way_out = "It may be deleted at any time: what is needed is made again."
+            yield Finding(Level.GOOD, "cache", found, way_out)
+        else:
+            found = f"{found}, which cannot be written: other models are quantized at each load"
+            yield Finding(Level.NOTE, "cache", found, "Name another folder as [pool] cache.")
 
 
 def _alike(settings: Settings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from typing import Final
 from serving.spec import ModelSpec, Quantization
 
 log = logging.getLogger(__name__)
+_unkept: set[Path] = set()  # folders of which it was told that nothing is kept in them
 
 LIBRARIES: Final = ("bitsandbytes", "torch", "transformers")
 CONTENTS: Final = ("*.safetensors", "*.json")  # of a checkpoint: what its weights depend on
@@ -108,7 +109,16 @@ class Shelf:
             if making is not None:
                 shutil.rmtree(making, ignore_errors=True)
             if self.fault() is not None:  # else somebody else was faster
-                log.warning("quantized weights are not kept in %s: %s", self.entry.parent, error)
+                self._tell(error)
+        else:
+            _unkept.discard(self.entry.parent)
+
+    def _tell(self, error: Exception) -> None:
+        """Log why nothing is kept; only once aloud, as each load of each model comes here."""
+        folder = self.entry.parent
+        level = logging.INFO if folder in _unkept else logging.WARNING
+        _unkept.add(folder)
+        log.log(level, "quantized weights are not kept in %s: %s", folder, error)
 
     def remove(self) -> None:
         """Take the weights away; also while somebody reads them."""

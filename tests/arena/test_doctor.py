@@ -179,6 +179,9 @@ def test_two_models_that_never_fit_together_are_told() -> None:
 def test_what_is_kept_on_disk_is_told_with_its_folder(tmp_path: Path) -> None:
     models = (*SCRIPTED, tiny(quantization="nf4", cache=str(tmp_path)))
     assert about_roster(Settings(models=models))["cache"].found.endswith(f"GiB in {tmp_path}")
+    (taken := tmp_path / "file").touch()
+    models = (*SCRIPTED, tiny(quantization="nf4", cache=str(taken / "kept")))
+    assert "cannot be written" in about_roster(Settings(models=models))["cache"].found
 
 
 def test_models_of_unequal_lengths_are_noted() -> None:
