@@ -63,7 +63,7 @@ WITH live AS (
   JOIN item ON item.id = battle.item_id
   JOIN rater ON rater.id = vote.rater_id
   WHERE item.study_id IS NULL AND rater.kind = :kind
-), played AS (
+), played AS MATERIALIZED (
   SELECT max(model_x, model_y) AS newest, min(battle.rowid) AS first
   FROM battle JOIN item ON item.id = battle.item_id GROUP BY newest
 ), told AS (
