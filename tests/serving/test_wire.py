@@ -27,6 +27,7 @@ from tests.serving.far import ASK, GOOD, engine_of, events, far, text
 SENT = 64 << 20
 FEW = gzip.compress(b"y" * SENT)
 SAID = {"choices": [{"delta": {"content": "\ufeffword"}}]}  # within a text it is the text's
+LONG = {"output_tokens": 2**15}  # as many characters may come as a response may have
 ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
 
 
@@ -153,7 +154,7 @@ async def test_a_mark_before_the_first_event_costs_no_text(size: int) -> None:
 
 async def test_a_long_response_may_come_in_one_chunk() -> None:
     long = "\u6c34" * (MOST_BYTES // 7)  # six bytes each, as JSON escapes them
-    async with far(says(event(long, finish="stop"), DONE)) as (engine, _):
+    async with far(says(event(long, finish="stop"), DONE), **LONG) as (engine, _):
         said = await events(engine)
     assert text(said) == long
 
@@ -224,7 +225,7 @@ async def test_others_have_their_turn_however_much_comes_at_once(flood: bytes, l
             await asyncio.sleep(0)
             turns += 1
 
-    async with far(says(flood, event(finish="stop"), DONE)) as (engine, _):
+    async with far(says(flood, event(finish="stop"), DONE), **LONG) as (engine, _):
         counting = asyncio.create_task(count())
         said = await events(engine)
         counting.cancel()
