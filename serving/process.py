@@ -263,6 +263,9 @@ class EngineProcess:
         for inbox in inboxes.values():
             inbox.put("", Failed(self._kind, cause))
         self._outbox.put(None)
+        # Not while a word is written: the number of a closed pipe is that of the next one, and
+        # whoever lives at its other end would read it.
+        self._threads["write"].join()
         self._connection.close()
 
     @property

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -80,6 +81,38 @@ async def test_the_death_of_an_idle_process_is_known_at_once(start: Start) -> No
     assert process.death is not None
     end = failure(await events(engine))
     assert (end.kind, "\n" in end.cause) == (FailureKind.PROCESS_DEAD, False)
+
+
+async def test_the_pipe_of_the_dead_is_closed_when_nobody_writes_to_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number is that of the next pipe: what is written late would end another process."""
+    process = start()
+    pipe = process._connection  # noqa: SLF001 -- to be slow between two steps of the system
+    send, close = pipe.send, pipe.close
+    writing, told, closed = threading.Event(), threading.Event(), threading.Event()
+    amid: list[bool] = []
+
+    def write_slowly(order: object) -> None:
+        writing.set()
+        told.wait(0.5)
+        try:
+            send(order)
+        finally:
+            writing.clear()
+
+    def close_while_it_writes() -> None:
+        writing.wait(0.5)
+        amid.append(writing.is_set())
+        told.set()
+        close()
+        closed.set()
+
+    monkeypatch.setattr(pipe, "send", write_slowly)
+    monkeypatch.setattr(pipe, "close", close_while_it_writes)
+    process.kill()
+    assert await asyncio.to_thread(closed.wait, 20)
+    assert amid == [False]
 
 
 async def test_the_first_line_of_a_cause_is_a_whole_sentence(start: Start) -> None:
