@@ -92,10 +92,12 @@ class Batcher:
         end = time.monotonic() + START_S
         while time.monotonic() < end:
             output = self._manager.get_result(name, timeout=0.05)
-            if output is not None and output.is_finished() and output.error is None:
+            if output is not None and output.error is not None:
+                raise self._said_death(output.error)
+            if output is not None and output.is_finished():
                 return
             if not self._lives():
-                raise self._death()
+                raise self._said_death()
         raise SourceDiedError(TimeoutError(f"no first token in {START_S:.0f} s"))
 
     async def tokens(self, request: TokenRequest) -> AsyncGenerator[list[int]]:
@@ -170,10 +172,14 @@ class Batcher:
         """Return what a failed request means: its own fault, or the end of the source."""
         if self._lives():
             return EngineError(FailureKind.BACKEND, error)
+        return await asyncio.to_thread(self._said_death, error)
+
+    def _said_death(self, words: str | None = None) -> Exception:
+        """Return the end of the source once its thread, if it ends, has said why; blocks."""
         thread = self._manager._generation_thread  # noqa: SLF001 -- there is no public way to wait
-        if thread is not None:
-            await asyncio.to_thread(thread.join, 5.0)
-        return self._death(error)
+        if thread is not None and not self._lives():
+            thread.join(5.0)
+        return self._death(words)
 
     def _death(self, words: str | None = None) -> Exception:
         fatal = self._manager.background_thread_status.fatal_error

@@ -15,7 +15,7 @@ from serving.cache import CacheShape
 from serving.loading import load
 from serving.lora import AdapterBank
 from serving.spec import ModelSpec, Sampling
-from serving.tokens import TokenRequest
+from serving.tokens import SourceDiedError, TokenRequest
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,25 @@ async def test_only_a_response_that_is_left_is_cancelled(
         assert len(cancelled) == 1
     finally:
         batcher.stop()
+
+
+def test_a_trial_that_fails_alone_is_not_waited_for(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(ModelSpec(name="m", checkpoint=str(checkpoint)))
+    shape = CacheShape.of(128, 2, cuda=False)
+    batcher = Batcher(loaded.model, shape, loaded.eos, AdapterBank(loaded.model))
+    monkeypatch.setattr("serving.batching.START_S", 1.0)
+    monkeypatch.setattr(batcher._manager.logit_processor, "check_kwargs", _refuse)  # noqa: SLF001
+    try:
+        with pytest.raises(SourceDiedError, match="RuntimeError: another sampler, please"):
+            batcher.start()
+    finally:
+        batcher.stop()
+
+
+def _refuse(_: object) -> None:
+    raise ValueError("another sampler, please")
 
 
 def state_of(model: Any) -> tuple[str, int]:  # noqa: ANN401 -- any architecture
