@@ -97,6 +97,28 @@ async def test_a_withdrawal_and_a_skip_without_an_answer_can_be_pressed_again(
     assert arena.battles.skips == arena.battles.withdrawals == []
 
 
+async def test_what_was_done_is_told_though_its_answer_was_lost(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    for path in ("votes", "withdraw", "skip"):
+        await page.route(f"**/api/{path}", lose)
+    await battle(page, "Lost?")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    await button(page, "Withdraw").click()
+    await expect(status(page)).to_contain_text("Withdrawn.")
+    await button(page, "Next battle").click()
+    await battle(page, "Lost as well?")
+    await button(page, "Skip").click()
+    await expect(page.get_by_text("Skipped.")).to_be_visible()
+    counts = len(arena.battles.votes), len(arena.battles.withdrawals), len(arena.battles.skips)
+    assert counts == (1, 1, 1)
+
+
 async def test_an_answer_that_was_lost_on_the_way_does_not_become_a_second_vote(
     arena: Arena, visit: Visit
 ) -> None:
@@ -229,7 +251,8 @@ async def test_a_tab_that_was_overtaken_shows_what_the_server_holds(
     await button(page, "Tie").click()
     await expect(status(page)).to_contain_text("Saved")
     await send(other, "Third?")
-    await expect(button(other, "Next battle")).to_be_visible()
+    await button(other, "Next battle").click()
+    await expect(prompt_box(other)).to_have_value("Third?")
     assert [vote[1] for vote in arena.battles.votes] == ["tie"]
 
 

@@ -49,6 +49,10 @@ async def test_no_byte_names_a_model_before_the_vote(arena: Arena, visit: Visit)
     await button(page, "Tie").click()
     await expect(status(page)).to_contain_text("Saved")
     assert arena.tap.naming(CANARY_A) == ["/api/votes"]
+    await button(page, "Next battle").click()
+    await battle(page, "And who now?")
+    html = await page.content()
+    assert not any(name in html for name in NAMES)
 
 
 async def test_no_answer_before_the_vote_tells_a_quantization(arena: Arena, visit: Visit) -> None:

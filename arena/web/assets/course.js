@@ -84,6 +84,7 @@ function arrive(view) {
   if (view.state === "skipped") return intoTheBox(view, () => say("closed"));
   take(view);
   if (view.state === "ready") return beReady();
+  draft.setAside(follow.text || draft.kept(view.battle_id)); // another tab voted
   return view.reveal ? reveal(view.state) : next();
 }
 
@@ -97,11 +98,11 @@ export function catchUp(view, refused) {
 
 export const isOpen = (view) => ["streaming", "ready"].includes(view?.state);
 
-// Another tab may have been quicker: does the server hold what this page shows?
+// Another tab may have been quicker, or an answer was lost: does the server hold what this page shows?
 export async function look(refused) {
-  const view = at.phase === "ready" && (await news());
+  const view = ["ready", "voted"].includes(at.phase) && (await news());
   if (!view) return;
-  if (view.state === "ready" && view.prompts.length === at.battle.prompts.length) return;
+  if (view.state === at.phase && view.prompts.length === at.battle.prompts.length) return;
   catchUp(view, refused);
 }
 

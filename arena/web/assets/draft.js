@@ -1,7 +1,8 @@
 // What is typed and not sent: kept by the tab, so that a reload or a slip of the hand loses nothing.
 //
 // There is one draft at most. It belongs to the battle it would go on with, or to none yet. What was
-// typed when a question was picked instead waits aside until the page asks for the next battle.
+// typed when a question was picked instead, or another tab voted, waits aside until the page asks for
+// the next battle.
 
 import { read, write } from "./tab.js";
 

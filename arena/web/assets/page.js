@@ -35,22 +35,25 @@ export function render() {
   by("withdraw").hidden = phase === "withdrawn";
   for (const button of [by("next"), by("withdraw")]) button.disabled = phase === "saving";
   by("skip").hidden = !["ready", "streaming", "skipping"].includes(phase);
+  nameModels(battle?.reveal ?? null); // none before the vote, not even those of the last battle
   if (battle) renderBattle();
   const notice = over.sentence();
   if (by("notice").textContent !== notice) by("notice").textContent = notice;
 }
 
 function renderBattle() {
-  const { prompts, reveal } = at.battle;
+  const { prompts } = at.battle;
   by("question").textContent = prompts[0];
   by("kind").textContent = at.battle.aspect
     ? `${say("prompt")} · ${aspect(at.battle.aspect)}`
     : say("prompt");
+}
+
+function nameModels(reveal) {
   panes.nameSeats(reveal);
-  if (!reveal) return;
   for (const seat of ["a", "b"]) {
-    by(`name-${seat}`).textContent = reveal[`model_${seat}`];
-    by(`note-${seat}`).textContent = noteOf(reveal, seat);
+    by(`name-${seat}`).textContent = reveal ? reveal[`model_${seat}`] : "";
+    by(`note-${seat}`).textContent = reveal ? noteOf(reveal, seat) : "";
   }
 }
 

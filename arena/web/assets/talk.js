@@ -9,6 +9,11 @@ export class Refused extends Error {
     this.status = status; // 0: no answer came at all
   }
 
+  // The answer may be lost alone: then it was done.
+  get isUnanswered() {
+    return this.status === 0;
+  }
+
   // The battle does not stand as the page shows it.
   get isOutdated() {
     return this.status === 403 || this.status === 409;
