@@ -71,6 +71,25 @@ def shapes_in(file: Path) -> dict[str, Shape]:
     EngineError
         If it is not there, cannot be read, or is not as long as its header says.
     """
+    _, header = _header(file)
+    return {name: tuple(entry["shape"]) for name, entry in header.items()}
+
+
+def spans_in(file: Path) -> dict[str, tuple[int, int]]:
+    """Return where in a safetensors file every tensor begins and ends, in bytes, by its name.
+
+    Raises
+    ------
+    EngineError
+        As `shapes_in`.
+    """
+    ends, header = _header(file)
+    spans = {name: entry["data_offsets"] for name, entry in header.items()}
+    return {name: (ends + begin, ends + end) for name, (begin, end) in spans.items()}
+
+
+def _header(file: Path) -> tuple[int, dict[str, Any]]:
+    """Return how many bytes the header of a safetensors file takes, and its entries by name."""
     size = _size_of(file)
     begin = _read(file, COUNT_BYTES)
     if len(begin) < COUNT_BYTES:
@@ -93,7 +112,7 @@ def shapes_in(file: Path) -> dict[str, Shape]:
     if size != whole:
         how = "cut short" if size < whole else "longer than its header says"
         raise refusal(f"{file} is {how}: {size:,} of {whole:,} bytes", COPY)
-    return {name: tuple(entry["shape"]) for name, entry in header.items()}
+    return ends, header
 
 
 def _size_of(file: Path) -> int:

@@ -243,12 +243,18 @@ class ModelSpec(Part):
         """Return a copy that runs on a device, or on several joined by ``+``."""
         return self.model_copy(update={"device": device})
 
-    def fingerprint(self) -> str:
-        """Return a short hash of everything that shapes a response; the name is not part of it."""
+    def fingerprint(self, files: str = "") -> str:
+        """Return a short hash of everything that shapes a response; the name is not part of it.
+
+        Parameters
+        ----------
+        files : str
+            A hash of the files behind it, where they are known.
+        """
         fields = type(self).model_fields
         unsaid = {field for field in LATER if getattr(self, field) == fields[field].default}
         settings = self.model_dump_json(exclude={*BESIDE, *unsaid})
-        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+        return hashlib.sha256((settings + files).encode()).hexdigest()[:16]
 
 
 def _exists(base: Path, value: str) -> bool:

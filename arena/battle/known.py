@@ -4,13 +4,18 @@ Each is entered once for a server, before a battle names it. What becomes of a b
 here.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from arena.identity import FILES, changes, entry_of
 from arena.questions import Question
 from arena.record.store import Store
 from arena.record.tables import RaterKind
 from serving.spec import ModelSpec
+
+log = logging.getLogger(__name__)
 
 REMEMBERED: Final = 50_000  # raters; the store has the rest
 
@@ -31,17 +36,33 @@ class Known:
         return self._models
 
     async def enter(self, models: Sequence[ModelSpec], questions: Sequence[Question]) -> None:
-        """Enter a roster and a question bank."""
+        """Enter a roster and a question bank.
+
+        The log says which models are not what they were when others voted on that name.
+        """
+        entered: dict[str, tuple[ModelSpec, str]] = {}
         for spec in models:
-            self._models[spec.name] = await self._store.know_model(
-                spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
-            )
+            entry = await asyncio.to_thread(entry_of, spec)
+            self._models[spec.name] = await self._store.know_model(**entry)
+            entered[spec.name] = spec, entry["spec"][FILES]
+        self._tell_changes(entered)
         numbers = await self._store.know_questions(questions)
         self._questions = {
             (question.id, language, text.strip()): numbers[question.id]
             for question in questions
             for language, text in question.text.items()
         }
+
+    def _tell_changes(self, entered: Mapping[str, tuple[ModelSpec, str]]) -> None:
+        for other in self._store.namesakes({name: self._models[name] for name in entered}):
+            spec, files = entered[other.name]
+            if changed := changes(spec, files, other.spec, other.spec.get(FILES, files)):
+                log.warning(
+                    "%s: %d of its votes are on another model of the name %s; changed since: %s. "
+                    "Ratings go by name and take them for one: give this one another name, unless "
+                    "that is meant.",
+                    *(self._store.path, other.votes, other.name, ", ".join(changed)),
+                )
 
     def question(self, name: str | None, language: str, prompt: str) -> int | None:
         """Return the number of a question; None where the prompt is not what it asks.

@@ -8,7 +8,7 @@ Rows are only ever added.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ from arena.record.entering import (
     enter_rater,
     enter_responses,
 )
+from arena.record.namesakes import Namesake, read_namesakes
 from arena.record.showing import Showing, read_showing
 from arena.record.tables import BattleRow, EndingKind, FlagKind, RaterKind, VoteFlagRow
 from arena.record.writer import Job, Result, Writer
@@ -139,6 +140,11 @@ class Store:
             "spec": spec,
         }
         return await self._write(lambda connection: enter_model(connection, model, self._now()))
+
+    def namesakes(self, models: Mapping[str, int]) -> list[Namesake]:
+        """Return the other models of these names that have votes; models are known by number."""
+        with self._database.reading.connect() as connection:
+            return read_namesakes(connection, models)
 
     async def know_questions(self, questions: Iterable[Question]) -> dict[str, int]:
         """Return the numbers of questions by their names, entering what is new."""

@@ -71,7 +71,10 @@ class Row(SQLModel):
 
 
 class ModelRow(Row, table=True):
-    """A model: checkpoint, quantization and adapter under one name; `spec` is its roster entry."""
+    """A model: checkpoint, quantization and adapter under one name.
+
+    `spec` is its roster entry, and a sample of its files.
+    """
 
     __tablename__ = "model"
     __table_args__ = (UniqueConstraint("name", "fingerprint"),)

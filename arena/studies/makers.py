@@ -6,20 +6,16 @@ only moved is no change. What a model says is not known here.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 from arena.errors import ConfigError
+from arena.identity import changes, checkpoint_hash, entry_of
 from arena.record.ahead import Maker
 from arena.record.store import Store
-from arena.studies.checkpoints import TEMPLATE, checkpoint_hash
 from arena.studies.study_file import Study
 from serving.engine import EngineError
-from serving.spec import BESIDE, ModelSpec
-
-PLACES: Final = ("checkpoint", "adapter", "chat_template")  # the hash tells what lies there
-_BLANK: Final[Mapping[str, Any]] = ModelSpec(name="blank", kind="scripted").model_dump(mode="json")
+from serving.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -46,34 +42,16 @@ async def know_makers(study: Study, store: Store, makers: Sequence[Maker]) -> li
     for number, (spec, (checkpoint, missing)) in enumerate(zip(study.models, found, strict=True)):
         earlier = next((maker for maker in makers if maker.name == spec.name), None)
         if earlier is None:
-            model_id = await store.know_model(
-                spec.name, spec.fingerprint(), spec.quantization, spec.model_dump(mode="json")
-            )
+            model_id = await store.know_model(**await asyncio.to_thread(entry_of, spec))
             known.append(Known(spec, model_id, checkpoint, missing))
             continue
-        if changed := changes(spec, earlier.checkpoint if missing else checkpoint, earlier):
+        files = earlier.checkpoint if missing else checkpoint
+        if changed := changes(spec, files, earlier.spec, earlier.checkpoint):
             refusals.append(_refusal(study, number, changed))
         known.append(Known(spec, earlier.model_id, checkpoint, missing))
     if refusals:
         raise ConfigError("\n".join(refusals))
     return known
-
-
-def changes(spec: ModelSpec, checkpoint: str, maker: Maker) -> list[str]:
-    """Return what is not as it was: fields of the entry, or the files."""
-    now, then = spec.model_dump(mode="json"), {**_BLANK, **maker.spec}
-    fields = [field for field in now if field not in BESIDE and now[field] != then.get(field)]
-    if checkpoint != maker.checkpoint:
-        return [*fields, "the files of the checkpoint"]
-    if checkpoint:
-        fields = [field for field in fields if not _only_moved(field, now[field], then[field])]
-    return fields
-
-
-def _only_moved(field: str, now: str | None, then: str | None) -> bool:
-    if field not in PLACES or now is None or then is None:
-        return False
-    return field != "chat_template" or (now.endswith(TEMPLATE) and then.endswith(TEMPLATE))
 
 
 async def _files_of(spec: ModelSpec) -> tuple[str, str | None]:

@@ -2,11 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from arena.battle import known as module
 from arena.battle.known import Known
+from arena.identity import FILES
 from arena.questions import Question
 from arena.record.casting import NewVote
 from arena.record.store import Store
@@ -64,3 +66,46 @@ async def test_a_rater_is_in_the_record_once_also_when_met_again(
     with closing(sqlite3.connect(store.path)) as connection:
         raters = connection.execute("SELECT id, kind FROM rater ORDER BY id").fetchall()
     assert raters == [("ada", "simulated"), ("eve", "simulated")]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [({FILES: "c0ffee"}, "changed since: the files of the checkpoint."), ({}, "")],
+    ids=["others", "not kept at that time"],
+)
+async def test_other_weights_under_a_name_are_told(
+    files: dict[str, str], told: str, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    pine = ModelSpec(name="pine", checkpoint=str(tmp_path))
+    await store.know_model("pine", "f1", "none", {**pine.model_dump(mode="json"), **files})
+    opened = await open_battle(store)
+    await store.vote(
+        NewVote("key-0001", opened.battle, opened.rater, Outcome.TIE, None), may_correct=False
+    )
+    await Known(store).enter([pine], [BAT])
+    assert told in caplog.text
+    assert (caplog.text == "") == (told == "")
+
+
+async def test_a_model_that_changed_under_its_name_is_told_with_its_votes(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ratings go by name: its new votes would be counted with those of another model."""
+    known = Known(store)
+    opened = await open_battle(store)  # between two models of these names, which said nothing
+    await known.enter([OAK, PINE], [BAT])
+    assert caplog.text == ""  # nobody voted on them
+    await store.vote(
+        NewVote("key-0001", opened.battle, opened.rater, Outcome.TIE, None), may_correct=False
+    )
+    longer = PINE.model_copy(update={"output_tokens": 99})
+    for roster in ([PINE, OAK], [longer]):
+        await known.enter(roster, [BAT])
+    told = [record.getMessage() for record in caplog.records]
+    assert all(line.startswith(f"{store.path}: 1 of its votes are on another") for line in told)
+    assert [line.partition("changed since: ")[2].partition(".")[0] for line in told] == [
+        "responses",
+        "responses",
+        "output_tokens, responses",
+    ]
