@@ -8,7 +8,7 @@ refuse it: some answer rubbish, some die with every request beside it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension, loopcontrols
@@ -17,7 +17,15 @@ from jinja2.parser import Parser
 from serving.engine import EngineError, FailureKind, Message, Prompt
 from serving.spec import ModelSpec
 
-ASKED: Final = "evenhand"  # what a trial's user says: no word of any template
+# What is said in a trial, turn by turn, and by its system prompt: no words of any template.
+SAID: Final = ("evenhand", "oxblood", "quillwork")
+GUIDE: Final = "marrowfat"
+WRITES: Final = "to one that writes each turn's content, read as text"
+LEFT_OUT: Final = {  # by role: what a template leaves out, and the way out
+    "system": f"the system prompt; remove system_prompt, or set chat_template {WRITES}",
+    "user": f"what a user says; set chat_template {WRITES}",
+    "assistant": f"what the model said before; set chat_template {WRITES}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +145,25 @@ class Encoder:
 
     def _try(self) -> None:
         """Write a conversation of one turn and one of three: a broken template fails at loading."""
-        turns = (Message("user", ASKED), Message("assistant", "b"), Message("user", "c"))
-        for trial in (turns[:1], turns):
-            text = self._render(self._turns(Prompt(trial)))
-            self._ids(text)
-            if ASKED not in text:  # as templates do that expect a list of parts in place of text
-                raise EngineError(
-                    FailureKind.TEMPLATE,
-                    f"{self._spec.name}: the chat template leaves out what a user says; "
-                    "set chat_template to one that reads content as text",
-                )
+        roles: tuple[Literal["user", "assistant"], ...] = ("user", "assistant", "user")
+        said = tuple(map(Message, roles, SAID))
+        for trial in (said[:1], said):
+            turns = self._turns(Prompt(trial))
+            self._ids(self._render(turns))
+            self._check_said(turns)
+
+    def _check_said(self, turns: list[dict[str, str]]) -> None:
+        """Refuse a template that leaves out what somebody says, which nobody would notice.
+
+        Some expect a list of parts in place of text, or call a role by another name.
+        """
+        # The system prompt is given one word: templates may trim it, or write its signs otherwise.
+        said = [turn | {"content": GUIDE} if turn["role"] == "system" else turn for turn in turns]
+        text = self._render(said)
+        for turn in said:
+            if turn["content"] not in text:
+                what = f"the chat template leaves out {LEFT_OUT[turn['role']]}"
+                raise EngineError(FailureKind.TEMPLATE, f"{self._spec.name}: {what}")
 
     def _turns(self, prompt: Prompt) -> list[dict[str, str]]:
         turns = [{"role": turn.role, "content": self._safe(turn)} for turn in prompt.messages]
