@@ -9,7 +9,7 @@ Knows nothing of how the server runs its model, and restarts nothing.
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -130,7 +130,7 @@ class RemoteEngine:
                 event_hooks={"response": [refuse]},
             ),
         )
-        self._closed = False
+        self._closed = asyncio.Event()
         self._strikes = 0
         self._away: str | None = None
         self._rests_until = 0.0
@@ -202,7 +202,9 @@ class RemoteEngine:
                 busy = unwrapped(error)
                 if not isinstance(busy, BusyError) or watch.seconds + busy.again_s > most_s:
                     raise
-            await asyncio.sleep(busy.again_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(busy.again_s):
+                    await self._closed.wait()  # its end is heard at once
 
     async def _chunks(self, prompt: Prompt, watch: Watch) -> AsyncGenerator[Any]:
         if self._away is not None and Watch().now < self._rests_until:
@@ -240,7 +242,7 @@ class RemoteEngine:
 
     def _read(self, error: Exception) -> tuple[FailureKind, str]:
         """Return what kind of failure an error is, and its cause for the log."""
-        if self._closed:  # whatever it looks like
+        if self._closed.is_set():  # whatever it looks like
             return FailureKind.CANCELLED, self._told("the engine was closed")
         kind, cause = read_error(error)
         return kind, self._told(cause)
@@ -279,5 +281,5 @@ class RemoteEngine:
 
     async def close(self) -> None:
         """Close the connections; streams still open end as cancelled."""
-        self._closed = True
+        self._closed.set()
         await self._client.close()

@@ -66,7 +66,7 @@ class Reply:
     @property
     def finish_reason(self) -> Literal["stop", "length"]:
         """Why the response ended."""
-        cut = self._characters >= self._most
+        cut = self._characters >= self._most and not self._trimmer.stopped
         return "length" if cut or (self._reason == "length" and not self.ended) else "stop"
 
     def add(self, chunk: object) -> Iterator[str]:

@@ -23,6 +23,7 @@ from tests.serving.bad_server import (
     fails,
     hangs_before_headers,
     hangs_mid_stream,
+    is_busy,
     lingers,
     piece,
     refuses,
@@ -238,11 +239,11 @@ async def test_leaving_a_stream_hangs_up() -> None:
         await asyncio.wait_for(server.closed_early.wait(), 2)
 
 
-@pytest.mark.parametrize("behave", [hangs_before_headers, hangs_mid_stream])
+@pytest.mark.parametrize("behave", [hangs_before_headers, hangs_mid_stream, is_busy("30")])
 async def test_a_stream_that_is_open_as_the_engine_is_closed_ends_as_cancelled(
     behave: Behaviour,
 ) -> None:
-    async with far(behave) as (engine, server):
+    async with far(behave, first_token_s=99) as (engine, server):
         reading = asyncio.create_task(events(engine))
         while not server.asked:  # noqa: ASYNC110 -- the server tells nobody
             await asyncio.sleep(0.01)

@@ -199,9 +199,10 @@ async def test_what_is_said_before_an_early_end_is_its_cause(said: object) -> No
 
 
 async def test_a_stop_string_ended_a_response_before_the_server_did() -> None:
-    reply = Reply(spec_of("http://127.0.0.1:9/v1", stop=["User:"]), Watch())
-    assert add(reply, chunk("all User: more", finish="abort")) == "all "
-    assert (reply.finish_reason, reply.ended) == ("stop", True)
+    for more in (" more", " and on" * 99):  # also where it went on past any limit
+        reply = Reply(spec_of("http://127.0.0.1:9/v1", stop=["User:"], output_tokens=1), Watch())
+        assert add(reply, chunk(f"all User:{more}", finish="abort")) == "all "
+        assert (reply.finish_reason, reply.ended) == ("stop", True)
 
 
 @pytest.mark.parametrize(
