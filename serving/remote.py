@@ -43,6 +43,7 @@ from serving.wire import BrokenOffError, Events, Wire
 
 REACH_S = 3.0  # seconds to reach a server, in all
 REFUSALS = (401, 403)
+ELSEWHERE = range(300, 400)
 NO_KEY = "none"  # local servers ask for none, the client insists
 SECRET = 8  # characters of a key; a shorter one may be part of any word
 CONNECT_S = 10.0  # seconds to connect for a response
@@ -53,26 +54,32 @@ WAITED = 0.5  # of the time to the first token, at most, for a server that is bu
 
 
 def reach(spec: ModelSpec) -> None:
-    """Ask a server once what it serves; blocks for a few seconds at most.
+    """Ask a server what it serves; blocks for a few seconds at most.
+
+    Where it does not know, or sends us elsewhere, it is asked for a response of one token: gateways
+    pass on what they know, and not all know this question.
 
     Raises
     ------
     KeyRefusedError
         If it refuses our key, or we have none that can be sent.
     EngineError
-        If nobody answers there, or only who stands before it; every other answer will do.
+        If nobody answers there, or only who stands before it, or who sends us elsewhere; every
+        other answer will do.
     """
     key = _key(spec)
-    status, cause = 0, None
+    told: list[int] = []
+    cause = None
     # Asked aside, because a name server may hang; closing the client ends a thread that waits.
     with DefaultHttpxClient(follow_redirects=False, timeout=2 * REACH_S) as client:
         try:
-            status = aside(partial(_ask_for_models, client, spec, key), "reach").result(REACH_S)
+            aside(partial(_ask, client, spec, key, told), "reach").result(REACH_S)
         except TimeoutError:
-            cause = f"no answer within {REACH_S:.0f} s"
+            cause = None if told else f"no answer within {REACH_S:.0f} s"
         except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
             cause = root_of(error)
     whose = f"{spec.name}: {spec.url} does not serve us: "
+    status = told[-1] if told else 0
     if status in REFUSALS:
         way_out = "let api_key_env name the variable that holds a key of this server"
         raise KeyRefusedError(
@@ -80,16 +87,24 @@ def reach(spec: ModelSpec) -> None:
         )
     if status in ABSENT:
         cause = f"HTTP {status}"
+    if status in ELSEWHERE and len(told) > 1:  # who does not say where its models are may serve one
+        cause = f"HTTP {status}, which sends us elsewhere"
     if cause is not None:
         way_out = "start the server, or correct url"
         raise EngineError(FailureKind.BACKEND, f"{whose}{cause}; {way_out}")
 
 
-def _ask_for_models(client: DefaultHttpxClient, spec: ModelSpec, key: str) -> int:
-    """Return the status of the answer; its body is not read, it may be of any length."""
-    shown = {"Authorization": f"Bearer {key}"}
-    with client.stream("GET", f"{str(spec.url).rstrip('/')}/models", headers=shown) as answer:
-        return int(answer.status_code)
+def _ask(client: DefaultHttpxClient, spec: ModelSpec, key: str, told: list[int]) -> None:
+    """Note the status of each answer; their bodies are not read, they may be of any length."""
+    url, shown = str(spec.url).rstrip("/"), {"Authorization": f"Bearer {key}"}
+    with client.stream("GET", f"{url}/models", headers=shown) as answer:
+        told.append(int(answer.status_code))
+    if told[-1] not in (*ABSENT, *ELSEWHERE):
+        return
+    messages = [{"role": "user", "content": "."}]
+    ask = {"model": spec.remote_name, "messages": messages, "max_tokens": 1, "stream": True}
+    with client.stream("POST", f"{url}/chat/completions", headers=shown, json=ask) as answer:
+        told.append(int(answer.status_code))
 
 
 def _key(spec: ModelSpec) -> str:

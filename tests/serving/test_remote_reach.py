@@ -21,7 +21,17 @@ from tests.serving.bad_server import (
     serving,
     talks_nonsense,
 )
-from tests.serving.far import spec_of, unknown_name
+from tests.serving.far import GOOD, spec_of, unknown_name
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """Return a behaviour that is another one at each question."""
+    left = list(behaviours)
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await left.pop(0)(writer)
+
+    return behave
 
 
 async def reached(behave: Behaviour) -> None:
@@ -35,7 +45,8 @@ async def reached(behave: Behaviour) -> None:
         pytest.param(answers("200 OK"), id="a list of nothing"),
         pytest.param(answers("404 Not Found"), id="no list"),
         pytest.param(answers("500 Internal Server Error"), id="an error"),
-        pytest.param(answers("307 Temporary Redirect"), id="sent elsewhere"),
+        pytest.param(in_turn(answers("502 X"), GOOD), id="who knows nothing else behind a gateway"),
+        pytest.param(in_turn(answers("307 X"), answers("429 X")), id="nor is sent elsewhere"),
         pytest.param(
             drips(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"), id="an endless list"
         ),
@@ -53,6 +64,7 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
         pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
         pytest.param(answers("502 Bad Gateway"), "HTTP 502", id="not behind who answers"),
         pytest.param(answers("503 Service Unavailable"), "HTTP 503", id="still loading"),
+        pytest.param(answers("307 X"), "HTTP 307, which sends us elsewhere", id="sent elsewhere"),
     ],
 )
 async def test_whoever_does_not_serve_us_is_told_in_time(
