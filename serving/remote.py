@@ -54,10 +54,10 @@ WAITED = 0.5  # of the time to the first token, at most, for a server that is bu
 
 
 def reach(spec: ModelSpec) -> None:
-    """Ask a server what it serves; blocks for a few seconds at most.
+    """Ask a server what it serves, and for a token; blocks for a few seconds at most.
 
-    Where it does not know, or sends us elsewhere, it is asked for a response of one token: gateways
-    pass on what they know, and not all know this question.
+    A gateway may say what is served although nobody is behind it, and another may only know how to
+    pass responses on. Where the response is not begun in time, the first answer counts.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _ask(client: DefaultHttpxClient, spec: ModelSpec, key: str, told: list[int])
     url, shown = str(spec.url).rstrip("/"), {"Authorization": f"Bearer {key}"}
     with client.stream("GET", f"{url}/models", headers=shown) as answer:
         told.append(int(answer.status_code))
-    if told[-1] not in (*ABSENT, *ELSEWHERE):
+    if told[-1] in REFUSALS:
         return
     messages = [{"role": "user", "content": "."}]
     ask = {"model": spec.remote_name, "messages": messages, "max_tokens": 1, "stream": True}

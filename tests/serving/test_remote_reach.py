@@ -64,6 +64,9 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
         pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
         pytest.param(answers("502 Bad Gateway"), "HTTP 502", id="not behind who answers"),
         pytest.param(answers("503 Service Unavailable"), "HTTP 503", id="still loading"),
+        pytest.param(
+            in_turn(answers("200 OK"), answers("502 X")), "HTTP 502", id="a gateway alone"
+        ),
         pytest.param(answers("307 X"), "HTTP 307, which sends us elsewhere", id="sent elsewhere"),
     ],
 )
