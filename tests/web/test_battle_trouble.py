@@ -104,7 +104,12 @@ async def test_what_was_done_is_told_though_its_answer_was_lost(arena: Arena, vi
         await route.fetch()
         await route.abort()
 
-    for path in ("votes", "withdraw", "skip"):
+    async def lose_at_a_proxy(route: Route) -> None:
+        await route.fetch()
+        await route.fulfill(status=504, body="<h1>Gateway Timeout</h1>")
+
+    await page.route("**/api/votes", lose_at_a_proxy)
+    for path in ("withdraw", "skip"):
         await page.route(f"**/api/{path}", lose)
     await battle(page, "Lost?")
     await button(page, "Tie").click()

@@ -50,7 +50,8 @@ export async function ask(path, body, { unreachable = "offline" } = {}) {
     said = await answer.json();
   } catch {
     await shown;
-    throw new Refused(say(unreachable), unreachable, answer?.status ?? 0);
+    const isRefused = answer && !answer.ok && answer.status < 500; // else it is a proxy that waited
+    throw new Refused(say(unreachable), unreachable, isRefused ? answer.status : 0);
   }
   if (!answer.ok) throw new Refused(said.message ?? say(unreachable), said.error, answer.status);
   return said;
