@@ -15,6 +15,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import suppress
 
 from arena.battle.admission import Admission, check_key, outcome_of
 from arena.battle.draws import Draws
@@ -22,7 +23,7 @@ from arena.battle.known import Known
 from arena.battle.responding import Responders
 from arena.battle.turns import Turns
 from arena.battle.views import BattleView, Frame, Receipt, State, reveal_of, state_of, view_of
-from arena.errors import BattleNotReady, NotAllowed
+from arena.errors import AlreadyVoted, BattleNotReady, NotAllowed
 from arena.pairing.cycles import Pair, pair_of
 from arena.pairing.pairings import x_sits_at_a
 from arena.questions import Question
@@ -263,7 +264,8 @@ class Battles:
     async def _leave_open_battle(self, rater: str) -> None:
         view = await self.current(rater)
         if view is not None and view.state is not State.VOTED:
-            await self.skip(view.battle_id, rater, "another battle was opened")
+            with suppress(AlreadyVoted):  # in this very moment, in another tab
+                await self.skip(view.battle_id, rater, "another battle was opened")
 
     def _open_token(self, token: str, rater: str) -> tuple[str, int]:
         """Return which battle somebody was shown, and how many turns of it."""

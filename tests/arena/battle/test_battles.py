@@ -1,6 +1,7 @@
 """Battles: from prompt to reveal with scripted engines, and back."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -148,6 +149,23 @@ async def test_a_vote_of_before_a_restart_counts_once_however_often_it_is_sent_a
     before = frozenset((first.reveal.model_a, first.reveal.model_b))
     met = [before, *await pairs_met(battles, 5)]
     assert {met.count(pair) for pair in met} == {2}
+
+
+async def test_a_battle_opens_though_another_tab_votes_in_that_moment(
+    make: Make, store: Store
+) -> None:
+    battles = await make()
+    view = await ready(battles)
+    is_free = threading.Event()
+    writing = asyncio.create_task(store._write(lambda _: is_free.wait()))  # noqa: SLF001 - to be slow
+    await asyncio.sleep(0)
+    voting = asyncio.create_task(battles.vote(token(view), "tie", "key-0001", "ada"))
+    opening = asyncio.create_task(battles.open("ada", "Hm?"))
+    await asyncio.sleep(0)
+    is_free.set()
+    await asyncio.gather(writing, voting, opening, return_exceptions=True)
+    assert opening.result().state is State.STREAMING
+    assert (await battles.view(view.battle_id, "ada")).state is State.VOTED
 
 
 async def test_a_new_battle_leaves_the_open_one(make: Make) -> None:
