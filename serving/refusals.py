@@ -42,6 +42,8 @@ BUSY: Final = 429  # as the status of a server that has been asked too often
 AGAIN_S: Final = 1.0  # seconds at least before it is asked again
 ABSENT: Final = (502, 503, 504)  # statuses of who stands before a server that is not there
 UNKNOWN: Final = 404  # as the status of a page or of a model
+REFUSALS: Final = (401, 403)  # statuses of who refuses our key
+BROKEN: Final = 500  # the first status of a server's own faults
 CORRECT: Final = "; correct url, which often ends in /v1, or remote_name"
 MOST_DIGITS: Final = 9  # of a number of seconds
 MOST_HOST: Final = 253  # characters of the name of a host
@@ -51,7 +53,7 @@ NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
 
 
 class AbsentError(EngineError):
-    """Somebody answered, but not who serves the model; or it is still loading."""
+    """Somebody answered, but not who serves the model; or it is still loading, or serves nobody."""
 
 
 class BusyError(EngineError):
@@ -87,8 +89,11 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
                 if len(body) >= MOST_BYTES:
                     break
     words = words_in(body.decode(errors="replace")) or "without a word"
-    error = AbsentError if answer.status_code in ABSENT else EngineError
     kind = kind_in(words, answer.status_code)
+    # A fault may be the prompt's own; who serves nobody says so again and again.
+    serves = answer.status_code < BROKEN or kind is not FailureKind.BACKEND
+    serves &= answer.status_code not in (UNKNOWN, *REFUSALS)
+    error = EngineError if serves else AbsentError
     way_out = CORRECT if answer.status_code == UNKNOWN else ""
     cause = f"HTTP {answer.status_code}: {words}{way_out}"
     again = answer.headers.get("retry-after", "").strip()

@@ -25,7 +25,11 @@ from serving.aside import aside, resolve_aside
 from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
 from serving.refusals import (
     ABSENT,
+    BROKEN,
+    CORRECT,
     PLAIN,
+    REFUSALS,
+    UNKNOWN,
     AbsentError,
     BusyError,
     is_nobody,
@@ -42,7 +46,6 @@ from serving.watch import Watch
 from serving.wire import BrokenOffError, Events, Wire
 
 REACH_S = 3.0  # seconds to reach a server, in all
-REFUSALS = (401, 403)
 ELSEWHERE = range(300, 400)
 NO_KEY = "none"  # local servers ask for none, the client insists
 SECRET = 8  # characters of a key; a shorter one may be part of any word
@@ -64,8 +67,8 @@ def reach(spec: ModelSpec) -> None:
     KeyRefusedError
         If it refuses our key, or we have none that can be sent.
     EngineError
-        If nobody answers there, or only who stands before it, or who sends us elsewhere; every
-        other answer will do.
+        If nobody answers there, or only who stands before it, or if it knows no such model, is
+        broken or sends us elsewhere; every other answer will do.
     """
     key = _key(spec)
     told: list[int] = []
@@ -85,10 +88,13 @@ def reach(spec: ModelSpec) -> None:
         raise KeyRefusedError(
             FailureKind.BACKEND, f"{whose}HTTP {status}, it refuses our key; {way_out}"
         )
-    if status in ABSENT:
+    responds = len(told) > 1  # that the list is none tells nothing of the model
+    if status in ABSENT or (responds and status >= BROKEN):
         cause = f"HTTP {status}"
-    if status in ELSEWHERE and len(told) > 1:  # who does not say where its models are may serve one
+    if responds and status in ELSEWHERE:
         cause = f"HTTP {status}, which sends us elsewhere"
+    if responds and status == UNKNOWN:
+        raise EngineError(FailureKind.BACKEND, f"{whose}HTTP {status}{CORRECT}")
     if cause is not None:
         way_out = "start the server, or correct url"
         raise EngineError(FailureKind.BACKEND, f"{whose}{cause}; {way_out}")

@@ -66,6 +66,9 @@ async def hangs_up(writer: asyncio.StreamWriter) -> None:
         pytest.param(resets, "broke off", id="amid a response"),
         pytest.param(refuses(502, b"Bad gateway"), "HTTP 502: Bad", id="at who stands before it"),
         pytest.param(refuses(503, b"Loading model"), "HTTP 503: Loading", id="while it loads"),
+        pytest.param(refuses(500, b"No backend"), "HTTP 500: No", id="at who is broken"),
+        pytest.param(refuses(404, b"No model"), "HTTP 404: No", id="where the model is gone"),
+        pytest.param(refuses(401, b"Old key"), "HTTP 401: Old", id="where the key is no more"),
     ],
 )
 async def test_connections_that_come_to_nothing_have_two_more_tries(
@@ -78,6 +81,16 @@ async def test_connections_that_come_to_nothing_have_two_more_tries(
         assert why in (engine.health() or "")
         await events(engine)
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_prompt_that_is_too_long_says_nothing_of_the_server(status: int) -> None:
+    too_long = refuses(status, b"the prompt is too long")
+    async with far(too_long) as (engine, server):
+        for _ in range(4):
+            await events(engine)
+            assert engine.health() is None
+    assert len(server.asked) == 4
 
 
 async def test_who_thinks_for_longer_than_we_wait_is_there() -> None:

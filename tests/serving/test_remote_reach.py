@@ -43,8 +43,8 @@ async def reached(behave: Behaviour) -> None:
     "behave",
     [
         pytest.param(answers("200 OK"), id="a list of nothing"),
-        pytest.param(answers("404 Not Found"), id="no list"),
-        pytest.param(answers("500 Internal Server Error"), id="an error"),
+        pytest.param(in_turn(answers("404 Not Found"), GOOD), id="no list"),
+        pytest.param(in_turn(answers("500 Internal Server Error"), GOOD), id="an error"),
         pytest.param(in_turn(answers("502 X"), GOOD), id="who knows nothing else behind a gateway"),
         pytest.param(in_turn(answers("307 X"), answers("429 X")), id="nor is sent elsewhere"),
         pytest.param(
@@ -67,6 +67,10 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
         pytest.param(
             in_turn(answers("200 OK"), answers("502 X")), "HTTP 502", id="a gateway alone"
         ),
+        pytest.param(answers("500 X"), "HTTP 500", id="broken"),
+        pytest.param(
+            answers("404 X"), "HTTP 404; correct url.* or remote_name", id="no such model"
+        ),
         pytest.param(answers("307 X"), "HTTP 307, which sends us elsewhere", id="sent elsewhere"),
     ],
 )
@@ -75,7 +79,8 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
 ) -> None:
     if why.startswith("no answer"):
         monkeypatch.setattr("serving.remote.REACH_S", 0.4)
-    told = f"far: .* does not serve us: {why}.*; start the server"
+    told = f"far: .* does not serve us: {why}"
+    told += "" if "remote_name" in why else ".*; start the server"
     with pytest.raises(EngineError, match=told) as caught:
         await reached(behave)
     assert not isinstance(caught.value, KeyRefusedError)
