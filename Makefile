@@ -6,8 +6,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# Without its own compiled files beside it, every process that a test starts would compile all of it.
-RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+# Python compiles what is imported and keeps that, unless told not to; each process would do it again.
+KEEP := PYTHONDONTWRITEBYTECODE=
+RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(KEEP)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: install demo test check bench bench-long browser clean
@@ -17,20 +18,20 @@ install: $(STAMP)
 # The pip of the day takes two thirds of the time of the one that comes with Python 3.11.
 # torch comes first and alone: with this pin pip takes a build that runs anywhere, and everything
 # installed after it finds its need met.
-# pip would compile all of it on one core, which is half of its time; here every core does, and what
-# lies in folders of tests is left until somebody runs it. What cannot be compiled is never imported.
+# pip would compile all of it, which is half of its time, and of which a third is ever imported: that
+# is compiled at the first import, and torch, which all wait for, on another core while pip works.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Evenhand needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(PIP) "$$(grep '^pip==' constraints.txt)"
 	$(PIP) --no-compile "$$(grep '^torch==' constraints.txt)"
-	$(PIP) --no-compile --constraint constraints.txt --editable ".[fast,lora,bench,dev]"
-	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
-	$(BIN)/python -m ratings.compiling
+	$(BIN)/python -m compileall -qq -x '/testing/' .venv/lib/*/site-packages/torch & \
+	$(PIP) --no-compile --constraint constraints.txt --editable ".[fast,lora,bench,dev]" && wait
+	$(KEEP) $(BIN)/python -m ratings.compiling
 	touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/arena demo
+	$(KEEP) $(BIN)/arena demo
 
 # A browser from the PATH is used as it is; else Debian's, where we may install it; else Playwright's.
 # It waits for nothing, so that `make --jobs=2` fetches it while pip works.
