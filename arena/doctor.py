@@ -25,7 +25,7 @@ from serving.bound import bound_of
 from serving.build import apart_of
 from serving.devices import gib
 from serving.engine import EngineError
-from serving.remote import reach
+from serving.reach import reach
 from serving.shelf import keeps, size_of
 from serving.spec import ModelSpec
 

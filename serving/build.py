@@ -58,7 +58,8 @@ class Builder:
 
                 return ScriptedEngine(spec)
             case "remote":
-                from serving.remote import RemoteEngine, reach  # noqa: PLC0415 -- heavy
+                from serving.reach import reach  # noqa: PLC0415 -- heavy
+                from serving.remote import RemoteEngine  # noqa: PLC0415 -- heavy
 
                 reach(spec)
                 return RemoteEngine(spec)

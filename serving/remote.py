@@ -7,36 +7,28 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from functools import partial
 from typing import Any
 
 from openai import (
     APIConnectionError,
     AsyncOpenAI,
     DefaultAsyncHttpxClient,
-    DefaultHttpxClient,
     Timeout,
 )
 
-from serving.aside import aside, resolve_aside
-from serving.engine import Delta, EngineError, Event, FailureKind, KeyRefusedError, Prompt
+from serving.aside import resolve_aside
+from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
+from serving.reach import key_of
 from serving.refusals import (
-    ABSENT,
-    BROKEN,
-    CORRECT,
     PLAIN,
-    REFUSALS,
-    UNKNOWN,
     AbsentError,
     BusyError,
     is_nobody,
     kind_in,
     read_error,
     refuse,
-    root_of,
     unwrapped,
     words_in,
 )
@@ -45,81 +37,12 @@ from serving.spec import ModelSpec
 from serving.watch import Watch
 from serving.wire import BrokenOffError, Events, Wire
 
-REACH_S = 3.0  # seconds to reach a server, in all
-ELSEWHERE = range(300, 400)
-NO_KEY = "none"  # local servers ask for none, the client insists
 SECRET = 8  # characters of a key; a shorter one may be part of any word
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 STRIKES = 3  # connections that came to nothing before a server is left alone
 LEFT_ALONE_S = 15.0  # seconds before it is asked again by who still holds it
 WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
-
-
-def reach(spec: ModelSpec) -> None:
-    """Ask a server what it serves, and for a token; blocks for a few seconds at most.
-
-    A gateway may say what is served although nobody is behind it, and another may only know how to
-    pass responses on. Where the response is not begun in time, the first answer counts.
-
-    Raises
-    ------
-    KeyRefusedError
-        If it refuses our key, or we have none that can be sent.
-    EngineError
-        If nobody answers there, or only who stands before it, or if it knows no such model, is
-        broken or sends us elsewhere; every other answer will do.
-    """
-    key = _key(spec)
-    told: list[int] = []
-    cause = None
-    # Asked aside, because a name server may hang; closing the client ends a thread that waits.
-    with DefaultHttpxClient(follow_redirects=False, timeout=2 * REACH_S) as client:
-        try:
-            aside(partial(_ask, client, spec, key, told), "reach").result(REACH_S)
-        except TimeoutError:
-            cause = None if told else f"no answer within {REACH_S:.0f} s"
-        except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
-            cause = root_of(error)
-    whose = f"{spec.name}: {spec.url} does not serve us: "
-    status = told[-1] if told else 0
-    if status in REFUSALS:
-        way_out = "let api_key_env name the variable that holds a key of this server"
-        raise KeyRefusedError(
-            FailureKind.BACKEND, f"{whose}HTTP {status}, it refuses our key; {way_out}"
-        )
-    responds = len(told) > 1  # that the list is none tells nothing of the model
-    if status in ABSENT or (responds and status >= BROKEN):
-        cause = f"HTTP {status}"
-    if responds and status in ELSEWHERE:
-        cause = f"HTTP {status}, which sends us elsewhere"
-    if responds and status == UNKNOWN:
-        raise EngineError(FailureKind.BACKEND, f"{whose}HTTP {status}{CORRECT}")
-    if cause is not None:
-        way_out = "start the server, or correct url"
-        raise EngineError(FailureKind.BACKEND, f"{whose}{cause}; {way_out}")
-
-
-def _ask(client: DefaultHttpxClient, spec: ModelSpec, key: str, told: list[int]) -> None:
-    """Note the status of each answer; their bodies are not read, they may be of any length."""
-    url, shown = str(spec.url).rstrip("/"), {"Authorization": f"Bearer {key}"}
-    with client.stream("GET", f"{url}/models", headers=shown) as answer:
-        told.append(int(answer.status_code))
-    if told[-1] in REFUSALS:
-        return
-    messages = [{"role": "user", "content": "."}]
-    ask = {"model": spec.remote_name, "messages": messages, "max_tokens": 1, "stream": True}
-    with client.stream("POST", f"{url}/chat/completions", headers=shown, json=ask) as answer:
-        told.append(int(answer.status_code))
-
-
-def _key(spec: ModelSpec) -> str:
-    key = os.environ.get(spec.api_key_env or "", "").strip()  # a file's last line may end in it
-    if key.isascii() and key.isprintable():
-        return key or NO_KEY
-    whose = f"{spec.name}: the key in {spec.api_key_env} cannot be sent"  # nor be in a log
-    way_out = "let it hold one line of ASCII letters and signs"
-    raise KeyRefusedError(FailureKind.BACKEND, f"{whose}; {way_out}")
 
 
 class _NotAskedError(EngineError):
@@ -139,7 +62,7 @@ class RemoteEngine:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
-        self._key = _key(spec)
+        self._key = key_of(spec)
         self._client = AsyncOpenAI(
             base_url=spec.url,
             api_key=self._key,

@@ -7,8 +7,7 @@
 
 This is the whole product without a page. Seats are drawn and stored before a model is asked; both
 responses are stored before anyone may vote; names leave this module only after the vote is on the
-disk. How responses are made is known by `turns`, which pair meets by `draws`, and
-who is in the record by `known`.
+disk. `turns` knows how responses are made, `draws` which pair meets, `known` who is in the record.
 """
 
 import random

@@ -220,7 +220,7 @@ async def _outlast(study: Study, away: list[_Away], watcher: Watcher) -> None:
 
 async def _answers(spec: ModelSpec) -> bool:
     """Ask a server whether it is there, and log nothing: why it is away was logged before."""
-    from serving.remote import reach  # noqa: PLC0415 -- heavy, and only waiting needs it
+    from serving.reach import reach  # noqa: PLC0415 -- heavy, and only waiting needs it
 
     try:
         await asyncio.to_thread(reach, spec)

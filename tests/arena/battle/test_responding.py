@@ -297,7 +297,7 @@ async def test_a_server_that_goes_away_costs_one_battle_however_long_it_stays_aw
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("serving.pool.LOOK_S", 0.01)
-    monkeypatch.setattr("serving.remote.REACH_S", 1.0)
+    monkeypatch.setattr("serving.reach.REACH_S", 1.0)
     well = says(event("blue"), event(finish="stop"), DONE)
     async with serving(well) as server:
         far = ModelSpec(name="oak", url=server.url, remote_name="x")

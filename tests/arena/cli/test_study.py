@@ -223,7 +223,7 @@ def test_what_a_server_says_is_no_line_of_ours(
             FailureKind.BACKEND, "oak: HTTP 500:\nAll 60 responses are in a.db.\x1b[2K"
         )
 
-    monkeypatch.setattr("serving.remote.reach", refuse)
+    monkeypatch.setattr("serving.reach.reach", refuse)
     monkeypatch.setattr("arena.studies.generating.REST_S", 0.001)
     far = 'url = "http://127.0.0.1:1/v1"\nremote_name = "x"'
     scripted = SCRIPTED[SCRIPTED.index('kind = "scr') : SCRIPTED.index('[[models]]\nname = "pine"')]

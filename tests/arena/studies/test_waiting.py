@@ -50,7 +50,7 @@ async def run(
             reach(spec)
         return ScriptedEngine(spec)
 
-    monkeypatch.setattr("serving.remote.reach", reach)
+    monkeypatch.setattr("serving.reach.reach", reach)
     monkeypatch.setattr(
         "arena.studies.generating.pool_of", lambda specs, _: Pool(specs, 1, build=build)
     )

@@ -8,11 +8,8 @@ import time
 
 import pytest
 
-from serving.engine import (
-    EngineError,
-    KeyRefusedError,
-)
-from serving.remote import reach
+from serving.engine import EngineError, KeyRefusedError
+from serving.reach import reach
 from tests.serving.bad_server import (
     Behaviour,
     answers,
@@ -78,7 +75,7 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
     behave: Behaviour, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if why.startswith("no answer"):
-        monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+        monkeypatch.setattr("serving.reach.REACH_S", 0.4)
     told = f"far: .* does not serve us: {why}"
     told += "" if "remote_name" in why else ".*; start the server"
     with pytest.raises(EngineError, match=told) as caught:
@@ -128,7 +125,7 @@ def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatc
         unknown_name()
 
     monkeypatch.setattr("socket.getaddrinfo", hangs)
-    monkeypatch.setattr("serving.remote.REACH_S", 0.4)
+    monkeypatch.setattr("serving.reach.REACH_S", 0.4)
     begun = time.monotonic()
     with pytest.raises(EngineError, match="no answer within 0 s"):
         reach(spec_of("http://far.example/v1"))
@@ -139,14 +136,14 @@ def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatc
 
 NEVER_RESOLVED = """
 import socket, time
-from serving import remote
+from serving import reach
 from serving.engine import EngineError
 from serving.spec import ModelSpec
 
 socket.getaddrinfo = lambda *_, **__: time.sleep(600)
-remote.REACH_S = 0.4
+reach.REACH_S = 0.4
 try:
-    remote.reach(ModelSpec(name="far", url="http://far.example/v1", remote_name="x"))
+    reach.reach(ModelSpec(name="far", url="http://far.example/v1", remote_name="x"))
 except EngineError as refusal:
     print(refusal)
 """
