@@ -32,7 +32,7 @@ processes = "device"
 
 [pace]
 tick_s = 0.05
-start_s = 1.5
+start_s = 3.0
 characters_per_second = 100000.0
 """
 MODEL = """
@@ -189,9 +189,9 @@ def _visit(server: Server) -> Iterator[Rater]:
 def test_a_process_killed_before_any_text_was_seen_costs_no_battle(
     server: Server, ada: Rater
 ) -> None:
-    battle = ada.opens()
     first = server.child()
-    os.kill(first, signal.SIGKILL)
+    battle = ada.opens()
+    os.kill(first, signal.SIGKILL)  # before start_s, also where the machine is slow to look
 
     until(lambda: ada.state(battle) != "streaming")
     assert ada.votes(battle).json()["saved"]
