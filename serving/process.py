@@ -103,7 +103,7 @@ class EngineProcess:
     @property
     def death(self) -> str | None:
         """None while it lives, else how it ended; known before anybody has read of it."""
-        if self._death is None and (ended := self._process.end()) is not None:
+        if not self._buried and (ended := self._process.end()) is not None:
             return self._line(ended)
         return self._death
 

@@ -115,6 +115,26 @@ async def test_the_pipe_of_the_dead_is_closed_when_nobody_writes_to_it(
     assert amid == [False]
 
 
+async def test_how_it_ended_is_known_while_it_is_buried(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start()
+    amid, told = threading.Event(), threading.Event()
+    bury = process._process.bury  # noqa: SLF001 -- to look in between
+
+    def bury_slowly() -> str:
+        said = bury()
+        amid.set()
+        told.wait(20)
+        return said
+
+    monkeypatch.setattr(process._process, "bury", bury_slowly)  # noqa: SLF001
+    os.kill(process.pid, signal.SIGKILL)
+    assert await asyncio.to_thread(amid.wait, 20)
+    assert process.death == "the process of all models on cpu was ended by SIGKILL"
+    told.set()
+
+
 async def test_the_first_line_of_a_cause_is_a_whole_sentence(start: Start) -> None:
     first, second, *rest = failure(await events(load(start()), "segfault 0")).cause.split("\n")
     assert first == "the process of all models on cpu was ended by SIGSEGV"

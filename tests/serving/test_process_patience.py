@@ -34,7 +34,7 @@ async def test_a_cancellation_that_is_not_heard_kills(start: Start) -> None:
     await anext(stream)
     await asyncio.sleep(0.3)
     await stream.aclose()
-    await until(lambda: process.death is not None)
+    await until(lambda: process.gone)
     assert "ended no stream or engine within 1 s" in (process.death or "")
 
 
