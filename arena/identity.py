@@ -15,7 +15,7 @@ from serving.engine import EngineError
 from serving.folders import adapter_folder, checkpoint_folder
 from serving.spec import BESIDE, ModelSpec
 
-READ: Final = frozenset({".jinja", ".json", ".model", ".safetensors", ".txt"})
+READ: Final = frozenset({".jinja", ".json", ".model", ".py", ".safetensors", ".txt"})
 TEMPLATE: Final = ".jinja"
 WEIGHTS: Final = ".safetensors"
 PIECE: Final = 4096  # bytes of each tensor in a sample: training and merging change them all

@@ -40,7 +40,9 @@ def test_a_folder_that_moves_keeps_its_hash(pine: Path) -> None:
     assert hash_of(Path(moved)) == before
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "config.json", "tokenizer.json", "modeling_pine.py"]
+)
 def test_other_files_are_another_checkpoint(pine: Path, file: str) -> None:
     before = hash_of(pine)
     (pine / file).write_text("other")
