@@ -5,6 +5,7 @@ token is broken up first. A prompt that does not fit is refused here, because en
 refuse it: some answer rubbish, some die with every request beside it.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from serving.spec import ModelSpec
 # What is said in a trial, turn by turn, and by its system prompt: no words of any template.
 SAID: Final = ("evenhand", "oxblood", "quillwork")
 GUIDE: Final = "marrowfat"
+TAG: Final = re.compile(r"</?[a-z]+[1-6]?>")  # of HTML: Gemma's tokenizer has those of a page
+THOUGHT: Final = frozenset({"<think>", "</think>"})
 WRITES: Final = "to one that writes each turn's content, read as text"
 LEFT_OUT: Final = {  # by role: what a template leaves out, and the way out
     "system": f"the system prompt; remove system_prompt, or set chat_template {WRITES}",
@@ -51,18 +54,26 @@ def neutralise(text: str, special: Iterable[str]) -> str:
     return text
 
 
-def special_tokens(tokenizer: Any) -> tuple[str, ...]:  # noqa: ANN401 -- a tokenizer of any kind
+def special_tokens(tokenizer: Any, template: str) -> tuple[str, ...]:  # noqa: ANN401 -- a tokenizer of any kind
     """Return the tokens of a tokenizer that text must not forge.
 
     Tokens added for runs of white space are ordinary text and stay, whatever the tokenizer says.
     """
-    added = tokenizer.added_tokens_decoder.values()
-    words = {token.content for token in added if token.special or _looks_structural(token.content)}
+    added = {token.content: token.special for token in tokenizer.added_tokens_decoder.values()}
+    words = {word for word, told in added.items() if told or _looks_structural(word, template)}
     words |= set(tokenizer.all_special_tokens)
     return tuple(sorted(word for word in words if word.strip(" ")))
 
 
-def _looks_structural(word: str) -> bool:
+def _looks_structural(word: str, template: str) -> bool:
+    """Tell whether a token looks as if turns were made of it, though its tokenizer calls it text.
+
+    Without its tags a page of HTML would be a worse response than it is. Without the marks around
+    what a model thought, nobody could tell that from its response, nor a template leave it out of
+    later turns.
+    """
+    if TAG.fullmatch(word) and (word in THOUGHT or word not in template):
+        return False
     return len(word) > 1 and word[0] in "<[{" and word[-1] in ">]}"
 
 
@@ -134,9 +145,10 @@ class Encoder:
         self._context = context_tokens
         self._cache = cache_tokens
         self._known = known_ids
-        self.special = special_tokens(tokenizer)
+        template = self._template or tokenizer.chat_template
+        self.special = special_tokens(tokenizer, str(template))
         self._special_ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
-        if not (self._template or tokenizer.chat_template):
+        if not template:
             raise EngineError(
                 FailureKind.TEMPLATE,
                 f"{spec.name}: the checkpoint has no chat template; set chat_template",

@@ -65,7 +65,46 @@ def test_runs_of_spaces_are_text_also_where_a_tokenizer_calls_them_special() -> 
     words = ("  ", "<s>")
     added = {number: AddedToken(word, special=True) for number, word in enumerate(words)}
     tokenizer = SimpleNamespace(added_tokens_decoder=added, all_special_tokens=[*words])
-    assert special_tokens(tokenizer) == ("<s>",)
+    assert special_tokens(tokenizer, "") == ("<s>",)
+
+
+@pytest.mark.parametrize(
+    ("word", "template", "kept"),
+    [
+        pytest.param("<table>", "<start_of_turn>", True, id="a tag of a page"),
+        pytest.param("</h1>", "<start_of_turn>", True, id="its end"),
+        pytest.param("<think>", "{{ '<think>' }}", True, id="what the model thinks"),
+        pytest.param("</think>", "{{ '</think>' }}", True, id="the end of that"),
+        pytest.param("<user>", "{{ '<user>' }}", False, id="a tag that makes turns"),
+        pytest.param("<|im_end|>", "", False, id="what a tag would not be"),
+        pytest.param("[/INST]", "", False, id="in other brackets"),
+    ],
+)
+def test_a_tag_is_text_where_its_tokenizer_says_so_and_no_turn_is_made_of_it(
+    word: str, template: str, *, kept: bool
+) -> None:
+    """Gemma's tokenizer has the tags of HTML, Qwen3's the marks around what it thinks."""
+    for special in (False, True):
+        added = {0: AddedToken(word, special=special)}
+        tokenizer = SimpleNamespace(added_tokens_decoder=added, all_special_tokens=[])
+        assert special_tokens(tokenizer, template) == (() if kept and not special else (word,))
+
+
+THINKER = (
+    "{% for m in messages %}<|im_start|>{{ m.content.split('</think>')[-1] "
+    "if m.role == 'assistant' else m.content }}<|im_end|>{% endfor %}"
+)
+
+
+def test_a_template_can_leave_out_what_the_model_thought(checkpoint: Path) -> None:
+    tokenizer = tokenizer_of(checkpoint)
+    tokenizer.add_tokens(["<think>", "</think>", "<b>"])
+    spec = ModelSpec(name="m", checkpoint="c", chat_template=THINKER)
+    thought = Message("assistant", "<think>hm</think>no")
+    prompt = Prompt((Message("user", "<b>?"), thought, Message("user", "why?")))
+    ids = Encoder(spec, tokenizer, context_tokens=4096).encode(prompt).ids
+    turns = ("<b>?", "no", "why?")
+    assert tokenizer.decode(ids) == "".join(f"<|im_start|>{turn}<|im_end|>" for turn in turns)
 
 
 @pytest.mark.parametrize("special", ["  ", "a ", " <s>", "  <s> "])
