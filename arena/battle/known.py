@@ -6,10 +6,12 @@ here.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from arena.identity import FILES, changes, entry_of
+from arena.pairing.past import What
 from arena.questions import Question
 from arena.record.store import Store
 from arena.record.tables import RaterKind
@@ -29,6 +31,7 @@ class Known:
         self._models: dict[str, int] = {}
         self._questions: dict[tuple[str | None, str, str], int] = {}
         self._raters: set[str] = set()
+        self._past: Sequence[tuple[str, int, int]] | None = None  # read, and not asked for yet
 
     @property
     def models(self) -> Mapping[str, int]:
@@ -54,14 +57,20 @@ class Known:
         }
 
     def _tell_changes(self, entered: Mapping[str, tuple[ModelSpec, str]]) -> None:
-        for other in self._store.namesakes({name: self._models[name] for name in entered}):
+        others = self._store.namesakes({name: self._models[name] for name in entered})
+        if not others:
+            return
+        self._past = self._store.past(self._rater_kind)  # of a million votes it takes seconds
+        votes = Counter(model for what, *pair in self._past if what == What.VOTED for model in pair)
+        for other in others:
             spec, files = entered[other.name]
-            if changed := changes(spec, files, other.spec, other.spec.get(FILES, files)):
+            changed = changes(spec, files, other.spec, other.spec.get(FILES, files))
+            if changed and votes[other.number]:
                 log.warning(
                     "%s: %d of its votes are on another model of the name %s; changed since: %s. "
                     "Ratings go by name and take them for one: give this one another name, unless "
                     "that is meant.",
-                    *(self._store.path, other.votes, other.name, ", ".join(changed)),
+                    *(self._store.path, votes[other.number], other.name, ", ".join(changed)),
                 )
 
     def question(self, name: str | None, language: str, prompt: str) -> int | None:
@@ -81,4 +90,5 @@ class Known:
 
     def past(self) -> Sequence[tuple[str, int, int]]:
         """Return what happened to models so far, with votes of such raters alone."""
-        return self._store.past(self._rater_kind)
+        past, self._past = self._past, None
+        return self._store.past(self._rater_kind) if past is None else past

@@ -142,7 +142,7 @@ class Store:
         return await self._write(lambda connection: enter_model(connection, model, self._now()))
 
     def namesakes(self, models: Mapping[str, int]) -> list[Namesake]:
-        """Return the other models of these names that have votes; models are known by number."""
+        """Return the other models of these names; models are known by number."""
         with self._database.reading.connect() as connection:
             return read_namesakes(connection, models)
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from arena.battle import known as module
 from arena.battle.known import Known
@@ -109,3 +110,17 @@ async def test_a_model_that_changed_under_its_name_is_told_with_its_votes(
         "responses",
         "output_tokens, responses",
     ]
+
+
+async def test_votes_are_gone_through_once_at_a_start_also_where_models_changed(
+    store: Store,
+) -> None:
+    """Of a million it takes ten seconds."""
+    await open_battle(store)  # between two models of these names, which said nothing
+    said: list[str] = []
+    reading = store._database.reading  # noqa: SLF001 -- to overhear it
+    event.listen(reading, "before_cursor_execute", lambda *told: said.append(told[2]))
+    known = Known(store)
+    await known.enter([OAK, PINE], [BAT])
+    assert [what for what, _, _ in known.past()].count("joined") == 4
+    assert sum("vote_in_force" in statement for statement in said) == 1
