@@ -18,7 +18,8 @@ def main() -> None:
         error.message = error.message.removeprefix("Value error, ").replace("Input", "it", 1)
         if said := error.format_message():  # nothing where the help was the answer
             command = getattr(getattr(error, "ctx", None), "command_path", "arena")
-            _tell(f"{said.rstrip('.')}. See `{command} --help`.")
+            stop = "" if said.endswith("?") else "."
+            _tell(f"{said.rstrip('.')}{stop} See `{command} --help`.")
         sys.exit(error.exit_code)
     except Abort:
         sys.exit(1)

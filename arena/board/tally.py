@@ -13,7 +13,7 @@ import pandas as pd
 from arena.board.choice import LIVE, Choice, counting
 from arena.errors import LogError
 from arena.formats.coded import FAILED, UNKNOWN
-from arena.votelog import VoteLog
+from arena.votelog import VoteLog, listed
 from ratings.columns import Labels
 from ratings.votes import Votes
 
@@ -109,7 +109,8 @@ def _nothing(log: VoteLog, choice: Choice, set_aside: Mapping[str, int]) -> str:
     where = f" with {chosen}" if chosen else ""
     if set_aside:
         return (
-            f"{log.source}: no vote{where} counts; all {sum(set_aside.values()):,} are set aside."
+            f"{log.source}: no vote{where} counts; all {sum(set_aside.values()):,} are set aside: "
+            f"{listed(dict(set_aside))}."
         )
     if len(log.votes):
         return f"{log.source}: there is no vote{where}; choose something the log has."

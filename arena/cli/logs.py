@@ -57,7 +57,9 @@ def export(
         votes = export_votes(
             source, dest, export=form.value, every=every, excel=excel, public=public
         )
-    typer.echo(f"{dest}: {votes:,} votes as {form.value}.", err=True)
+    from arena.cli.board_table import numbered  # noqa: PLC0415  # brings rich
+
+    typer.echo(f"{dest}: {numbered(votes, 'vote')} as {form.value}.", err=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from arena.running import Arena
     from arena.settings import Settings
 
+LAST_PORT: Final = 65_535
 GRACE_S: Final = 3  # how long open streams may hold up the end
 
-Port = Annotated[int | None, typer.Option(help="Port of the page.", min=0, max=65535)]
+Port = Annotated[int | None, typer.Option(help="Port of the page.", min=0, max=LAST_PORT)]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Db = Annotated[Path | None, typer.Option(help="Database file; made if it is not there.")]
 
@@ -75,6 +76,11 @@ def _run(settings: "Settings", port: int | None, host: str | None, db: Path | No
 
 def _listening(host: str, port: int) -> socket.socket:
     """Take the port before anything is loaded, so that a busy one is told at once."""
+    if not host:  # to the system that is every address of this machine
+        raise ConfigError(
+            "The address to listen on is empty. Name one with --host: 127.0.0.1 for this machine "
+            "alone, 0.0.0.0 for every network."
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -85,7 +91,7 @@ def _listening(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(
                 f"Port {port} on {host} is in use. Stop the program that uses it, or choose "
-                f"another port: --port {port + 1}"
+                f"another port: --port {port + 1 if port < LAST_PORT else port - 1}"
             ) from None
         raise ConfigError(
             f"The address {host}:{port} cannot be used ({error.strerror}). Choose an address of "

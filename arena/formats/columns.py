@@ -4,6 +4,7 @@ A log comes as a data frame whose index still counts the rows of its file, so th
 name the place. Which file it came from, and how that file spells an outcome, is not known here.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ TEXT: Final = (
 )
 WHOLE: Final = ("turn", "seq", "dwell_ms", "length_a", "length_b", "resident")
 NUMBER: Final = ("tstamp", "propensity")
+LAST_S: Final = 253_402_300_799.0  # the end of the year 9999; later are milliseconds, or nothing
 TRUTH: Final = ("anony",)
 
 PUBLIC: Final = (  # as the public arena sets have them
@@ -129,11 +131,13 @@ def _numbers(name: str, raw: "pd.Series[Any]") -> tuple["pd.Series[Any]", list[A
     unread = raw[(numbers.isna() & raw.notna()).astype(bool)]
     bad = unread[unread.astype("str") != ""].index
     if name in NUMBER:
-        return numbers.astype("float64"), list(bad)
-    if pd.api.types.is_float_dtype(numbers.dtype):
-        broken = numbers.index[((numbers % 1) != 0).fillna(value=False)]
-        bad = bad.union(broken)
-        numbers = numbers.mask(numbers.index.isin(broken))
+        numbers = numbers.astype("float64")
+        most = LAST_S if name == "tstamp" else sys.float_info.max
+        return numbers, list(bad.union(numbers.index[numbers.abs() > most]))
+    if not pd.api.types.is_signed_integer_dtype(numbers.dtype):
+        broken = (numbers % 1 != 0) | (numbers.abs() >= 2.0**63)  # which 64 bits do not hold
+        bad = bad.union(numbers.index[broken.fillna(value=False)])
+        numbers = numbers.mask(numbers.index.isin(bad))
     return numbers.astype("Int64"), list(bad)
 
 
@@ -213,4 +217,6 @@ def _quoted(value: object) -> str:
 def _wanted(name: str) -> str:
     if name in WHOLE:
         return "a whole number"
+    if name == "tstamp":
+        return "a time in seconds since 1970"
     return "a number" if name in NUMBER else "true or false"

@@ -3,10 +3,12 @@
 A conversation that cannot be understood is missing, never an error: the vote stands without it.
 """
 
-import json
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+
+from arena.formats.decoding import decoded
 
 Turns = list[dict[str, str]]
 
@@ -15,7 +17,7 @@ def understood(value: Any) -> Turns | None:  # noqa: ANN401  # whatever a file h
     """Return a conversation from a list of turns or from the JSON text of one."""
     if isinstance(value, str):
         value = _decoded(value)
-    if value is None or isinstance(value, float | str):
+    if not _is_list(value):
         return None
     turns = [turn for turn in value if isinstance(turn, dict)]
     return [{"role": str(t.get("role")), "content": _content(t.get("content"))} for t in turns]
@@ -23,16 +25,20 @@ def understood(value: Any) -> Turns | None:  # noqa: ANN401  # whatever a file h
 
 def _decoded(text: str) -> Any:  # noqa: ANN401  # any JSON
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return decoded(text)
+    except ValueError:
         return None
 
 
+def _is_list(value: Any) -> bool:  # noqa: ANN401  # Parquet's lists come as arrays
+    return isinstance(value, Iterable) and not isinstance(value, str | dict)
+
+
 def _content(content: Any) -> str:  # noqa: ANN401  # text, or the parts of the 140k set
-    if content is None or isinstance(content, str):
-        return content or ""
+    if content is None or not _is_list(content):
+        return "" if content is None else str(content)
     parts = [part.get("text") for part in content if isinstance(part, dict)]
-    return "\n".join(part for part in parts if part)
+    return "\n".join(str(part) for part in parts if part)
 
 
 def joined(prompts: Any, responses: Any) -> Turns | None:  # noqa: ANN401  # lists or JSON texts
@@ -51,7 +57,7 @@ def _texts(value: Any) -> list[str] | None:  # noqa: ANN401  # a list or its JSO
     if isinstance(value, str):
         decoded = _decoded(value)
         value = decoded if isinstance(decoded, list) else [value]
-    if value is None or isinstance(value, float):
+    if not _is_list(value):
         return None
     return [str(text or "") for text in value]
 

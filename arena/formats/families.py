@@ -107,13 +107,21 @@ def _fastchat(raw: pd.DataFrame) -> pd.DataFrame:
     Raters are counted by address, as its own cleaning does, so no address reaches our log.
     """
     events = raw[as_text(raw["type"]).isin(_FASTCHAT_VOTES)]
-    rows = [_fastchat_vote(event) for event in events.to_dict("records")]
+    rows = [_fastchat_event(event) for event in events.to_dict("records")]
     log = pd.DataFrame(rows, index=events.index)
     if "ip" in events and len(log):
         order = pd.factorize(as_text(events["ip"]))[0]
         judge = pd.Series([f"arena_user_{number}" for number in order], index=log.index)
         log["judge"] = judge.mask(order < 0)
     return log
+
+
+def _fastchat_event(event: dict[Any, Any]) -> dict[str, Any]:
+    """Return the vote of an event, without names where they cannot be read: that is refused."""
+    try:
+        return _fastchat_vote(event)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return {"winner": _FASTCHAT_VOTES[event["type"]], "model_a": None, "model_b": None}
 
 
 def _fastchat_vote(event: dict[Any, Any]) -> dict[str, Any]:

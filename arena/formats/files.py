@@ -5,16 +5,19 @@ What the columns mean is not known here. A table's index counts the rows of its 
 """
 
 import csv
-import json
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from arena.errors import ConfigError, LogError
+from arena.formats.decoding import decoded, reason
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 PIECE: Final = 1 << 15  # rows of a Parquet file held at once as names
@@ -73,9 +76,11 @@ def _csv(path: Path, wanted: Collection[str]) -> Table:
     import pyarrow as pa  # noqa: PLC0415  # slow to import
     from pyarrow import csv as arrow_csv  # noqa: PLC0415
 
+    with path.open("rb") as file:
+        if file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):  # a spreadsheet's "Unicode text"
+            raise LogError(_not_utf8(path, "line 1"))
     separator = _separator(path)
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
-        names = next(csv.reader(file, delimiter=separator), [])
+    _, names = next(_csv_rows(path, separator), (1, []))
     _check_names(path, names)
     kept = [name for name in names if name in wanted]
     try:
@@ -124,8 +129,20 @@ def _csv_fault(path: Path, said: str) -> str:
 def _separator(path: Path) -> str:
     """Return what parts the columns: spreadsheets of some countries write semicolons."""
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
-        first = file.readline()
+        first = next((line for line in file if line.strip("\r\n")), "")
     return max(",;\t", key=first.count)
+
+
+def _csv_rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows with the lines on which they begin, the header first; blank lines are none."""
+    csv.field_size_limit(BLOCK)  # the library's own is less than a long conversation takes
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+        reader = csv.reader(file, delimiter=separator)
+        begins = 1
+        for fields in reader:
+            if fields:
+                yield begins, fields
+            begins = reader.line_num + 1
 
 
 def _json(path: Path, wanted: Collection[str]) -> Table:
@@ -156,24 +173,27 @@ def _entries(path: Path) -> Iterable[tuple[int, Any]]:
             start = file.read(1)
         file.seek(0)
         if start == "[":
-            try:
-                array = json.load(file)
-            except json.JSONDecodeError as error:
-                raise LogError(f"{path}: line {error.lineno} is not JSON ({error.msg}).") from error
-            yield from ((0, entry) for entry in array)
+            yield from ((0, entry) for entry in _array(path, file.read()))
             return
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, _line(path, number, line)
 
 
+def _array(path: Path, text: str) -> Any:  # noqa: ANN401  # any JSON
+    try:
+        return decoded(text)
+    except ValueError as error:
+        where = f"line {error.lineno}" if isinstance(error, JSONDecodeError) else "a line"
+        raise LogError(f"{path}: {where} is not JSON ({reason(error)}).") from error
+
+
 def _line(path: Path, number: int, line: str) -> Any:  # noqa: ANN401  # any JSON
     try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise LogError(
-            f"{path}: line {number} is not JSON ({error.msg}, column {error.colno})."
-        ) from error
+        return decoded(line)
+    except ValueError as error:
+        column = f", column {error.colno}" if isinstance(error, JSONDecodeError) else ""
+        raise LogError(f"{path}: line {number} is not JSON ({reason(error)}{column}).") from error
 
 
 def _parquet(path: Path, wanted: Collection[str]) -> Table:
@@ -251,14 +271,6 @@ def place(path: Path, row: int) -> str:
 
 def _csv_line(path: Path, row: int) -> int:
     """Return the line on which a row begins; quoted entries may span several."""
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
-        reader = csv.reader(file, delimiter=_separator(path))
-        next(reader)  # the header
-        seen, begins = 0, reader.line_num + 1
-        for fields in reader:
-            if fields:  # pandas passes over blank lines
-                if seen == row:
-                    break
-                seen += 1
-            begins = reader.line_num + 1
+    rows = islice(_csv_rows(path, _separator(path)), row + 1, None)  # the header is the first
+    begins, _ = next(rows, (row + 2, []))
     return begins

@@ -114,7 +114,12 @@ def test_a_choice_leaves_the_other_votes_out(tmp_path: Path, choice: Choice, cou
     [
         pytest.param([], Choice(), "there is no vote yet", id="no vote"),
         pytest.param([{}], Choice(aspect="art"), "no vote with aspect 'art'", id="no such aspect"),
-        pytest.param([{"anony": False}], Choice(), "all 1 are set aside", id="none counts"),
+        pytest.param(
+            [{"anony": False}],
+            Choice(),
+            "all 1 are set aside: 1 with the names shown",
+            id="none counts",
+        ),
     ],
 )
 def test_nothing_to_rate_is_a_sentence(

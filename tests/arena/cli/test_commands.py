@@ -28,3 +28,8 @@ def test_what_is_typed_wrongly_is_told_in_one_sentence_with_the_way_out(
 def test_without_a_command_the_help_is_shown_and_nothing_else(arena: Arena) -> None:
     run = arena()
     assert (run.returncode, "Usage: arena" in run.stdout, run.stderr) == (2, True, "")
+
+
+def test_a_command_that_was_meant_is_named(arena: Arena) -> None:
+    said = "arena: No such command 'leaderbord'. Did you mean 'leaderboard'? See `arena --help`.\n"
+    assert arena("leaderbord").stderr == said

@@ -187,6 +187,24 @@ def test_a_busy_port_is_told_with_another_one(roster: Path, arena: Arena) -> Non
     assert f"--port {port + 1}" in said
 
 
+def test_beside_the_last_port_the_one_before_it_is_named(roster: Path, arena: Arena) -> None:
+    with socket.socket() as holder:
+        try:
+            holder.bind(("127.0.0.1", 65535))
+            holder.listen()
+        except OSError:
+            pass  # somebody else holds it: as good
+        said = refused(arena, "serve", roster, "--port", "65535")
+    assert said.endswith("--port 65534\n")
+
+
+def test_an_empty_address_does_not_open_the_arena_to_every_network(
+    roster: Path, arena: Arena
+) -> None:
+    said = refused(arena, "serve", roster, "--host", "", "--port", "99")
+    assert "The address to listen on is empty" in said
+
+
 def test_an_address_of_another_machine_is_told_with_the_way_out(roster: Path, arena: Arena) -> None:
     said = refused(arena, "serve", roster, "--host", "192.0.2.1", "--port", "0")
     assert "The address 192.0.2.1:0 cannot be used (" in said

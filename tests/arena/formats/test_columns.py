@@ -1,0 +1,45 @@
+"""Columns of the vote log: a number that cannot be is refused, and none changes on the way."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from arena.errors import LogError
+from arena.formats import read_votes
+
+
+def line(path: Path, **said: object) -> Path:
+    vote = {"model_a": "oak", "model_b": "pine", "winner": "tie"}
+    path.write_text(json.dumps(vote | said) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seq", "99999999999999999999999"),
+        ("seq", str(2**64 - 1)),
+        ("length_a", "inf"),
+        ("tstamp", "-inf"),
+        ("tstamp", "1700000000000"),  # milliseconds
+        ("propensity", "inf"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(tmp_path: Path, field: str, value: str) -> None:
+    path = tmp_path / "v.csv"
+    path.write_text(f"model_a,model_b,winner,{field}\noak,pine,tie,{value}\n", encoding="utf-8")
+    with pytest.raises(LogError, match=f"line 2: {field} is '"):
+        read_votes(path)
+
+
+@pytest.mark.parametrize("value", [10**30, float("inf"), 2**64 - 1])
+def test_a_number_of_json_that_cannot_be_is_refused(tmp_path: Path, value: float) -> None:
+    path = line(tmp_path / "v.jsonl", seq=value)
+    with pytest.raises(LogError, match="line 1: seq is '"):
+        read_votes(path)
+
+
+def test_the_largest_whole_number_is_kept_to_the_last_digit(tmp_path: Path) -> None:
+    path = line(tmp_path / "v.jsonl", seq=2**63 - 1)
+    assert list(read_votes(path)["seq"]) == [2**63 - 1]
