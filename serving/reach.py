@@ -1,92 +1,107 @@
-"""Whether an OpenAI-compatible server serves us: what key it is shown, and what it answers.
+"""Whether an OpenAI-compatible server serves us: found out in a few seconds, without a battle.
 
-Asks in a few seconds, without a battle. What is made of its responses is not known here.
+It is asked what it serves, and for one token as in a battle. What its answers mean is not known
+here, but how to say it to whoever can mend it.
 """
 
-import os
+import asyncio
 from functools import partial
+from typing import Final
 
-from openai import DefaultHttpxClient
+from openai import APIConnectionError
 
 from serving.aside import aside
 from serving.engine import EngineError, FailureKind, KeyRefusedError
-from serving.refusals import ABSENT, BROKEN, CORRECT, REFUSALS, UNKNOWN, root_of
+from serving.refusals import (
+    CORRECT,
+    CORRECT_URL,
+    NAME_KEY,
+    AbsentError,
+    BusyError,
+    UnknownError,
+    read_error,
+    root_of,
+    unwrapped,
+)
+from serving.remote import RemoteEngine, key_of, without
 from serving.spec import ModelSpec
+from serving.wire import BrokenOffError
 
-REACH_S = 3.0  # seconds to reach a server, in all
-ELSEWHERE = range(300, 400)
-NO_KEY = "none"  # local servers ask for none, the client insists
+REACH_S: Final = 3.0  # seconds to reach a server, in all
+MOST_WORDS: Final = 300  # characters of what it says, which may be a page
+START: Final = "; start the server, or correct url"
+ENTRY: Final = "; correct url, or what this entry asks for"
 
 
 def reach(spec: ModelSpec) -> None:
     """Ask a server what it serves, and for a token; blocks for a few seconds at most.
 
     A gateway may say what is served although nobody is behind it, and another may only know how to
-    pass responses on. Where the response is not begun in time, the first answer counts.
+    pass responses on. Where the response is not whole in time, the first answer counts.
 
     Raises
     ------
     KeyRefusedError
         If it refuses our key, or we have none that can be sent.
     EngineError
-        If nobody answers there, or only who stands before it, or if it knows no such model, is
-        broken or sends us elsewhere; every other answer will do.
+        If nobody answers there, or only who stands before it, or if anything else comes in place
+        of a response; that it is busy will do.
     """
     key = key_of(spec)
-    told: list[int] = []
-    cause = None
-    # Asked aside, because a name server may hang; closing the client ends a thread that waits.
-    with DefaultHttpxClient(follow_redirects=False, timeout=2 * REACH_S) as client:
-        try:
-            aside(partial(_ask, client, spec, key, told), "reach").result(REACH_S)
-        except TimeoutError:
-            cause = None if told else f"no answer within {REACH_S:.0f} s"
-        except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
-            cause = root_of(error)
-    whose = f"{spec.name}: {spec.url} does not serve us: "
-    answers = tuple(told)  # whoever asks may still be at it
-    status = answers[-1] if answers else 0
-    if status in REFUSALS:
-        way_out = "let api_key_env name the variable that holds a key of this server"
-        raise KeyRefusedError(
-            FailureKind.BACKEND, f"{whose}HTTP {status}, it refuses our key; {way_out}"
-        )
-    responds = len(answers) > 1  # that the list is none tells nothing of the model
-    if status in ABSENT or (responds and status >= BROKEN):
-        cause = f"HTTP {status}"
-    if responds and status in ELSEWHERE:
-        cause = f"HTTP {status}, which sends us elsewhere"
-    if responds and status == UNKNOWN:
-        raise EngineError(FailureKind.BACKEND, f"{whose}HTTP {status}{CORRECT}")
-    if cause is not None:
-        way_out = "start the server, or correct url"
-        raise EngineError(FailureKind.BACKEND, f"{whose}{cause}; {way_out}")
+    try:  # aside: the caller may have an event loop, and a name server that hangs ends no loop
+        aside(partial(_run, spec), "reach").result(2 * REACH_S)
+    except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
+        raised = unwrapped(error)
+        if isinstance(raised, BusyError):
+            return
+        kind = KeyRefusedError if isinstance(raised, KeyRefusedError) else EngineError
+        cause, way_out = _words(raised)
+        words = without(key, cause)[:MOST_WORDS]
+        whose = f"{spec.name}: {spec.url} does not serve us: "
+        raise kind(FailureKind.BACKEND, f"{whose}{words}{way_out}") from None
 
 
-def _ask(client: DefaultHttpxClient, spec: ModelSpec, key: str, told: list[int]) -> None:
-    """Note the status of each answer; their bodies are not read, they may be of any length."""
-    url, shown = str(spec.url).rstrip("/"), {"Authorization": f"Bearer {key}"}
-    with client.stream("GET", f"{url}/models", headers=shown) as answer:
-        told.append(int(answer.status_code))
-    if told[-1] in REFUSALS:
-        return
-    messages = [{"role": "user", "content": "."}]
-    ask = {"model": spec.remote_name, "messages": messages, "max_tokens": 1, "stream": True}
-    with client.stream("POST", f"{url}/chat/completions", headers=shown, json=ask) as answer:
-        told.append(int(answer.status_code))
+def _run(spec: ModelSpec) -> None:
+    asyncio.run(_ask(spec))
 
 
-def key_of(spec: ModelSpec) -> str:
-    """Return the key that a server is shown.
+async def _ask(spec: ModelSpec) -> None:
+    engine = RemoteEngine(spec)
+    listed: bool | AbsentError = False
+    try:
+        async with asyncio.timeout(REACH_S):
+            listed = await _listed(engine)
+            await engine.try_out()
+    except TimeoutError:
+        if listed is True:
+            return
+        raise listed or TimeoutError from None
+    finally:
+        await engine.close()
 
-    Raises
-    ------
-    KeyRefusedError
-        If it cannot be sent.
-    """
-    key = os.environ.get(spec.api_key_env or "", "").strip()  # a file's last line may end in it
-    if key.isascii() and key.isprintable():
-        return key or NO_KEY
-    whose = f"{spec.name}: the key in {spec.api_key_env} cannot be sent"  # nor be in a log
-    way_out = "let it hold one line of ASCII letters and signs"
-    raise KeyRefusedError(FailureKind.BACKEND, f"{whose}; {way_out}")
+
+async def _listed(engine: RemoteEngine) -> bool | AbsentError:
+    """Return whether anybody answers, or who does in place of the server."""
+    try:
+        await engine.list_models()
+    except Exception as error:
+        said = unwrapped(error)
+        if isinstance(said, KeyRefusedError) or not isinstance(said, EngineError):
+            raise
+        if isinstance(said, AbsentError) and not isinstance(said, UnknownError):
+            return said
+    return True  # who knows no list may know how to respond
+
+
+def _words(error: Exception) -> tuple[str, str]:
+    """Return what happened, and the way out."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {REACH_S:.0f} s", START
+    if isinstance(error, APIConnectionError):
+        return root_of(error), START
+    _, cause = read_error(error)
+    for way_out in (CORRECT, CORRECT_URL, NAME_KEY):
+        if cause.endswith(way_out):
+            return cause.removesuffix(way_out), way_out
+    absent = isinstance(error, AbsentError | BrokenOffError)
+    return cause, START if absent else ENTRY

@@ -5,6 +5,7 @@ Of the body of an error a little is read, for a moment: a server may go on for e
 
 import asyncio
 import json
+import math
 import os
 import re
 import socket
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from openai import APIConnectionError, APIError, APITimeoutError, OpenAIError
 
-from serving.engine import EngineError, FailureKind
+from serving.engine import EngineError, FailureKind, KeyRefusedError
 from serving.tokens import kind_of
 
 MOST_BYTES: Final = 8192  # of the body of an error
@@ -40,11 +41,15 @@ OVERFLOW: Final = re.compile(
 )
 BUSY: Final = 429  # as the status of a server that has been asked too often
 AGAIN_S: Final = 1.0  # seconds at least before it is asked again
-ABSENT: Final = (502, 503, 504)  # statuses of who stands before a server that is not there
 UNKNOWN: Final = 404  # as the status of a page or of a model
 REFUSALS: Final = (401, 403)  # statuses of who refuses our key
 BROKEN: Final = 500  # the first status of a server's own faults
+CORRECT_URL: Final = "; correct url"
 CORRECT: Final = "; correct url, which often ends in /v1, or remote_name"
+NAME_KEY: Final = (
+    "; it refuses our key: let api_key_env name the variable that holds a key of this server"
+)
+SECONDS: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)  # some servers know parts of them
 MOST_DIGITS: Final = 9  # of a number of seconds
 MOST_HOST: Final = 253  # characters of the name of a host
 PLAIN: Final = "identity"  # the name of content that is not packed
@@ -56,10 +61,18 @@ class AbsentError(EngineError):
     """Somebody answered, but not who serves the model; or it is still loading, or serves nobody."""
 
 
-class BusyError(EngineError):
-    """The server takes no more now, and says when to ask again."""
+class UnknownError(AbsentError):
+    """There is no such page there, or no such model."""
 
-    again_s = 0.0
+
+class NoEntryError(AbsentError, KeyRefusedError):
+    """It refuses our key."""
+
+
+class BusyError(EngineError):
+    """The server takes no more now, and may say when to ask again."""
+
+    again_s = math.inf
 
 
 async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
@@ -79,7 +92,7 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
         raise EngineError(FailureKind.BACKEND, cause)
     if answer.has_redirect_location:
         where = _place(answer.headers["location"]) or "another page"
-        cause = f"HTTP {answer.status_code}: it sends us to {where}, and we do not go; correct url"
+        cause = f"HTTP {answer.status_code}: it sends us to {where}, and we do not go{CORRECT_URL}"
         raise EngineError(FailureKind.BACKEND, cause)
     body = b""
     with suppress(Exception):  # what has come is enough
@@ -90,18 +103,25 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
                     break
     words = words_in(body.decode(errors="replace")) or "without a word"
     kind = kind_in(words, answer.status_code)
-    # A fault may be the prompt's own; who serves nobody says so again and again.
-    serves = answer.status_code < BROKEN or kind is not FailureKind.BACKEND
-    serves &= answer.status_code not in (UNKNOWN, *REFUSALS)
-    error = EngineError if serves else AbsentError
-    way_out = CORRECT if answer.status_code == UNKNOWN else ""
-    cause = f"HTTP {answer.status_code}: {words}{way_out}"
+    cause = f"HTTP {answer.status_code}: {words}"
     again = answer.headers.get("retry-after", "").strip()
-    if answer.status_code == BUSY and again.isdecimal() and again.isascii():  # no date
+    if answer.status_code == BUSY:
         busy = BusyError(kind, cause)
-        busy.again_s = max(AGAIN_S, float(again[:MOST_DIGITS]))
+        if SECONDS.fullmatch(again):  # no date
+            busy.again_s = max(AGAIN_S, float(again[:MOST_DIGITS]))
         raise busy
-    raise error(kind, cause)
+    raise _refusal(answer.status_code, kind, cause)
+
+
+def _refusal(status: int, kind: FailureKind, cause: str) -> EngineError:
+    """Return what a status of an error means: a fault may be the prompt's own."""
+    if status in REFUSALS:
+        return NoEntryError(kind, cause + NAME_KEY)
+    if status == UNKNOWN:
+        return UnknownError(kind, cause + CORRECT)
+    if status >= BROKEN and kind is FailureKind.BACKEND:
+        return AbsentError(kind, cause)
+    return EngineError(kind, cause)
 
 
 def _place(location: str) -> str:
@@ -149,7 +169,7 @@ def root_of(error: BaseException) -> str:
         return root.strerror
     if isinstance(root, OSError) and root.errno is not None and root.errno > 0:
         return os.strerror(root.errno)
-    return f"{type(error).__name__}: {error}"
+    return f"{type(root).__name__}: {root}"
 
 
 def kind_in(words: str, status: int = 500) -> FailureKind:

@@ -7,6 +7,7 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -19,8 +20,15 @@ from openai import (
 )
 
 from serving.aside import resolve_aside
-from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
-from serving.reach import key_of
+from serving.engine import (
+    Delta,
+    EngineError,
+    Event,
+    FailureKind,
+    KeyRefusedError,
+    Message,
+    Prompt,
+)
 from serving.refusals import (
     PLAIN,
     AbsentError,
@@ -43,6 +51,8 @@ DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 STRIKES = 3  # connections that came to nothing before a server is left alone
 LEFT_ALONE_S = 15.0  # seconds before it is asked again by who still holds it
 WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
+TRIAL_S = 3.0  # seconds for one token that nobody is to read
+NO_KEY = "none"  # local servers ask for none, the client insists
 
 
 class _NotAskedError(EngineError):
@@ -53,7 +63,8 @@ class RemoteEngine:
     """One model of one server.
 
     Where nobody is there, or three connections in a row came to nothing, it is away: it cannot
-    serve until a response comes all the same. Whoever holds it may ask again after a while; who
+    serve until a response comes all the same. So it is where it refuses a prompt, and then a single
+    token of any: that was no fault of the prompt. Whoever holds it may ask again after a while; who
     does not is not to find out with a battle.
     """
 
@@ -92,18 +103,45 @@ class RemoteEngine:
             async with aclosing(self._texts(chunks, reply, watch)) as texts:
                 async for text in texts:
                     yield Delta(text)
-        except TimeoutError as error:
+        except TimeoutError:
             cause = self._told(f"too slow: {reply.tokens} tokens in {watch.seconds:.1f} s")
-            self._learn(error, cause, heard=reply.heard)
+            if reply.heard:  # it only thinks for long
+                self._reached()
+            else:
+                self._missed(cause)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             kind, cause = self._read(raised)
-            self._learn(raised, cause, heard=reply.heard)
+            await self._learn(raised, kind, cause)
             yield watch.failed(kind, cause, reply.tokens)
         else:
             self._reached()
             yield watch.done(reply.finish_reason, reply.tokens)
+        finally:
+            await chunks.aclose()
+
+    async def list_models(self) -> None:
+        """Ask what is served; what comes in place of an answer is raised, the list is not read."""
+        resolve_aside()
+        async with self._client.models.with_streaming_response.list():
+            pass
+
+    async def try_out(self) -> None:
+        """Ask for one token, as a battle would; what comes in place of a response is raised.
+
+        Raises
+        ------
+        TimeoutError
+            If none is whole in time, which tells little: a model may be slow.
+        """
+        prompt = Prompt((Message("user", "."),), max_tokens=1, deadline_s=TRIAL_S)
+        watch = Watch(TRIAL_S)
+        chunks = self._chunks(prompt, watch)
+        try:
+            async with aclosing(self._texts(chunks, Reply(self._spec, watch), watch)) as texts:
+                async for _ in texts:
+                    pass
         finally:
             await chunks.aclose()
 
@@ -192,24 +230,37 @@ class RemoteEngine:
         return kind, self._told(cause)
 
     def _told(self, cause: str) -> str:
-        """Return a cause for the log, without our key: a server may quote it."""
-        if len(self._key) >= SECRET:
-            cause = cause.replace(self._key, "[our key]")
-        return f"{self._spec.name}: {cause}"
+        """Return a cause for the log."""
+        return f"{self._spec.name}: {without(self._key, cause)}"
 
-    def _learn(self, error: Exception, cause: str, *, heard: bool) -> None:
+    async def _learn(self, error: Exception, kind: FailureKind, cause: str) -> None:
         """Note whether the server is there, by how it failed."""
         match error:
             case _NotAskedError():
                 pass
-            case TimeoutError() if not heard:  # who only thinks for long is there
-                self._missed(cause)
             case APIConnectionError() if is_nobody(error):
                 self._missed(cause, STRIKES)
             case APIConnectionError() | BrokenOffError() | AbsentError():
                 self._missed(cause)
+            case _ if kind is FailureKind.BACKEND and not isinstance(error, BusyError):
+                await self._doubt()
             case _:
                 self._reached()
+
+    async def _doubt(self) -> None:
+        """Find out whether a refusal was the prompt's fault."""
+        try:
+            await self.try_out()
+        except TimeoutError:
+            pass
+        except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
+            raised = unwrapped(error)
+            if isinstance(raised, BusyError):
+                self._reached()
+            elif not isinstance(raised, _NotAskedError):
+                self._missed(self._read(raised)[1], STRIKES)
+        else:
+            self._reached()
 
     def _reached(self) -> None:
         """Note that the server is there, also where a response comes late."""
@@ -227,3 +278,24 @@ class RemoteEngine:
         """Close the connections; streams still open end as cancelled."""
         self._closed.set()
         await self._client.close()
+
+
+def key_of(spec: ModelSpec) -> str:
+    """Return the key that a server is shown.
+
+    Raises
+    ------
+    KeyRefusedError
+        If it cannot be sent.
+    """
+    key = os.environ.get(spec.api_key_env or "", "").strip()  # a file's last line may end in it
+    if key.isascii() and key.isprintable():
+        return key or NO_KEY
+    whose = f"{spec.name}: the key in {spec.api_key_env} cannot be sent"  # nor be in a log
+    way_out = "let it hold one line of ASCII letters and signs"
+    raise KeyRefusedError(FailureKind.BACKEND, f"{whose}; {way_out}")
+
+
+def without(key: str, cause: str) -> str:
+    """Return a cause for the log without our key, which a server may quote."""
+    return cause.replace(key, "[our key]") if len(key) >= SECRET else cause

@@ -54,6 +54,16 @@ def says(*parts: bytes, pause_s: float = 0.0) -> Behaviour:
     return behave
 
 
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """Return a behaviour that is another one at each question."""
+    left = list(behaviours)
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await left.pop(0)(writer)
+
+    return behave
+
+
 async def hangs_before_headers(writer: asyncio.StreamWriter) -> None:
     """Say nothing."""
     await asyncio.sleep(30)

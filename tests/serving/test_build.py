@@ -16,7 +16,8 @@ from serving.engine import EngineError, FailureKind
 from serving.remote import RemoteEngine
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
-from tests.serving.bad_server import DONE, says, serving
+from tests.serving.bad_server import serving
+from tests.serving.far import GOOD
 
 LIGHT = """
 import sys
@@ -37,7 +38,7 @@ def test_nothing_heavy_is_imported_before_an_engine_is_built() -> None:
 async def test_each_kind_gets_its_engine() -> None:
     build = Builder()
     assert isinstance(build(ModelSpec(name="m", kind="scripted")), ScriptedEngine)
-    async with serving(says(DONE)) as server:
+    async with serving(GOOD) as server:
         spec = ModelSpec(name="m", url=server.url, remote_name="x")
         remote = await asyncio.to_thread(build, spec)
     assert isinstance(remote, RemoteEngine)
@@ -95,7 +96,7 @@ def test_engines_are_kept_apart_where_there_is_a_card(
 
 async def test_a_model_of_another_server_needs_no_process_of_ours() -> None:
     build = Builder("device")
-    async with serving(says(DONE)) as server:
+    async with serving(GOOD) as server:
         spec = ModelSpec(name="m", url=server.url, remote_name="x")
         remote = await asyncio.to_thread(build, spec)
     assert isinstance(remote, RemoteEngine)

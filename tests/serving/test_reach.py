@@ -11,24 +11,24 @@ import pytest
 from serving.engine import EngineError, KeyRefusedError
 from serving.reach import reach
 from tests.serving.bad_server import (
+    DONE,
     Behaviour,
     answers,
     drips,
     hangs_before_headers,
+    in_turn,
+    piece,
+    refuses,
+    says,
     serving,
     talks_nonsense,
 )
 from tests.serving.far import GOOD, spec_of, unknown_name
 
-
-def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Return a behaviour that is another one at each question."""
-    left = list(behaviours)
-
-    async def behave(writer: asyncio.StreamWriter) -> None:
-        await left.pop(0)(writer)
-
-    return behave
+ENTRY = "correct url, or what this entry asks for"
+WHOLE_AT_ONCE = says(
+    piece(b'data: {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}\n\n'), DONE
+)
 
 
 async def reached(behave: Behaviour) -> None:
@@ -39,7 +39,7 @@ async def reached(behave: Behaviour) -> None:
 @pytest.mark.parametrize(
     "behave",
     [
-        pytest.param(answers("200 OK"), id="a list of nothing"),
+        pytest.param(in_turn(answers("200 OK"), GOOD), id="a list of nothing"),
         pytest.param(in_turn(answers("404 Not Found"), GOOD), id="no list"),
         pytest.param(in_turn(answers("500 Internal Server Error"), GOOD), id="an error"),
         pytest.param(in_turn(answers("502 X"), GOOD), id="who knows nothing else behind a gateway"),
@@ -66,9 +66,18 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
         ),
         pytest.param(answers("500 X"), "HTTP 500", id="broken"),
         pytest.param(
-            answers("404 X"), "HTTP 404; correct url.* or remote_name", id="no such model"
+            answers("404 X"), "HTTP 404: x+; correct url.* or remote_name", id="no such model"
         ),
-        pytest.param(answers("307 X"), "HTTP 307, which sends us elsewhere", id="sent elsewhere"),
+        pytest.param(answers("307 X"), f"HTTP 307: x+; {ENTRY}", id="sent elsewhere"),
+        pytest.param(
+            refuses(400, b"no top_p here"), f"HTTP 400: no top_p here; {ENTRY}", id="refused"
+        ),
+        pytest.param(answers("200 OK"), f"the response is no stream.*; {ENTRY}", id="a page"),
+        pytest.param(
+            in_turn(answers("200 OK"), WHOLE_AT_ONCE),
+            f"in place of a delta came.*; {ENTRY}",
+            id="no deltas",
+        ),
     ],
 )
 async def test_whoever_does_not_serve_us_is_told_in_time(
@@ -77,10 +86,18 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
     if why.startswith("no answer"):
         monkeypatch.setattr("serving.reach.REACH_S", 0.4)
     told = f"far: .* does not serve us: {why}"
-    told += "" if "remote_name" in why else ".*; start the server"
+    told += "" if "; correct url" in why else ".*; start the server"
     with pytest.raises(EngineError, match=told) as caught:
         await reached(behave)
     assert not isinstance(caught.value, KeyRefusedError)
+
+
+async def test_it_is_asked_as_in_a_battle() -> None:
+    async with serving(GOOD) as server:
+        spec = spec_of(server.url, stop=("###",), sampling={"top_k": 7})
+        await asyncio.to_thread(reach, spec)
+    (ask,) = server.asked
+    assert (ask["max_tokens"], ask["top_k"], ask["stop"]) == (1, 7, ["###"])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +112,7 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
     ],
 )
 async def test_who_refuses_our_key_is_told_from_who_is_away(behave: Behaviour, status: int) -> None:
-    told = f"far: .* does not serve us: HTTP {status}, it refuses our key; let api_key_env name"
+    told = f"far: .* does not serve us: HTTP {status}: .*; it refuses our key: let api_key_env name"
     with pytest.raises(KeyRefusedError, match=told):
         await reached(behave)
 
@@ -112,7 +129,7 @@ def test_a_key_that_cannot_be_sent_is_told_and_not_shown(
 
 
 def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:
-    with pytest.raises(EngineError, match=r"serve us: InvalidURL.*; start the server"):
+    with pytest.raises(EngineError, match=rf"serve us: InvalidURL.*; {ENTRY}"):
         reach(spec_of("http://h\x01/v1"))
 
 

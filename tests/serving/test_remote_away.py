@@ -10,8 +10,12 @@ from serving.engine import (
     FailureKind,
 )
 from tests.serving.bad_server import (
+    DONE,
+    END,
     Behaviour,
+    event,
     hangs_before_headers,
+    in_turn,
     piece,
     refuses,
     resets,
@@ -91,6 +95,53 @@ async def test_a_prompt_that_is_too_long_says_nothing_of_the_server(status: int)
             await events(engine)
             assert engine.health() is None
     assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("behave", "why"),
+    [
+        pytest.param(refuses(400, b"no top_p"), "HTTP 400: no top_p", id="what we ask for"),
+        pytest.param(
+            says(piece(b"<html>x</html>"), END), "no stream of chunks: <html>", id="a page"
+        ),
+        pytest.param(
+            says(event("a"), event(finish="odd"), DONE), "the server ended it: 'odd'", id="the end"
+        ),
+    ],
+)
+async def test_who_refuses_a_prompt_and_any_other_serves_nobody(
+    behave: Behaviour, why: str
+) -> None:
+    async with far(behave) as (engine, server):
+        first, again = [(await events(engine))[-1] for _ in range(2)]
+        assert isinstance(first, Failed)
+        assert isinstance(again, Failed)
+        assert why in first.cause
+        assert engine.health() == first.cause
+        assert again.cause == f"far: not asked: {first.cause}"
+    assert [ask["max_tokens"] for ask in server.asked] == [512, 1]
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(GOOD, id="responds to another"),
+        pytest.param(refuses(429, b"slow down"), id="is busy"),
+        pytest.param(hangs_before_headers, id="is slow"),
+    ],
+)
+async def test_who_refuses_a_prompt_and_no_other_is_there(
+    behave: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.remote.TRIAL_S", 0.2)
+    for refusal in (refuses(400, b"not about that"), says(event(finish="content_filter"), DONE)):
+        async with far(in_turn(*[refusal, behave] * 4)) as (engine, server):
+            for _ in range(4):
+                end = (await events(engine))[-1]
+                assert isinstance(end, Failed)
+                assert end.kind is FailureKind.BACKEND
+                assert engine.health() is None
+        assert len(server.asked) == 8
 
 
 async def test_who_thinks_for_longer_than_we_wait_is_there() -> None:

@@ -48,7 +48,8 @@ async def peak_of(behave: Behaviour, deadline_s: float = 60.0) -> tuple[int, Eve
         finally:
             tracemalloc.stop()
         await asyncio.wait_for(server.closed_early.wait(), 20)
-        assert engine.health() is None  # it is there
+        assert isinstance(end, Failed)
+        assert engine.health() == (end.cause if end.kind is FailureKind.BACKEND else None)
     return peak, end
 
 
