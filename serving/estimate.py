@@ -17,7 +17,8 @@ from serving.spec import ModelSpec, Quantization
 
 NF4_BLOCK = 64  # weights that share one scale
 NF4_OUTER = 256  # scales that share one scale of their own
-# Only the matrices of linear layers are quantized: not the first and last, nor fused experts.
+# Only the matrices of linear layers are quantized: not the first and last, nor fused experts, which
+# some call otherwise. Those have three dimensions.
 WHOLE = ("embed", "lm_head", "wte", "wpe", "experts")
 FLASH = ("flash_attn", "flash_attn_interface")
 HALF = 2  # bytes
@@ -95,7 +96,7 @@ def has_flash() -> bool:
 def _bytes(name: str, shape: Shape, quantization: Quantization, width: int) -> int:
     """Return the bytes of one tensor in memory."""
     count = prod(shape)
-    whole = len(shape) < 2 or any(part in name for part in WHOLE)  # noqa: PLR2004 -- a matrix
+    whole = len(shape) != 2 or any(part in name for part in WHOLE)  # noqa: PLR2004 -- a matrix
     if whole or quantization is Quantization.NONE:
         return count * width
     if quantization is Quantization.INT8:

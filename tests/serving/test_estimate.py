@@ -13,11 +13,14 @@ from serving.local import build
 from serving.spec import ModelSpec
 
 
+@pytest.mark.parametrize("family", ["Llama", "GraniteMoe"])  # fused experts under a name of its own
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
 async def test_the_estimate_is_what_the_engine_takes(
-    make_checkpoint: Callable[..., Path], quantization: str
+    make_checkpoint: Callable[..., Path], quantization: str, family: str
 ) -> None:
-    folder = make_checkpoint(hidden_size=256, intermediate_size=1024, num_hidden_layers=2)
+    experts = {} if family == "Llama" else {"num_local_experts": 4, "num_experts_per_tok": 2}
+    sizes = {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 2}
+    folder = make_checkpoint(family=family, **sizes, **experts)
     spec = ModelSpec.model_validate(
         {
             "name": "m",
