@@ -11,6 +11,7 @@ from typing import Final
 from openai import APIConnectionError
 
 from serving.aside import aside
+from serving.asking import key_of, without
 from serving.engine import EngineError, FailureKind, KeyRefusedError
 from serving.refusals import (
     CORRECT,
@@ -23,7 +24,7 @@ from serving.refusals import (
     root_of,
     unwrapped,
 )
-from serving.remote import RemoteEngine, key_of, without
+from serving.remote import RemoteEngine
 from serving.spec import ModelSpec
 from serving.wire import BrokenOffError
 

@@ -7,7 +7,6 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -20,15 +19,16 @@ from openai import (
 )
 
 from serving.aside import resolve_aside
+from serving.asking import body_of, key_of, without
 from serving.engine import (
     Delta,
     EngineError,
     Event,
     FailureKind,
-    KeyRefusedError,
     Message,
     Prompt,
 )
+from serving.presence import STRIKES, Presence
 from serving.refusals import (
     PLAIN,
     AbsentError,
@@ -45,14 +45,10 @@ from serving.spec import ModelSpec
 from serving.watch import Watch
 from serving.wire import BrokenOffError, Events, Wire
 
-SECRET = 8  # characters of a key; a shorter one may be part of any word
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
-STRIKES = 3  # connections that came to nothing before a server is left alone
-LEFT_ALONE_S = 15.0  # seconds before it is asked again by who still holds it
 WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
 TRIAL_S = 3.0  # seconds for one token that nobody is to read
-NO_KEY = "none"  # local servers ask for none, the client insists
 
 
 class _NotAskedError(EngineError):
@@ -62,10 +58,8 @@ class _NotAskedError(EngineError):
 class RemoteEngine:
     """One model of one server.
 
-    Where nobody is there, or three connections in a row came to nothing, it is away: it cannot
-    serve until a response comes all the same. So it is where it refuses a prompt, and then a single
-    token of any: that was no fault of the prompt. Whoever holds it may ask again after a while; who
-    does not is not to find out with a battle.
+    Where nobody is there, or three connections in a row came to nothing, it is away. So it is where
+    it refuses a prompt, and then a single token of another: that was no fault of the prompt.
     """
 
     footprint = 0
@@ -86,13 +80,11 @@ class RemoteEngine:
             ),
         )
         self._closed = asyncio.Event()
-        self._strikes = 0
-        self._away: str | None = None
-        self._rests_until = 0.0
+        self._presence = Presence()
 
     def health(self) -> str | None:
         """Return None, or why the server is taken to be away."""
-        return self._away
+        return self._presence.away
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt; leaving early closes the connection."""
@@ -106,9 +98,9 @@ class RemoteEngine:
         except TimeoutError:
             cause = self._told(f"too slow: {reply.tokens} tokens in {watch.seconds:.1f} s")
             if reply.heard:  # it only thinks for long
-                self._reached()
+                self._presence.seen()
             else:
-                self._missed(cause)
+                self._presence.missed(cause)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
@@ -116,7 +108,7 @@ class RemoteEngine:
             await self._learn(raised, kind, cause)
             yield watch.failed(kind, cause, reply.tokens)
         else:
-            self._reached()
+            self._presence.seen()
             yield watch.done(reply.finish_reason, reply.tokens)
         finally:
             await chunks.aclose()
@@ -175,7 +167,7 @@ class RemoteEngine:
             try:
                 return await self._client.post(
                     "/chat/completions",
-                    body=self._ask(prompt),
+                    body=body_of(self._spec, prompt),
                     cast_to=object,
                     stream=True,
                     stream_cls=Events,
@@ -189,8 +181,8 @@ class RemoteEngine:
                     await self._closed.wait()  # its end is heard at once
 
     async def _chunks(self, prompt: Prompt, watch: Watch) -> AsyncGenerator[Any]:
-        if self._away is not None and Watch().now < self._rests_until:
-            raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._away}")
+        if self._presence.left_alone:
+            raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._presence.away}")
         resolve_aside()
         async with await self._asked(prompt, watch) as chunks:
             wire = Wire(chunks.response)
@@ -200,27 +192,6 @@ class RemoteEngine:
                 await asyncio.sleep(0)  # thousands may have come at once: others have their turn
         if said := words_in(wire.lost.decode(errors="replace")):
             raise EngineError(kind_in(said), f"the response is no stream of chunks: {said}")
-
-    def _ask(self, prompt: Prompt) -> dict[str, Any]:
-        spec = self._spec
-        messages = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
-        if spec.system_prompt:
-            messages.insert(0, {"role": "system", "content": spec.system_prompt})
-        ask: dict[str, Any] = {
-            "model": spec.remote_name,
-            "messages": messages,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "max_tokens": min(prompt.max_tokens or spec.output_tokens, spec.output_tokens),
-            "temperature": spec.sampling.temperature,
-            "top_p": spec.sampling.top_p,
-            "seed": prompt.seed % (1 << 31),
-        }
-        if spec.stop:
-            ask["stop"] = list(spec.stop)[:4]  # the protocol's limit; the trimmer knows them all
-        if spec.sampling.top_k:
-            ask["top_k"] = spec.sampling.top_k  # not in the protocol, but common
-        return ask
 
     def _read(self, error: Exception) -> tuple[FailureKind, str]:
         """Return what kind of failure an error is, and its cause for the log."""
@@ -239,13 +210,13 @@ class RemoteEngine:
             case _NotAskedError():
                 pass
             case APIConnectionError() if is_nobody(error):
-                self._missed(cause, STRIKES)
+                self._presence.missed(cause, STRIKES)
             case APIConnectionError() | BrokenOffError() | AbsentError():
-                self._missed(cause)
+                self._presence.missed(cause)
             case _ if kind is FailureKind.BACKEND and not isinstance(error, BusyError):
                 await self._doubt()
             case _:
-                self._reached()
+                self._presence.seen()
 
     async def _doubt(self) -> None:
         """Find out whether a refusal was the prompt's fault."""
@@ -256,46 +227,13 @@ class RemoteEngine:
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             if isinstance(raised, BusyError):
-                self._reached()
+                self._presence.seen()
             elif not isinstance(raised, _NotAskedError):
-                self._missed(self._read(raised)[1], STRIKES)
+                self._presence.missed(self._read(raised)[1], STRIKES)
         else:
-            self._reached()
-
-    def _reached(self) -> None:
-        """Note that the server is there, also where a response comes late."""
-        self._strikes, self._away, self._rests_until = 0, None, 0.0
-
-    def _missed(self, cause: str, strikes: int = 1) -> None:
-        """Note that nobody answered."""
-        if (now := Watch().now) < self._rests_until:
-            return  # it was asked before the rest began, and does not lengthen it
-        self._strikes += strikes
-        if self._strikes >= STRIKES:
-            self._away, self._rests_until = cause, now + LEFT_ALONE_S
+            self._presence.seen()
 
     async def close(self) -> None:
         """Close the connections; streams still open end as cancelled."""
         self._closed.set()
         await self._client.close()
-
-
-def key_of(spec: ModelSpec) -> str:
-    """Return the key that a server is shown.
-
-    Raises
-    ------
-    KeyRefusedError
-        If it cannot be sent.
-    """
-    key = os.environ.get(spec.api_key_env or "", "").strip()  # a file's last line may end in it
-    if key.isascii() and key.isprintable():
-        return key or NO_KEY
-    whose = f"{spec.name}: the key in {spec.api_key_env} cannot be sent"  # nor be in a log
-    way_out = "let it hold one line of ASCII letters and signs"
-    raise KeyRefusedError(FailureKind.BACKEND, f"{whose}; {way_out}")
-
-
-def without(key: str, cause: str) -> str:
-    """Return a cause for the log without our key, which a server may quote."""
-    return cause.replace(key, "[our key]") if len(key) >= SECRET else cause

@@ -108,16 +108,36 @@ async def test_an_end_of_turn_in_the_last_place_is_no_cut(checkpoint: Path, *, p
     assert (said[-1].finish_reason, said[-1].tokens) == ("stop", 2)
 
 
-def _end_after(model: Any, passes: int) -> Callable[..., torch.Tensor]:  # noqa: ANN401
+@pytest.mark.parametrize("plain", SOURCES)
+async def test_a_stop_string_that_is_a_special_token_stops(
+    checkpoint: Path, *, plain: bool
+) -> None:
+    """Some models end a turn with a token that their files do not call an end."""
+    stop = ("<|im_start|>",)
+    async with running(checkpoint, plain=plain, sampling=GREEDY, stop=stop) as engine:
+        model = model_of(engine)
+        hook = model.lm_head.register_forward_hook(_end_after(model, 2, token=1))
+        said = await events(engine)
+        hook.remove()
+    assert isinstance(said[-1], Done)
+    assert (said[-1].finish_reason, said[-1].tokens) == ("stop", 2)
+
+
+def _end_after(
+    model: Any,  # noqa: ANN401
+    passes: int,
+    token: int | None = None,
+) -> Callable[..., torch.Tensor]:
     """Return a hook that makes the end of turn the likeliest token after some passes."""
     seen = 0
+    likeliest = model.config.eos_token_id if token is None else token
 
     def end(_module: object, _args: object, logits: torch.Tensor) -> torch.Tensor:
         nonlocal seen
         seen += 1
         if seen > passes:
             logits = torch.full_like(logits, -1e4)
-            logits[..., model.config.eos_token_id] = 1.0
+            logits[..., likeliest] = 1.0
         return logits
 
     return end

@@ -117,17 +117,6 @@ async def test_who_refuses_our_key_is_told_from_who_is_away(behave: Behaviour, s
         await reached(behave)
 
 
-@pytest.mark.parametrize("key", ["s3c\nret", "s3cr\u2019t"], ids=ascii)
-def test_a_key_that_cannot_be_sent_is_told_and_not_shown(
-    key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FAR_KEY", key)
-    with pytest.raises(KeyRefusedError) as caught:
-        reach(spec_of("http://127.0.0.1:9/v1", api_key_env="FAR_KEY"))
-    told = "the key in FAR_KEY cannot be sent; let it hold one line of ASCII letters and signs"
-    assert caught.value.cause == f"far: {told}"
-
-
 def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:
     with pytest.raises(EngineError, match=rf"serve us: InvalidURL.*; {ENTRY}"):
         reach(spec_of("http://h\x01/v1"))

@@ -9,7 +9,6 @@ from serving.engine import (
     Done,
     Failed,
     FailureKind,
-    Message,
     Prompt,
 )
 from serving.reply import MOST_CHARACTERS, MOST_OF_TOKEN
@@ -91,36 +90,6 @@ async def test_the_number_of_tokens_may_come_late(monkeypatch: pytest.MonkeyPatc
         end = (await events(engine))[-1]
     assert isinstance(end, Done)
     assert end.tokens == 17
-
-
-async def test_everything_a_roster_sets_is_asked_for() -> None:
-    fields = {
-        "system_prompt": "Be brief.",
-        "sampling": {"temperature": 0.3, "top_p": 0.9, "top_k": 40},
-        "stop": ["User:"],
-        "output_tokens": 64,
-    }
-    prompt = Prompt((Message("user", "a"), Message("assistant", "b"), Message("user", "c")), seed=9)
-    async with far(GOOD, **fields) as (engine, server):
-        await events(engine, prompt)
-    (asked,) = server.asked
-    assert asked["messages"] == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "content": "b"},
-        {"role": "user", "content": "c"},
-    ]
-    expected = {
-        "model": "served",
-        "temperature": 0.3,
-        "top_p": 0.9,
-        "top_k": 40,
-        "stop": ["User:"],
-        "max_tokens": 64,
-        "seed": 9,
-        "stream": True,
-    }
-    assert expected.items() <= asked.items()
 
 
 async def test_a_stop_string_that_the_server_lets_through_is_cut() -> None:
@@ -251,16 +220,6 @@ async def test_a_stream_that_is_open_as_the_engine_is_closed_ends_as_cancelled(
         end = (await asyncio.wait_for(reading, 15))[-1]
         assert isinstance(end, Failed)
         assert (end.kind, end.cause) == (FailureKind.CANCELLED, "far: the engine was closed")
-
-
-async def test_the_key_comes_from_the_environment_and_stays_out_of_the_specification(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("FAR_KEY", "s3cret-key")
-    async with far(GOOD, api_key_env="FAR_KEY") as (engine, server):
-        await events(engine)
-        assert "s3cret-key" not in repr(engine._spec)  # noqa: SLF001
-    assert b"\r\nauthorization: bearer s3cret-key\r\n" in server.head.lower()
 
 
 async def test_nor_is_it_in_a_cause_though_the_server_quotes_it(

@@ -166,7 +166,7 @@ async def test_who_says_nothing_for_as_long_is_not() -> None:
 async def test_a_server_that_was_away_is_ill_until_who_holds_it_gets_a_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("serving.remote.LEFT_ALONE_S", 0.05)
+    monkeypatch.setattr("serving.presence.LEFT_ALONE_S", 0.05)
     async with serving(GOOD) as server:
         engine = engine_of(server.url)
     await events(engine)
