@@ -35,7 +35,6 @@ class LocalEngine:
         self._leave = leave or (lambda: weights.leave(spec.name))
         self._closed = False
         loaded = weights.loaded
-        self._eos = loaded.eos
         self._backend = loaded.tokenizer.backend_tokenizer
         self._encoder = Encoder(
             spec,
@@ -44,6 +43,9 @@ class LocalEngine:
             cache_tokens=weights.shape.tokens,
             known_ids=loaded.known_ids,
         )
+        # What is special is never text, so a stop string that is has to be known by its id.
+        stops = sorted({*spec.stop}.intersection(self._encoder.special))
+        self._eos = loaded.eos.union(loaded.tokenizer.convert_tokens_to_ids(stops))
         ends = loaded.tokenizer.convert_ids_to_tokens(sorted(loaded.eos))
         # Some configurations name an end that their tokenizer does not have.
         self._ends = (*spec.stop, *(end for end in ends if end is not None))
