@@ -14,8 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, 
 
 from serving.engine import FailureKind
 
-# Fields that shape no response: what a model is called, where it runs and is kept.
-BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache"})
+# Fields that shape no response: what a model is called, where it runs and is kept, and how long it
+# is waited for.
+BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache", "first_token_s"})
+# What of these has counted: now as its default, so that a model is the one it was.
+ONCE: Final = frozenset({"first_token_s"})
 # Fields that came later: while they say their default a model is the one it was without them.
 LATER: Final = frozenset({"adapter_revision"})
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -253,7 +256,8 @@ class ModelSpec(Part):
         """
         fields = type(self).model_fields
         unsaid = {field for field in LATER if getattr(self, field) == fields[field].default}
-        settings = self.model_dump_json(exclude={*BESIDE, *unsaid})
+        counted = self.model_copy(update={field: fields[field].default for field in ONCE})
+        settings = counted.model_dump_json(exclude={*(BESIDE - ONCE), *unsaid})
         return hashlib.sha256((settings + files).encode()).hexdigest()[:16]
 
 

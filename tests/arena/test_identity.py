@@ -154,6 +154,7 @@ def test_a_model_whose_files_are_broken_is_known_by_its_entry(pine: Path) -> Non
         pytest.param({"batch": 64}, id="a larger batch"),
         pytest.param({"device": "cuda:1"}, id="another device"),
         pytest.param({"cache": "/disk/kept"}, id="another cache"),
+        pytest.param({"first_token_s": 600.0}, id="more patience with its server"),
         pytest.param({"checkpoint": "/disk/pine"}, id="a folder that moved"),
         pytest.param({"chat_template": "/disk/chat.jinja"}, id="a template that moved"),
     ],

@@ -76,7 +76,8 @@ def test_a_commit_may_run_its_code() -> None:
 
 def test_fingerprint_follows_what_shapes_a_response() -> None:
     spec = ModelSpec(name="m", checkpoint="c")
-    renamed = spec.model_copy(update={"name": "other", "device": "cpu", "batch": 2})
+    beside = {"name": "other", "device": "cpu", "batch": 2, "first_token_s": 600.0}
+    renamed = spec.model_copy(update=beside)
     assert renamed.fingerprint() == spec.fingerprint()
     for change in (
         {"quantization": Quantization.INT8},
