@@ -24,6 +24,7 @@ MEANT: Final = {
     "model_type": "a table",
     "model_attributes_type": "a table",
     "int_parsing_size": "a smaller whole number",
+    "path_type": "a text",
 }
 # What a line's end or a bracket may stand in, before the ends and brackets that count.
 PIECE: Final = re.compile(

@@ -72,6 +72,10 @@ def read_file(path: Path, kind: type[File]) -> tuple[File, Source]:
         said = tomllib.loads(source.text)
     except ValueError as error:  # TOML's own, or Python's where an integer has 5000 digits
         raise ConfigError(f"{path}: this is not valid TOML: {error}. Correct it.") from error
+    except RecursionError:
+        raise ConfigError(
+            f"{path}: too many brackets stand within each other. Correct it."
+        ) from None
     try:
         found = kind.model_validate(said)
     except ValidationError as error:

@@ -23,7 +23,7 @@ from arena.studies.makers import Known, know_makers
 from arena.studies.study_file import Study
 from serving.budget import parts_of
 from serving.devices import roomiest
-from serving.engine import EngineError, FailureKind, KeyRefusedError, Message, Prompt
+from serving.engine import EngineError, KeyRefusedError, Message, Prompt
 from serving.pool import Pool
 from serving.rests import REST_S
 from serving.spec import ModelSpec
@@ -130,7 +130,7 @@ class _Due:
 
     @property
     def can_respond(self) -> bool:
-        """Whether it has its files and something is missing."""
+        """Whether it has its files and room for a prompt, and a response is missing."""
         return bool(self.turn.missing) and self.known.missing is None
 
 
@@ -179,7 +179,7 @@ async def _take(
     watcher.begin(tally.model, tally.stored, tally.wanted)
     start = time.monotonic()
     if due.known.missing is not None:
-        due.turn.give_up(f"{FailureKind.BACKEND}: {due.known.missing}")
+        due.turn.give_up(due.known.missing)
     elif pool is not None and due.turn.missing:
         # Responses that are shorter than they might be leave room for twice as many.
         await due.turn.take(pool, 2 * specs[tally.model].batch)

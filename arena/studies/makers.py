@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from arena.errors import ConfigError
 from arena.identity import changes, checkpoint_hash, entry_of
+from arena.lacks import no_room
 from arena.record.ahead import Maker
 from arena.record.store import Store
 from arena.studies.study_file import Study
-from serving.engine import EngineError
+from serving.engine import EngineError, FailureKind
 from serving.spec import ModelSpec
 
 
 @dataclass(frozen=True)
 class Known:
-    """A model of a study and its number; `missing` says why it has no files, if it has none."""
+    """A model of a study and its number; `missing` says why it cannot respond, if it cannot."""
 
     spec: ModelSpec
     model_id: int
@@ -43,12 +44,12 @@ async def know_makers(study: Study, store: Store, makers: Sequence[Maker]) -> li
         earlier = next((maker for maker in makers if maker.name == spec.name), None)
         if earlier is None:
             model_id = await store.know_model(**await asyncio.to_thread(entry_of, spec))
-            known.append(Known(spec, model_id, checkpoint, missing))
+            known.append(Known(spec, model_id, checkpoint, missing or _no_room(spec)))
             continue
         files = earlier.checkpoint if missing else checkpoint
         if changed := changes(spec, files, earlier.spec, earlier.checkpoint):
             refusals.append(_refusal(study, number, changed))
-        known.append(Known(spec, earlier.model_id, checkpoint, missing))
+        known.append(Known(spec, earlier.model_id, checkpoint, missing or _no_room(spec)))
     if refusals:
         raise ConfigError("\n".join(refusals))
     return known
@@ -59,7 +60,13 @@ async def _files_of(spec: ModelSpec) -> tuple[str, str | None]:
     try:
         return await asyncio.to_thread(checkpoint_hash, spec), None
     except (EngineError, OSError) as error:
-        return "", str(error)
+        return "", f"{FailureKind.BACKEND}: {error}"
+
+
+def _no_room(spec: ModelSpec) -> str | None:
+    """Return why a model has no room for any question: loading it would tell so of each alone."""
+    lack = no_room(spec)
+    return None if lack is None else f"{FailureKind.CONTEXT}: {lack.what}; {lack.way_out}"
 
 
 def _refusal(study: Study, number: int, changed: Sequence[str]) -> str:

@@ -65,6 +65,8 @@ def test_a_name_on_the_hub_stays_a_name(folder: Path) -> None:
         pytest.param("[limits]", "[pool]\nprocesses = 3\n[limits]", "6, pool.processes: ", id="3"),
         pytest.param("[limits]", "[limitz]", "line 5, limitz: unknown key", id="unknown table"),
         pytest.param("[arena]", "[arena", "not valid TOML: ", id="broken TOML"),
+        pytest.param("[arena]", f"x = {'[' * 5000}\n[arena]", ": too many brackets", id="nested"),
+        pytest.param("[limits]", "[pool]\ncache = 5\n[limits]", "5 should be a text", id="path"),
         pytest.param("= 400", f"= {'4' * 5000}", "not valid TOML: Exceeds", id="digits"),
         pytest.param(
             "= 400",

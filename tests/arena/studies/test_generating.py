@@ -161,6 +161,23 @@ async def test_quantized_weights_are_kept_for_the_next_run(folder: Folder) -> No
     assert size_of(folder.path / "kept")[0] == 1
 
 
+async def test_a_model_without_room_for_any_question_is_told_once_and_not_loaded(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.change(
+        'kind = "scripted"\nresponses = ["It is.', f'checkpoint = "{TINY}"\nstop = ["It is.'
+    )
+    monkeypatch.setattr("serving.weights.load", lambda *_, **__: pytest.fail("it was loaded"))
+    oak, pine = await run(folder)
+    cause = {failure.cause for failure in oak.failures}
+    assert (len(oak.failures), len(cause), pine.made) == (3, 1, 3)
+    assert cause.pop() == (
+        "context: oak takes 512 tokens, and 512 of them are kept for a response: room for 0 bytes "
+        "of conversation, and a prompt takes at least 52; lower output_tokens, raise "
+        "context_tokens, or leave the model out"
+    )
+
+
 async def test_a_deadline_ends_a_model_that_hangs(folder: Folder) -> None:
     folder.change("seed = 5", "seed = 5\ndeadline_s = 0.05")
     hanging = 'kind = "scripted"\nbehaviour = { hang_at = 1 }\nresponses = ["It is.'
