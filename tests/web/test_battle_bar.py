@@ -68,6 +68,22 @@ async def test_a_long_name_moves_nothing_either(
     assert [*await places(page), await box_of(text)] == before
 
 
+async def test_at_twice_the_size_the_names_stay_in_their_boxes(
+    arena: Arena, visitors: Visitors
+) -> None:
+    del arena
+    page = (await visitors.open(viewport={"width": 640, "height": 400})).page
+    await battle(page, "Whose?")
+    await button(page, "A is better").click()
+    await expect(page.locator("#note-a")).to_have_text("nf4 · you preferred it")
+    for who in ("#reveal .who.a", "#reveal .who.b"):
+        top, height = await box_of(page.locator(who))
+        for words in ("b", "small"):
+            above, high = await box_of(page.locator(f"{who} {words}"))
+            assert top <= above
+            assert above + high <= top + height
+
+
 async def test_a_withdrawal_is_said_once(arena: Arena, visitors: Visitors) -> None:
     del arena
     page = (await visitors.open()).page

@@ -14,7 +14,7 @@
 import { resume, watchOver } from "./back.js";
 import { listen } from "./keys.js";
 import * as offer from "./offer.js";
-import { at, by, first, follow, isStill, render } from "./page.js";
+import { at, by, deafen, first, follow, isStill, render } from "./page.js";
 import * as panes from "./panes.js";
 import { keepDrafts, sendFirst, sendFollowUp, sendPicked } from "./prompts.js";
 import { tellAgain } from "./status.js";
@@ -23,6 +23,7 @@ import { language, switchLanguage } from "./words.js";
 
 function open(sheet) {
   by(sheet).showModal();
+  deafen();
   return true;
 }
 
@@ -38,8 +39,10 @@ function wire() {
   by("skip").addEventListener("click", skip);
   for (const button of document.querySelectorAll("[data-open]"))
     button.addEventListener("click", () => open(button.dataset.open));
-  for (const sheet of document.querySelectorAll("dialog"))
+  for (const sheet of document.querySelectorAll("dialog")) {
     sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+    sheet.addEventListener("close", deafen);
+  }
   for (const link of document.querySelectorAll("[data-lang]"))
     link.addEventListener("click", (event) => {
       event.preventDefault();

@@ -12,6 +12,7 @@ export function listen(act) {
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;
     if (key === "Escape" && isTyping(target) && !event.isComposing) return target.blur();
+    if (key === "Enter" && event.repeat && isPressed(target)) return event.preventDefault();
     if (event.isComposing || event.keyCode === 229 || event.repeat) return;
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(target)) return;
     if (event.shiftKey && key !== "?") return;

@@ -19,10 +19,28 @@ export const isStill = () => ["ready", "voted", "withdrawn"].includes(at.phase);
 export const first = box("first");
 export const follow = box("follow");
 
+// The second click of a double click is not meant for what has come to lie under it: in the moment
+// after the view has changed nothing can be clicked. A key is pressed for what it does.
+const MOMENT_MS = 400;
+let moment = 0;
+
+export function deafen() {
+  clearTimeout(moment);
+  document.body.classList.add("deaf");
+  moment = setTimeout(() => document.body.classList.remove("deaf"), MOMENT_MS);
+}
+
+function turnTo(view) {
+  if (document.body.dataset.view === view) return;
+  if (document.body.dataset.view) deafen();
+  document.body.dataset.view = view;
+}
+
 export function render() {
   const { phase, battle } = at;
   const asking = phase === "ask" || (phase === "opening" && !battle);
   const revealed = Boolean(battle?.reveal);
+  turnTo(asking ? "ask" : revealed ? "reveal" : "battle");
   document.body.dataset.phase = phase;
   by("ask").hidden = !asking;
   by("battle").hidden = asking;
