@@ -15,7 +15,6 @@ from tests.serving.bad_server import (
     Behaviour,
     event,
     hangs_before_headers,
-    in_turn,
     piece,
     refuses,
     resets,
@@ -133,15 +132,21 @@ async def test_who_refuses_a_prompt_and_any_other_serves_nobody(
 async def test_who_refuses_a_prompt_and_no_other_is_there(
     behave: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.remote.TRIAL_S", 0.2)
-    for refusal in (refuses(400, b"not about that"), says(event(finish="content_filter"), DONE)):
-        async with far(in_turn(*[refusal, behave] * 4)) as (engine, server):
-            for _ in range(4):
-                end = (await events(engine))[-1]
-                assert isinstance(end, Failed)
-                assert end.kind is FailureKind.BACKEND
-                assert engine.health() is None
-        assert len(server.asked) == 8
+    monkeypatch.setattr("serving.remote.TRIAL_S", 0.2 if behave is hangs_before_headers else 3.0)
+    refusals = [refuses(400, b"not about that"), says(event(finish="content_filter"), DONE)]
+
+    async def refuses_long_ones(writer: asyncio.StreamWriter) -> None:
+        long = server.asked[-1]["max_tokens"] != 1
+        await (refusals[0] if long else behave)(writer)
+
+    async with far(refuses_long_ones) as (engine, server):
+        for _ in range(4):
+            end = (await events(engine))[-1]
+            assert isinstance(end, Failed)
+            assert end.kind is FailureKind.BACKEND
+            assert engine.health() is None
+            refusals.reverse()
+    assert len([ask for ask in server.asked if ask["max_tokens"] != 1]) == 4
 
 
 async def test_who_thinks_for_longer_than_we_wait_is_there() -> None:
