@@ -289,7 +289,7 @@ class Battles:
             showing,
             token=self._signer.vote_token(showing.battle_id, showing.rater, len(showing.turns)),
             votes_by_rater=self._store.votes_by(showing.rater),
-            frame=None if turn is None else turn.frame,
+            frame=None if turn is None else turn.look(),
         )
 
     def _receipt(self, battle_id: str, rater: str, seq: int, outcome: Outcome | None) -> Receipt:

@@ -56,6 +56,11 @@ class RunningTurn:
         """Whether the ending was handed over."""
         return self._task.done()
 
+    def look(self) -> Frame:
+        """Return the newest frame; whoever asks how things stand is there, as a reader is."""
+        self._last_read = time.monotonic()
+        return self.frame
+
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield the frame whenever it has changed, at most once a tick, until the turn is over."""
         last = None

@@ -20,7 +20,7 @@ BODY_BYTES: Final = 256 * 1024
 # All that the page asks of Gradio; nothing else of it exists.
 _OPEN: Final = re.compile(
     r"/(config|theme\.css|assets/[\w-][\w.-]*|static/([\w-]+/)*[\w-][\w.-]*"
-    r"|gradio_api/(queue/(join|data)|heartbeat/\w+|startup-events))"
+    r"|gradio_api/(queue/(join|data)|heartbeat/\w+|startup-events|app_id))"
 )
 _UNCHANGING: Final = ("/assets/", "/look/")  # their addresses change with their content
 _OK: Final = 200

@@ -62,6 +62,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "criteria": ("Criteria", "标准"),
     "withdraw": ("Withdraw", "撤回"),
     "next": ("Next battle", "下一场"),
+    "looking": ("Looking for your battle …", "正在查找您的对战……"),
     # the status line
     "opening": ("Sending …", "正在发送……"),
     "waiting": ("Waiting for both models …", "正在等待两个模型……"),

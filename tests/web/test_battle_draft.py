@@ -52,6 +52,25 @@ async def test_what_was_sent_is_kept_no_longer(visit: Visit) -> None:
     await expect(prompt_box(page)).to_have_value("")
 
 
+async def test_who_had_a_battle_reads_that_the_page_looks_for_it(visit: Visit) -> None:
+    page = visit.page
+    held: list[Route] = []
+    looking = page.locator("#ask-status[role=status]")
+    await battle(page, "Mine?")
+    await page.route("**/api/battles/current", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    await page.reload()
+    await expect(looking).to_have_text("Looking for your battle …")
+    await held[0].continue_()
+    await until_ready(page)
+    await expect(looking).to_be_empty()
+    await button(page, "Tie").click()
+    await button(page, "Next battle").click()
+    async with page.expect_request("**/api/battles/current"):
+        await page.reload()
+    await asyncio.sleep(1.5)
+    await expect(looking).to_be_empty()
+
+
 async def test_a_follow_up_outlives_a_reload_and_goes_with_its_battle(
     arena: Arena, visit: Visit
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Request, Route, expect
@@ -10,6 +11,7 @@ from playwright.async_api import Request, Route, expect
 from tests.web.conftest import Arena, Visit, visit_in
 from tests.web.fake_battles import Script
 from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
+from tests.web.wire import Wire
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -326,6 +328,36 @@ async def test_a_line_that_is_back_brings_the_text_that_is_written(
     async with page.expect_request("**/queue/join*"):
         await page.unroute(BATTLE)
     await expect(response(page, "A")).to_contain_text("less dense")
+    await expect(status(page)).to_have_text("Both models are writing …")
+    arena.battles.release()
+    await until_ready(page)
+
+
+async def test_a_stream_that_is_cut_alone_goes_on(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    address = urlsplit(arena.url)
+    arena.battles.scripts["Cut?"] = Script("Half of it.", waits=True)
+    async with Wire(address.hostname or "", address.port or 0) as wire:
+        await page.goto(wire.url)
+        await page.wait_for_selector("#text-b", state="attached")
+        await send(page, "Cut?")
+        await expect(response(page, "A")).to_contain_text("Half of it")
+        async with page.expect_request("**/queue/join*"):
+            assert wire.cut() == 1
+        await expect(response(page, "A")).to_contain_text("Half of it")
+        arena.battles.release()
+        await until_ready(page)
+        await page.goto("about:blank")
+
+
+async def test_panes_that_never_heard_of_a_battle_are_told_again(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    arena.battles.scripts["Deaf?"] = Script(waits=True)
+    await page.route("**/queue/join*", lambda route: route.fulfill(status=502), times=1)
+    await send(page, "Deaf?")
+    await expect(response(page, "A")).to_contain_text("less dense", timeout=40_000)
     await expect(status(page)).to_have_text("Both models are writing …")
     arena.battles.release()
     await until_ready(page)

@@ -18,7 +18,6 @@ CLOSED = (
     "/gradio_api/proxy=http://127.0.0.1/",
     "/gradio_api/heartbeat/%2e%2e/info",
     "/gradio_api/runs",
-    "/gradio_api/app_id",
     "/gradio_api/custom_component/a/client/b/c",
     "/monitoring",
     "/monitoring/summary",

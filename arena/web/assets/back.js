@@ -1,9 +1,9 @@
 // A page that comes back: after a reload, after a phone slept, after a server was restarted.
 
-import { catchUp, isOpen, look, news, SEEN, settle } from "./course.js";
+import { catchUp, followOn, isOpen, look, news, SEEN, settle } from "./course.js";
 import * as draft from "./draft.js";
 import * as over from "./over.js";
-import { at, first, focusPrompt, follow } from "./page.js";
+import { at, by, first, focusPrompt, follow, tellBefore } from "./page.js";
 import * as panes from "./panes.js";
 import { isLost } from "./status.js";
 import { read } from "./tab.js";
@@ -11,13 +11,18 @@ import { ask } from "./talk.js";
 
 const QUIET_MS = 4000; // no new text for so long: ask the server how things stand
 const AGAIN_MS = 1000;
+const SILENT_MS = 1000; // so long a page may look without a word
+const QUIETS = 5; // so often nothing new: perhaps the panes hear nothing at all, and are told again
 
+let quiet = 0; // how often that was so in this turn
 let unanswered = 0; // how often in a row the panes did not follow
 
 export async function resume() {
   const typed = draft.kept();
   first.text = typed;
+  const found = tellSearch();
   const view = await lastSeen(() => at.phase !== "ask" || first.text !== typed);
+  found();
   if (at.phase !== "ask" || first.text !== typed) return; // someone was quicker
   const isSent = typed && view && draft.isSame(view.prompts[0], typed);
   if (typed && !isSent) return focusPrompt(); // this tab was asking
@@ -26,6 +31,16 @@ export async function resume() {
   if (!view) return focusPrompt();
   if (over.lost()) follow.text = draft.kept(over.lost()); // this battle stands for that one
   catchUp(view);
+}
+
+// Whoever had a battle reads why the page asks for a prompt while the server is silent.
+function tellSearch() {
+  const tell = () => at.phase === "ask" && tellBefore("looking");
+  const silent = read(SEEN) && setTimeout(tell, SILENT_MS);
+  return () => {
+    clearTimeout(silent);
+    if (by("ask-status").dataset.w === "looking") tellBefore();
+  };
 }
 
 // The battle that is open, or the one this tab showed last, if there is still something to see.
@@ -53,12 +68,15 @@ async function answer(path, isTooLate) {
 
 // The stream may have ended without a word.
 async function watch() {
-  if (at.phase !== "streaming") unanswered = 0;
+  if (at.phase !== "streaming") quiet = unanswered = 0;
   if (at.phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
   const view = await news();
   if (!view) return;
   if (isLost()) return location.reload(); // the line is back, and Gradio's stream is not
-  if (view.state === "streaming") return panes.rest(); // slow, but alive
+  if (view.state === "streaming") {
+    quiet += 1;
+    return quiet % QUIETS ? panes.rest() : followOn(); // slow, but alive
+  }
   unanswered += 1;
   if (unanswered > 2) return location.reload();
   panes.show(view.battle_id, settle);

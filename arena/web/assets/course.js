@@ -49,8 +49,12 @@ export function followIt(view, refused) {
   at.phase = "streaming";
   tellWaiting();
   render();
+  followOn(refused);
+}
+
+export function followOn(refused) {
   const begun = () => at.phase === "streaming" && tellWriting();
-  panes.show(view.battle_id, () => settle(refused), begun);
+  panes.show(at.battle.battle_id, () => settle(refused), begun);
 }
 
 // What the server says of the battle that is shown; null where it says nothing, or says it late.

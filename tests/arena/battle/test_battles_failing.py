@@ -120,6 +120,18 @@ async def test_a_turn_that_nobody_reads_is_given_up(make: Make, store: Store) ->
     assert showing.ending == "abandoned"
 
 
+async def test_a_turn_whose_page_asks_how_it_stands_is_not(make: Make) -> None:
+    battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
+    view = await battles.open("ada", "Hm?")
+    turn = battles._turns.running(view.battle_id)  # noqa: SLF001 - half a minute passes, twice
+    assert turn is not None
+    for _ in range(2):
+        turn._last_read -= 40  # noqa: SLF001
+        await battles.view(view.battle_id, "ada")
+    await asyncio.sleep(0.3)
+    assert not turn.over
+
+
 async def test_skipping_at_any_moment_leaves_the_store_at_work(make: Make) -> None:
     slow = {"chunk_s": 0.002, "chunk_characters": 1}
     battles = await make(
