@@ -12,7 +12,9 @@ raters half a minute, a wrong guess costs all battles in there and a new load of
 import contextlib
 import itertools
 import logging
+import os
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -206,6 +208,15 @@ class EngineProcess:
             silent, words = 0.0 if heard else silent + LOOK_S, self._words
             if (why := self._overdue(silent)) is not None:
                 self._process.abort(why)
+            if self._process.end() is not None:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Let who reads come to its last word, also where a process of its own still has the pipe."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._death is None:  # else it is seen, and the number may be that of another pipe
+                with socket.socket(fileno=os.dup(self._connection.fileno())) as pipe:
+                    pipe.shutdown(socket.SHUT_RDWR)
 
     def _take(self, word: Word) -> None:
         match word:

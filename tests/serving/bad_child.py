@@ -52,10 +52,17 @@ def _complain() -> None:
     log.warning("the weights look odd", exc_info=ValueError("they are no numbers"))
 
 
+def _leave_an_orphan() -> None:
+    if os.fork() == 0:
+        time.sleep(25)  # and holds all that this process has open
+    os._exit(7)
+
+
 WAYS: dict[str, Callable[[], object]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "segfault": _segfault,
     "exit": lambda: os._exit(7),
+    "orphan": _leave_an_orphan,
     "sleep": lambda: time.sleep(600),
     "hold": _hold_the_interpreter,
     "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),

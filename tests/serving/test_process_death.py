@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from serving.engine import Done, EngineError, FailureKind
-from tests.serving.bad_process import Start, events, failure, is_there, load, text
+from tests.serving.bad_process import Start, events, failure, is_there, load, text, until
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,13 @@ async def test_the_pipe_of_the_dead_is_closed_when_nobody_writes_to_it(
     process.kill()
     assert await asyncio.to_thread(closed.wait, 20)
     assert amid == [False]
+
+
+async def test_its_end_is_seen_where_another_process_still_holds_its_pipe(start: Start) -> None:
+    """One that it started, in a library or in code of a checkpoint, may outlive it."""
+    process = start()
+    assert "ended with status 7" in failure(await events(load(process), "orphan 2")).cause
+    await until(lambda: not process._threads["read"].is_alive())  # noqa: SLF001 -- else `end` waits
 
 
 async def test_how_it_ended_is_known_while_it_is_buried(
