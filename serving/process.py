@@ -212,7 +212,7 @@ class EngineProcess:
                 self._hang_up()
 
     def _hang_up(self) -> None:
-        """Let who reads come to its last word, also where a process of its own still has the pipe."""
+        """Let who reads come to its last word, also where one that it started has the pipe."""
         with self._lock, contextlib.suppress(OSError):
             if self._death is None:  # else it is seen, and the number may be that of another pipe
                 with socket.socket(fileno=os.dup(self._connection.fileno())) as pipe:
