@@ -1,5 +1,6 @@
 """The command `arena`: runs the command line and turns every refusal into one sentence."""
 
+import os
 import sys
 
 from typer.exceptions import Abort, TyperException
@@ -26,8 +27,18 @@ def main() -> None:
     except (ArenaError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        _tell(str(error))
+        _tell(_named(error) if isinstance(error, OSError) else str(error))
         sys.exit(getattr(error, "exit_status", 1))
+
+
+def _named(error: OSError) -> str:
+    """Return what the system refused, and of which file."""
+    if error.filename is None:
+        return f"What is said here cannot be written ({error.strerror}). Send it elsewhere."
+    return (
+        f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}). Check that its name is "
+        "right, that you may read and write it, and that its disk has room."
+    )
 
 
 def _tell(fault: str) -> None:

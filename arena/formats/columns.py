@@ -174,7 +174,8 @@ def _no_votes(log: pd.DataFrame) -> list[Problem]:
         problems.extend(Problem(int(row), says(log.loc[row])) for row in log.index[bad])
 
     for seat in ("model_a", "model_b"):
-        empty = log[seat].isna() | (log[seat].str.strip() == "")
+        log[seat] = log[seat].str.strip()  # as ratings read names: "a " is no other model than "a"
+        empty = log[seat].isna() | (log[seat] == "")
         refuse(empty, partial(_says_empty, seat))
     same = (log["model_a"] == log["model_b"]).fillna(value=False).astype(bool)
     refuse(same, lambda row: f"model_a and model_b are both {_quoted(row['model_a'])}")

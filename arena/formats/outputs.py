@@ -3,12 +3,16 @@
 What is in them is not known here.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from arena.errors import ConfigError, LogError
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_is_another(path: Path, source: str | Path) -> None:
@@ -52,7 +56,9 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise LogError(
-            f"{path}: cannot be written ({error.strerror}); choose a folder that exists "
-            "and that you may write to."
-        ) from error
+        way_out = (
+            "make room there, or name a file on another disk."
+            if error.errno in FULL
+            else "choose a folder that exists and that you may write to."
+        )
+        raise LogError(f"{path}: cannot be written ({error.strerror}); {way_out}") from error

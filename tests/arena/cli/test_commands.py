@@ -1,5 +1,7 @@
 """The command line itself: what is typed wrongly is told in one sentence."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.arena.cli.conftest import Arena
@@ -33,3 +35,29 @@ def test_without_a_command_the_help_is_shown_and_nothing_else(arena: Arena) -> N
 def test_a_command_that_was_meant_is_named(arena: Arena) -> None:
     said = "arena: No such command 'leaderbord'. Did you mean 'leaderboard'? See `arena --help`.\n"
     assert arena("leaderbord").stderr == said
+
+
+def test_a_file_that_the_system_refuses_is_named_with_the_way_out(
+    arena: Arena, tmp_path: Path
+) -> None:
+    name = tmp_path / f"{'x' * 300}.csv"
+    run = arena("leaderboard", name)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == (
+        f"arena: {name} cannot be used (File name too long). Check that its name is right, that "
+        "you may read and write it, and that its disk has room.\n"
+    )
+
+
+def test_where_nothing_can_be_printed_is_told(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("arena.cli.boards._choice", full)
+    run = arena("leaderboard", "votes.csv")
+    said = (
+        "arena: What is said here cannot be written (No space left on device). Send it elsewhere.\n"
+    )
+    assert (run.returncode, run.stderr) == (1, said)

@@ -43,3 +43,16 @@ def test_a_number_of_json_that_cannot_be_is_refused(tmp_path: Path, value: float
 def test_the_largest_whole_number_is_kept_to_the_last_digit(tmp_path: Path) -> None:
     path = line(tmp_path / "v.jsonl", seq=2**63 - 1)
     assert list(read_votes(path)["seq"]) == [2**63 - 1]
+
+
+def test_spaces_around_a_name_make_no_other_model(tmp_path: Path) -> None:
+    path = tmp_path / "v.csv"
+    path.write_text("model_a,model_b,winner\noak ,pine,tie\n pine,oak,tie\n", encoding="utf-8")
+    votes = read_votes(path)
+    assert {*votes["model_a"], *votes["model_b"]} == {"oak", "pine"}
+
+
+def test_a_model_does_not_meet_itself_by_a_space(tmp_path: Path) -> None:
+    path = line(tmp_path / "v.jsonl", model_b="oak ")
+    with pytest.raises(LogError, match="line 1: model_a and model_b are both 'oak'"):
+        read_votes(path)

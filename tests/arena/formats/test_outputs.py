@@ -40,7 +40,8 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
     def full(_part: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(LogError, match=r"votes\.csv: cannot be written \(No space left on device"):
+    said = r"votes\.csv: cannot be written \(No space left on device\); make room there"
+    with pytest.raises(LogError, match=said):
         write_whole(tmp_path / "votes.csv", full)
     assert list(tmp_path.iterdir()) == []
 
