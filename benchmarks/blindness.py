@@ -40,7 +40,10 @@ LONG: Final = f"One {SAID} " + "So. " * CAPPED
 WATCHED: Final = 4  # times each prompt, beside which the leaderboard is watched
 PROMPTS: Final = ("Is a bat a mammal?", "Why does ice float?", "冰为什么会浮在水上？")
 LINKED: Final = re.compile(r'(?:src|href)="([^"#?][^"]*)"')
-ASIDE: Final = ("/config", "/theme.css", "/gradio_api/startup-events", "/about", "/nowhere")
+ASIDE: Final = (
+    *("/config", "/theme.css", "/gradio_api/startup-events", "/gradio_api/app_id"),
+    *("/about", "/nowhere"),
+)
 NAMED_AFTER: Final = ("/leaderboard",)  # a board names models, and no battle leads to its words
 
 
