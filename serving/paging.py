@@ -10,13 +10,14 @@ from typing import Any
 
 from transformers import ContinuousBatchingConfig, GenerationConfig
 
-from serving.cache import CacheShape
+from serving.cache import CacheShape, kinds_of
 from serving.estimate import has_flash
 
 log = logging.getLogger(__name__)
 
 FAST_BLOCKS = 32  # of a request, for the fast path of flash attention, unless more is asked for
-SWITCH = "auto_switch_to_flash"  # a setting that transformers 5.17 does not have
+SWITCH = "auto_switch_to_flash"  # a setting that transformers 5.17 and 5.18 do not have
+PAGE = "page_size"  # one that 5.17 calls otherwise
 
 
 def check_attention(model: Any) -> None:  # noqa: ANN401 -- any architecture
@@ -33,6 +34,9 @@ def check_attention(model: Any) -> None:  # noqa: ANN401 -- any architecture
     if len(set(getattr(model, "hf_device_map", {}).values())) > 1:
         # The library's cache lies on one device, and so must all layers.
         raise ValueError(f"it lies on {model.hf_device_map}")
+    if not _has(PAGE) and len(kinds_of(model.config.to_dict())) > 1:
+        # That version shares the blocks out among them: a response would find a part of its room.
+        raise ValueError("layers of several kinds are batched from transformers 5.18 on")
 
 
 def greedy(eos: list[int]) -> GenerationConfig:
@@ -48,9 +52,7 @@ def settings(shape: CacheShape, blocks: int, *, flash: bool) -> ContinuousBatchi
     """
     longest = shape.blocks_for(shape.tokens // shape.requests)
     # What one version calls otherwise, or does not have.
-    differing: dict[str, Any] = {
-        "page_size" if _has("page_size") else "block_size": shape.page_tokens
-    }
+    differing: dict[str, Any] = {PAGE if _has(PAGE) else "block_size": shape.page_tokens}
     if _has(SWITCH):
         # It would take kernels from the hub if it may, which is code from elsewhere.
         differing[SWITCH] = False

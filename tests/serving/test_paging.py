@@ -1,9 +1,14 @@
 """What the library is told before it batches: how much it may take, and what it must not guess."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from serving.cache import CacheShape
-from serving.paging import FAST_BLOCKS, settings
+from serving.loading import load
+from serving.paging import FAST_BLOCKS, PAGE, check_attention, settings
+from serving.spec import ModelSpec
 
 
 def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
@@ -28,3 +33,19 @@ def test_long_requests_stay_on_the_fast_path(context: int, *, longer: bool) -> N
         assert asked * shape.page_tokens >= context
     else:
         assert FAST_BLOCKS * shape.page_tokens >= context
+
+
+@pytest.mark.parametrize("family", ["Llama", "Gemma2"])
+def test_layers_of_several_kinds_are_batched_where_each_has_blocks_of_its_own(
+    family: str, make_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_checkpoint(family=family, num_hidden_layers=3)
+    loaded = load(ModelSpec(name="m", checkpoint=str(folder)))
+    monkeypatch.setattr("serving.paging._has", lambda setting: setting == PAGE)
+    check_attention(loaded.model)
+    monkeypatch.setattr("serving.paging._has", lambda _: False)  # as transformers 5.17
+    if family == "Llama":
+        check_attention(loaded.model)
+        return
+    with pytest.raises(ValueError, match=r"from transformers 5\.18 on"):
+        check_attention(loaded.model)
