@@ -236,6 +236,6 @@ def export_votes(
 
 
 def listed(counts: dict[str, int]) -> str:
-    """Return counts by reason as words: `3 withdrawn by the rater, 1 not blind`."""
+    """Return counts by reason as words: `3 withdrawn by the rater, 1 with the names shown`."""
     parts = [f"{number:,} {reason}" for reason, number in counts.items()]
     return ", ".join(parts)

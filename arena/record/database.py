@@ -162,9 +162,12 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except DatabaseError as error:
         if isinstance(error.orig, sqlite3.OperationalError):
+            can = (
+                "there is room" if "full" in str(error.orig) else "it and its folder can be written"
+            )
             raise StoreError(
-                f"{path} cannot be opened ({error.orig}). Make sure that it and its "
-                "folder can be written, or name another file with --db."
+                f"{path} cannot be opened ({error.orig}). Make sure that {can}, or name another "
+                "file with --db."
             ) from error
         raise StoreError(
             f"{path} is damaged or is no Evenhand database ({error.orig}). "

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.exc import OperationalError
 
 from arena.errors import ConfigError, StoreConflict, StoreError
 from arena.record import database as module
@@ -204,6 +205,19 @@ async def test_a_deleted_log_stops_the_writing(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told() -> None:
     with pytest.raises(StoreError, match="Choose another place with --db"):
         Database(Path("/proc/arena.db"))
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        ("database or disk is full", "there is room, or name another file"),
+        ("attempt to write a readonly database", "it and its folder can be written"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_the_way_out(said: str, way_out: str) -> None:
+    refusal = OperationalError("", None, sqlite3.OperationalError(said))
+    with pytest.raises(StoreError, match=way_out), module._told(Path("arena.db")):  # noqa: SLF001
+        raise refusal
 
 
 def test_places_are_paths_or_sqlite_urls() -> None:
