@@ -1,13 +1,17 @@
 """The command `arena`: runs the command line and turns every refusal into one sentence."""
 
+import errno
 import os
 import sys
+from typing import Final
 
 from typer.exceptions import Abort, TyperException
 
 from arena.cli.commands import app
 from arena.cli.oneline import one_line
 from arena.errors import ArenaError
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main() -> None:
@@ -32,9 +36,11 @@ def main() -> None:
 
 
 def _named(error: OSError) -> str:
-    """Return what the system refused, and of which file."""
+    """Return what the system refused, and of which file if it says so."""
     if error.filename is None:
-        return f"What is said here cannot be written ({error.strerror}). Send it elsewhere."
+        if error.errno in FULL:  # of a file it would be known
+            return f"What is said here cannot be written ({error.strerror}). Send it elsewhere."
+        return f"The system refused this command ({error.strerror or error})."
     return (
         f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}). Check that its name is "
         "right, that you may read and write it, and that its disk has room."

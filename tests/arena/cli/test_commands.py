@@ -49,15 +49,25 @@ def test_a_file_that_the_system_refuses_is_named_with_the_way_out(
     )
 
 
-def test_where_nothing_can_be_printed_is_told(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(28, "No space left on device"),
+            "What is said here cannot be written (No space left on device). Send it elsewhere.",
+        ),
+        (
+            OSError(12, "Cannot allocate memory"),
+            "The system refused this command (Cannot allocate memory).",
+        ),
+    ],
+)
+def test_what_the_system_refuses_of_no_file_is_told(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    def refuse(*_: object, **__: object) -> None:
+        raise error
 
-    monkeypatch.setattr("arena.cli.boards._choice", full)
+    monkeypatch.setattr("arena.cli.boards._choice", refuse)
     run = arena("leaderboard", "votes.csv")
-    said = (
-        "arena: What is said here cannot be written (No space left on device). Send it elsewhere.\n"
-    )
-    assert (run.returncode, run.stderr) == (1, said)
+    assert (run.returncode, run.stderr) == (1, f"arena: {said}\n")
