@@ -127,6 +127,14 @@ class RemoteEngine:
         TimeoutError
             If none is whole in time, which tells little: a model may be slow.
         """
+        try:
+            await self._take_one()
+        except APIConnectionError as error:
+            if is_nobody(error) or unwrapped(error) is not error:
+                raise
+            await self._take_one()  # some servers close a connection that they had kept
+
+    async def _take_one(self) -> None:
         prompt = Prompt((Message("user", "."),), max_tokens=1, deadline_s=TRIAL_S)
         watch = Watch(TRIAL_S)
         chunks = self._chunks(prompt, watch)

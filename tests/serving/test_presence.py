@@ -15,6 +15,7 @@ from tests.serving.bad_server import (
     Behaviour,
     event,
     hangs_before_headers,
+    in_turn,
     piece,
     refuses,
     resets,
@@ -147,6 +148,22 @@ async def test_who_refuses_a_prompt_and_no_other_is_there(
             assert engine.health() is None
             refusals.reverse()
     assert len([ask for ask in server.asked if ask["max_tokens"] != 1]) == 4
+
+
+async def refuses_and_hangs_up(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 X\r\nContent-Length: 2\r\n\r\nno")
+    await writer.drain()
+    await asyncio.sleep(0.3)  # as if the connection could be used again
+    writer.transport.abort()
+
+
+async def test_a_connection_that_is_not_kept_after_all_is_no_refusal() -> None:
+    async with far(in_turn(refuses_and_hangs_up, GOOD)) as (engine, server):
+        end = (await events(engine))[-1]
+        assert isinstance(end, Failed)
+        assert end.cause == "far: HTTP 400: no"
+        assert engine.health() is None
+    assert len(server.asked) == 2
 
 
 async def test_who_thinks_for_longer_than_we_wait_is_there() -> None:
