@@ -31,6 +31,7 @@ from serving.wire import BrokenOffError
 REACH_S: Final = 3.0  # seconds to reach a server, in all
 MOST_WORDS: Final = 300  # characters of what it says, which may be a page
 START: Final = "; start the server, or correct url"
+LATER: Final = "; wait until it takes requests again, or have its limits raised"
 ENTRY: Final = "; correct url, or what this entry asks for"
 
 
@@ -46,15 +47,13 @@ def reach(spec: ModelSpec) -> None:
         If it refuses our key, or we have none that can be sent.
     EngineError
         If nobody answers there, or only who stands before it, or if anything else comes in place
-        of a response; that it is busy will do.
+        of a response, also that it is too busy for one: each battle would be void for that.
     """
     key = key_of(spec)
     try:  # aside: the caller may have an event loop, and a name server that hangs ends no loop
         aside(partial(_run, spec), "reach").result(2 * REACH_S)
     except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
         raised = unwrapped(error)
-        if isinstance(raised, BusyError):
-            return
         kind = KeyRefusedError if isinstance(raised, KeyRefusedError) else EngineError
         cause, way_out = _words(raised)
         words = without(key, cause)[:MOST_WORDS]
@@ -87,8 +86,8 @@ async def _listed(engine: RemoteEngine) -> bool | AbsentError:
         await engine.list_models()
     except Exception as error:
         said = unwrapped(error)
-        if isinstance(said, KeyRefusedError) or not isinstance(said, EngineError):
-            raise
+        if not isinstance(said, EngineError):
+            raise  # a key that may not see the list may do for responses
         if isinstance(said, AbsentError) and not isinstance(said, UnknownError):
             return said
     return True  # who knows no list may know how to respond
@@ -104,5 +103,7 @@ def _words(error: Exception) -> tuple[str, str]:
     for way_out in (CORRECT, CORRECT_URL, NAME_KEY):
         if cause.endswith(way_out):
             return cause.removesuffix(way_out), way_out
+    if isinstance(error, BusyError):
+        return cause, LATER
     absent = isinstance(error, AbsentError | BrokenOffError)
     return cause, START if absent else ENTRY

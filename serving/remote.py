@@ -59,7 +59,7 @@ class RemoteEngine:
     """One model of one server.
 
     Where nobody is there, or three connections in a row came to nothing, it is away. So it is where
-    it refuses a prompt, and then a single token of another: that was no fault of the prompt.
+    it refuses a prompt, and then another one too: that was no fault of the prompt.
     """
 
     footprint = 0
@@ -122,21 +122,24 @@ class RemoteEngine:
     async def try_out(self) -> None:
         """Ask for one token, as a battle would; what comes in place of a response is raised.
 
+        Who refuses that is asked for a whole response: one token is too few for some that think,
+        and others close a connection that they had kept.
+
         Raises
         ------
         TimeoutError
             If none is whole in time, which tells little: a model may be slow.
         """
-        try:
-            await self._take_one()
-        except APIConnectionError as error:
-            if is_nobody(error) or unwrapped(error) is not error:
-                raise
-            await self._take_one()  # some servers close a connection that they had kept
-
-    async def _take_one(self) -> None:
-        prompt = Prompt((Message("user", "."),), max_tokens=1, deadline_s=TRIAL_S)
         watch = Watch(TRIAL_S)
+        try:
+            await self._take(1, watch)
+        except Exception as error:
+            if not _is_odd(unwrapped(error)):
+                raise
+            await self._take(self._spec.output_tokens, watch)
+
+    async def _take(self, tokens: int, watch: Watch) -> None:
+        prompt = Prompt((Message("user", "."),), max_tokens=tokens, deadline_s=TRIAL_S)
         chunks = self._chunks(prompt, watch)
         try:
             async with aclosing(self._texts(chunks, Reply(self._spec, watch), watch)) as texts:
@@ -219,9 +222,9 @@ class RemoteEngine:
                 pass
             case APIConnectionError() if is_nobody(error):
                 self._presence.missed(cause, STRIKES)
-            case APIConnectionError() | BrokenOffError() | AbsentError():
+            case APIConnectionError() | BrokenOffError() | AbsentError() | BusyError():
                 self._presence.missed(cause)
-            case _ if kind is FailureKind.BACKEND and not isinstance(error, BusyError):
+            case _ if kind is FailureKind.BACKEND:
                 await self._doubt()
             case _:
                 self._presence.seen()
@@ -245,3 +248,15 @@ class RemoteEngine:
         """Close the connections; streams still open end as cancelled."""
         self._closed.set()
         await self._client.close()
+
+
+def _is_odd(error: Exception) -> bool:
+    """Tell whether it may be for the one token, or the connection, that a trial failed."""
+    match error:
+        case APIConnectionError():
+            return not is_nobody(error)
+        case EngineError():
+            clear = AbsentError | BusyError | BrokenOffError | _NotAskedError
+            return error.kind is FailureKind.BACKEND and not isinstance(error, clear)
+        case _:
+            return False

@@ -73,6 +73,7 @@ async def hangs_up(writer: asyncio.StreamWriter) -> None:
         pytest.param(refuses(500, b"No backend"), "HTTP 500: No", id="at who is broken"),
         pytest.param(refuses(404, b"No model"), "HTTP 404: No", id="where the model is gone"),
         pytest.param(refuses(401, b"Old key"), "HTTP 401: Old", id="where the key is no more"),
+        pytest.param(refuses(429, b"No quota"), "HTTP 429: No", id="where no more is to be had"),
     ],
 )
 async def test_connections_that_come_to_nothing_have_two_more_tries(
@@ -119,7 +120,7 @@ async def test_who_refuses_a_prompt_and_any_other_serves_nobody(
         assert why in first.cause
         assert engine.health() == first.cause
         assert again.cause == f"far: not asked: {first.cause}"
-    assert [ask["max_tokens"] for ask in server.asked] == [512, 1]
+    assert [ask["max_tokens"] for ask in server.asked] == [512, 1, 512]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,21 @@ async def test_who_refuses_a_prompt_and_no_other_is_there(
             assert engine.health() is None
             refusals.reverse()
     assert len([ask for ask in server.asked if ask["max_tokens"] != 1]) == 4
+
+
+async def test_who_refuses_a_single_token_is_there() -> None:
+    """One that thinks may need more."""
+
+    async def needs_more(writer: asyncio.StreamWriter) -> None:
+        few, trial = server.asked[-1]["max_tokens"] == 1, len(server.asked) > 1
+        await (GOOD if trial and not few else refuses(400, b"no"))(writer)
+
+    async with far(needs_more) as (engine, server):
+        end = (await events(engine))[-1]
+        assert isinstance(end, Failed)
+        assert end.cause == "far: HTTP 400: no"
+        assert engine.health() is None
+    assert [ask["max_tokens"] for ask in server.asked] == [512, 1, 512]
 
 
 async def refuses_and_hangs_up(writer: asyncio.StreamWriter) -> None:

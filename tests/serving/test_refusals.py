@@ -75,7 +75,7 @@ async def test_a_prompt_goes_to_no_other_server() -> None:
         (end,) = await events(engine)
         assert isinstance(end, Failed)
         assert f"it sends us to http://localhost:{other.port}, and we do not go" in end.cause
-        assert [ask["max_tokens"] for ask in server.asked] == [512, 1]  # it is doubted
+        assert [ask["max_tokens"] for ask in server.asked] == [512, 1, 512]  # it is doubted
         assert (len(other.asked), other.head) == (0, b"")
         assert engine.health() == end.cause
 
