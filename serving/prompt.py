@@ -7,6 +7,7 @@ refuse it: some answer rubbish, some die with every request beside it.
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,6 +21,7 @@ from serving.spec import ModelSpec
 
 # What is said in a trial, turn by turn, and by its system prompt: no words of any template.
 SAID: Final = ("evenhand", "oxblood", "quillwork")
+ROLES: Final[tuple[Literal["user", "assistant"], ...]] = ("user", "assistant", "user")
 GUIDE: Final = "marrowfat"
 TAG: Final = re.compile(r"</?[a-z]+[1-6]?>")  # of HTML: Gemma's tokenizer has those of a page
 THOUGHT: Final = frozenset({"<think>", "</think>"})
@@ -54,25 +56,26 @@ def neutralise(text: str, special: Iterable[str]) -> str:
     return text
 
 
-def special_tokens(tokenizer: Any, template: str) -> tuple[str, ...]:  # noqa: ANN401 -- a tokenizer of any kind
+def special_tokens(tokenizer: Any, written: str) -> tuple[str, ...]:  # noqa: ANN401 -- a tokenizer of any kind
     """Return the tokens of a tokenizer that text must not forge.
 
+    Given what its chat template says, and what it writes: it may make a tag of the role's name.
     Tokens added for runs of white space are ordinary text and stay, whatever the tokenizer says.
     """
     added = {token.content: token.special for token in tokenizer.added_tokens_decoder.values()}
-    words = {word for word, told in added.items() if told or _looks_structural(word, template)}
+    words = {word for word, told in added.items() if told or _looks_structural(word, written)}
     words |= set(tokenizer.all_special_tokens)
     return tuple(sorted(word for word in words if word.strip(" ")))
 
 
-def _looks_structural(word: str, template: str) -> bool:
+def _looks_structural(word: str, written: str) -> bool:
     """Tell whether a token looks as if turns were made of it, though its tokenizer calls it text.
 
     Without its tags a page of HTML would be a worse response than it is. Without the marks around
     what a model thought, nobody could tell that from its response, nor a template leave it out of
     later turns.
     """
-    if TAG.fullmatch(word) and (word in THOUGHT or word not in template):
+    if TAG.fullmatch(word) and (word in THOUGHT or word not in written):
         return False
     return len(word) > 1 and word[0] in "<[{" and word[-1] in ">]}"
 
@@ -146,19 +149,27 @@ class Encoder:
         self._cache = cache_tokens
         self._known = known_ids
         template = self._template or tokenizer.chat_template
-        self.special = special_tokens(tokenizer, str(template))
-        self._special_ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
         if not template:
             raise EngineError(
                 FailureKind.TEMPLATE,
                 f"{spec.name}: the checkpoint has no chat template; set chat_template",
             )
+        self.special = special_tokens(tokenizer, f"{template}{self._written()}")
+        self._special_ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
         self._try()
+
+    def _written(self) -> str:
+        """Return what the template writes around turns of each role that it knows."""
+        turns = [{"role": role, "content": said} for role, said in zip(ROLES, SAID, strict=True)]
+        text = ""
+        for trial in (turns, [{"role": "system", "content": GUIDE}, *turns]):
+            with suppress(EngineError):
+                text += self._render(trial)
+        return text
 
     def _try(self) -> None:
         """Write a conversation of one turn and one of three: a broken template fails at loading."""
-        roles: tuple[Literal["user", "assistant"], ...] = ("user", "assistant", "user")
-        said = tuple(map(Message, roles, SAID))
+        said = tuple(map(Message, ROLES, SAID))
         for trial in (said[:1], said):
             turns = self._turns(Prompt(trial))
             self._ids(self._render(turns))
