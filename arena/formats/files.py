@@ -198,7 +198,8 @@ def _line(path: Path, number: int, line: str) -> Any:  # noqa: ANN401  # any JSO
 
 def _parquet(path: Path, wanted: Collection[str]) -> Table:
     file, names, kept = _opened_parquet(path, wanted)
-    return Table(_as_frame(_unbroken(path, lambda: file.read(columns=kept).select(kept))), names)
+    table = _unbroken(path, lambda: file.read(columns=kept).select(kept))
+    return Table(_as_frame(path, table), names)
 
 
 def read_pieces(path: Path, wanted: Collection[str]) -> Iterator[Table]:
@@ -220,7 +221,7 @@ def read_pieces(path: Path, wanted: Collection[str]) -> Iterator[Table]:
     while rows < file.metadata.num_rows or not rows:
         batch = _unbroken(path, lambda: next(batches, None))
         piece = file.schema_arrow.empty_table() if batch is None else pa.table(batch)
-        frame = _as_frame(piece.select(kept))
+        frame = _as_frame(path, piece.select(kept))
         yield Table(frame.set_axis(range(rows, rows + len(frame)), axis=0), names)
         rows += len(frame)
         if batch is None:
@@ -241,13 +242,18 @@ def _unbroken(path: Path, read: Callable[[], Any]) -> Any:  # noqa: ANN401  # py
 
     try:
         return read()
-    except pa.ArrowInvalid as error:
-        raise LogError(f"{path}: this is not a Parquet file that can be read ({error}).") from error
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # what the system refused, not what is broken
+            raise
+        said = " ".join(str(error).split())
+        raise LogError(f"{path}: this is not a Parquet file that can be read ({said}).") from error
 
 
-def _as_frame(table: Any) -> pd.DataFrame:  # noqa: ANN401  # pyarrow has no types
+def _as_frame(path: Path, table: Any) -> pd.DataFrame:  # noqa: ANN401  # pyarrow has no types
     import pyarrow as pa  # noqa: PLC0415  # only Parquet needs it
 
+    _unbroken(path, lambda: table.validate(full=True))  # text that is none would end in a traceback
+    table = table.replace_schema_metadata(None)  # what pandas notes there may be broken alone
     for position, field in enumerate(table.schema):
         if pa.types.is_integer(field.type) and table.column(position).null_count:
             # pandas would make them floats, and 2**53 + 1 another number

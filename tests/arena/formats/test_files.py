@@ -1,11 +1,16 @@
 """Tables on disk: what cannot be read is told with its line, whatever stands around it."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+import pandas as pd
 import pytest
 
 from arena.errors import LogError
 from arena.formats import read_votes
+from arena.formats.coded import read_coded
 
 
 def written(path: Path, text: str) -> Path:
@@ -40,3 +45,38 @@ def test_what_a_spreadsheet_saves_as_unicode_text_is_told(tmp_path: Path) -> Non
 def test_json_that_is_too_much_is_told(tmp_path: Path, name: str, text: str) -> None:
     with pytest.raises(LogError, match=r"line.* is not JSON"):
         read_votes(written(tmp_path / name, text))
+
+
+PAGE: Final = b"oakpine"  # what stands in a page; the footer is whole
+
+
+def damaged(path: Path, old: bytes, new: bytes) -> Path:
+    """Write votes as Parquet, and something else in the place of some bytes of the file."""
+    votes = pd.DataFrame({"model_a": ["oakpine"], "model_b": ["elm"], "winner": ["tie"]})
+    votes.to_parquet(path, compression=None, use_dictionary=False, write_statistics=False)
+    whole = path.read_bytes()
+    assert old in whole
+    path.write_bytes(whole.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize("read", [read_votes, read_coded])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(PAGE, b"\xffakpine", id="text that is none"),
+        pytest.param(b"PAR1\x15", b"PAR1\xff", id="a page without a head"),
+    ],
+)
+def test_damaged_parquet_is_told_with_its_name(
+    tmp_path: Path, read: Callable[[Path], object], old: bytes, new: bytes
+) -> None:
+    path = damaged(tmp_path / "v.parquet", old, new)
+    said = f"^{re.escape(str(path))}: this is not a Parquet file that can be read"
+    with pytest.raises(LogError, match=said):
+        read(path)
+
+
+def test_what_pandas_notes_in_parquet_may_be_damaged(tmp_path: Path) -> None:
+    path = damaged(tmp_path / "v.parquet", b'{"index_columns"', b'?"index_columns"')
+    assert list(read_votes(path)["model_a"]) == ["oakpine"]
