@@ -1,15 +1,19 @@
 """The stream event is a public address: called directly, it shows only one's own battles."""
 
+import asyncio
 import json
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
 from arena.battle.views import Turn
-from arena.web.live import conversation
+from arena.signing import Signer
+from arena.web.live import Panes, conversation
 from tests.web.conftest import Arena
-from tests.web.fake_battles import CANARY_A, CANARY_B
+from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles, Script
 from tests.web.test_api import opened
 
 
@@ -83,3 +87,25 @@ def test_turns_stand_below_their_prompts_in_both_panes() -> None:
     assert pane_a.index("a1") < pane_a.index("###### T&#42;o&#63;") < pane_a.index("(empty")
     assert pane_b.endswith("b2\n\n")
     assert "One?" not in pane_a
+
+
+@pytest.mark.asyncio
+async def test_what_a_tab_showed_ends_when_it_asks_again_though_the_models_are_silent() -> None:
+    battles = FakeBattles(Signer(b"k" * 32))
+    battles.scripts["Hm?"] = Script("", "", waits=True)
+    battle = await battles.open("ada", "Hm?")
+    raters: Any = SimpleNamespace(require=lambda _: "ada")
+    request: Any = SimpleNamespace(session_hash="tab", request=object())
+    panes = Panes(battles, raters)
+
+    async def shown(number: int) -> list[tuple[str, str]]:
+        order = json.dumps({"battle": battle.battle_id, "lang": "en", "n": number})
+        return [texts async for texts in panes.show(order, request)]
+
+    first = asyncio.create_task(shown(1))
+    await asyncio.sleep(0.5)
+    second = asyncio.create_task(shown(2))
+    earlier = await asyncio.wait_for(first, 2)
+    assert not any("\ue0f2" in text for texts in earlier for text in texts)
+    battles.release()
+    assert "\ue0f22\ue0f2" in (await asyncio.wait_for(second, 2))[-1][0]
