@@ -7,9 +7,10 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from openai import (
     APIConnectionError,
@@ -48,6 +49,10 @@ from serving.wire import BrokenOffError, Events, Wire
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
+KEPT: Final[Mapping[str, str]] = MappingProxyType({})  # a connection serves the next response too
+# A trial leaves no connection behind: where it is refused, some servers close it, and the next
+# question would be lost with it.
+ALONE: Final[Mapping[str, str]] = MappingProxyType({"Connection": "close"})
 TRIAL_S = 3.0  # seconds for one token that nobody is to read
 
 
@@ -116,7 +121,7 @@ class RemoteEngine:
     async def list_models(self) -> None:
         """Ask what is served; what comes in place of an answer is raised, the list is not read."""
         resolve_aside()
-        async with self._client.models.with_streaming_response.list():
+        async with self._client.models.with_streaming_response.list(extra_headers=ALONE):
             pass
 
     async def try_out(self) -> None:
@@ -136,11 +141,13 @@ class RemoteEngine:
         except Exception as error:
             if not _is_odd(unwrapped(error)):
                 raise
-            await self._take(self._spec.output_tokens, watch)
+        else:
+            return
+        await self._take(self._spec.output_tokens, watch)
 
     async def _take(self, tokens: int, watch: Watch) -> None:
         prompt = Prompt((Message("user", "."),), max_tokens=tokens, deadline_s=TRIAL_S)
-        chunks = self._chunks(prompt, watch)
+        chunks = self._chunks(prompt, watch, ALONE)
         try:
             async with aclosing(self._texts(chunks, Reply(self._spec, watch), watch)) as texts:
                 async for _ in texts:
@@ -167,7 +174,7 @@ class RemoteEngine:
                 return None
             raise
 
-    async def _asked(self, prompt: Prompt, watch: Watch) -> Events:
+    async def _asked(self, prompt: Prompt, watch: Watch, headers: Mapping[str, str]) -> Events:
         """Ask for a response; a server that is busy is asked again when it says, if that is soon.
 
         Both sides of a battle wait for it alike, as for a slow first token; a void battle would
@@ -179,6 +186,7 @@ class RemoteEngine:
                 return await self._client.post(
                     "/chat/completions",
                     body=body_of(self._spec, prompt),
+                    options={"headers": dict(headers)},
                     cast_to=object,
                     stream=True,
                     stream_cls=Events,
@@ -191,11 +199,13 @@ class RemoteEngine:
                 async with asyncio.timeout(busy.again_s):
                     await self._closed.wait()  # its end is heard at once
 
-    async def _chunks(self, prompt: Prompt, watch: Watch) -> AsyncGenerator[Any]:
+    async def _chunks(
+        self, prompt: Prompt, watch: Watch, headers: Mapping[str, str] = KEPT
+    ) -> AsyncGenerator[Any]:
         if self._presence.left_alone:
             raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._presence.away}")
         resolve_aside()
-        async with await self._asked(prompt, watch) as chunks:
+        async with await self._asked(prompt, watch, headers) as chunks:
             wire = Wire(chunks.response)
             async for chunk in chunks:
                 wire.chunk()

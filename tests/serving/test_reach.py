@@ -101,6 +101,16 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
     assert not isinstance(caught.value, KeyRefusedError)
 
 
+async def test_no_question_is_lost_with_the_connection_of_the_one_before() -> None:
+    async def refuses_and_hangs_up(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 X\r\nContent-Length: 2\r\n\r\nno")
+        await writer.drain()
+        await asyncio.sleep(0.3)  # as if the connection could be used again
+        writer.transport.abort()
+
+    await reached(in_turn(refuses_and_hangs_up, refuses_and_hangs_up, GOOD))
+
+
 async def test_it_is_asked_as_in_a_battle() -> None:
     async with serving(GOOD) as server:
         spec = spec_of(server.url, stop=("###",), sampling={"top_k": 7})
