@@ -87,9 +87,9 @@ async def _listed(engine: RemoteEngine) -> bool | AbsentError:
     except Exception as error:
         said = unwrapped(error)
         if not isinstance(said, EngineError):
-            raise  # a key that may not see the list may do for responses
+            raise
         if isinstance(said, AbsentError) and not isinstance(said, UnknownError):
-            return said
+            return said  # no refusal yet: a key that may not see the list may do for responses
     return True  # who knows no list may know how to respond
 
 
