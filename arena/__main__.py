@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from pathlib import Path
 from typing import Final
 
 from typer.exceptions import Abort, TyperException
@@ -16,6 +17,7 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def main() -> None:
     """Run the command line; exit with 0 done, 1 failed, 2 wrong usage or configuration."""
+    _fill_closed_streams()
     try:
         sys.exit(app(prog_name="arena", standalone_mode=False))
     except TyperException as error:
@@ -33,6 +35,14 @@ def main() -> None:
             raise
         _tell(_named(error) if isinstance(error, OSError) else str(error))
         sys.exit(getattr(error, "exit_status", 1))
+
+
+def _fill_closed_streams() -> None:
+    """Lead streams that a shell closed (`>&-`) nowhere; else a database gets their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # to the end
+            setattr(sys, name, nowhere)
 
 
 def _named(error: OSError) -> str:

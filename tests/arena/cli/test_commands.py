@@ -1,10 +1,11 @@
 """The command line itself: what is typed wrongly is told in one sentence."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.arena.cli.conftest import Arena
+from tests.arena.cli.conftest import SIMULATED, Arena
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,17 @@ def test_what_the_system_refuses_of_no_file_is_told(
     monkeypatch.setattr("arena.cli.boards._choice", refuse)
     run = arena("leaderboard", "votes.csv")
     assert (run.returncode, run.stderr) == (1, f"arena: {said}\n")
+
+
+def test_a_command_whose_streams_are_closed_does_its_work(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As after `<&- >&- 2>&-`; Python then has no stream there."""
+    for stream in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}", None)
+    assert arena("export", SIMULATED, tmp_path / "votes.csv").returncode == 0
+    assert (tmp_path / "votes.csv").exists()
+    assert arena("leaderboard", SIMULATED).returncode == 0
+    assert arena("leaderboard", tmp_path / "absent.csv").returncode == 2
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
