@@ -17,10 +17,6 @@ from serving.engine import FailureKind
 # Fields that shape no response: what a model is called, where it runs and is kept, and how long it
 # is waited for.
 BESIDE: Final = frozenset({"name", "device", "batch", "api_key_env", "cache", "first_token_s"})
-# What of these has counted: now as its default, so that a model is the one it was.
-ONCE: Final = frozenset({"first_token_s"})
-# Fields that came later: while they say their default a model is the one it was without them.
-LATER: Final = frozenset({"adapter_revision"})
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 # What may be a path, and the field that says it is a name on the hub.
@@ -254,10 +250,8 @@ class ModelSpec(Part):
         files : str
             A hash of the files behind it, where they are known.
         """
-        fields = type(self).model_fields
-        unsaid = {field for field in LATER if getattr(self, field) == fields[field].default}
-        counted = self.model_copy(update={field: fields[field].default for field in ONCE})
-        settings = counted.model_dump_json(exclude={*(BESIDE - ONCE), *unsaid})
+        # What is not set counts for nothing, so a field of a later day leaves stored models alone.
+        settings = self.model_dump_json(exclude=BESIDE, exclude_none=True)
         return hashlib.sha256((settings + files).encode()).hexdigest()[:16]
 
 
