@@ -84,5 +84,5 @@ def test_a_command_whose_streams_are_closed_does_its_work(
     assert (tmp_path / "votes.csv").exists()
     assert arena("leaderboard", SIMULATED).returncode == 0
     assert arena("leaderboard", tmp_path / "absent.csv").returncode == 2
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        stream.close()
+    for nowhere in (sys.stdin, sys.stdout, sys.stderr):
+        nowhere.close()
