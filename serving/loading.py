@@ -29,6 +29,7 @@ from serving.tokens import kind_of
 log = logging.getLogger(__name__)
 
 QUANTIZED = {"Int8Params", "Params4bit"}  # bitsandbytes' own, of a matrix that it quantized
+FILLED = 0.9  # of the share that a card is given: the library keeps the rest where it quantizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +200,13 @@ def device_arguments(spec: ModelSpec, devices: list[torch.device]) -> dict[str, 
     """Return where `from_pretrained` puts weights: on one device, or evenly on several."""
     if len(devices) == 1:
         return {"device_map": {"": devices[0]}}
-    share = int(estimate(spec, cuda=True).weights / len(devices) * SPREAD)
+    share = estimate(spec, cuda=True).weights / len(devices) * SPREAD
+    if spec.quantization is not Quantization.NONE:
+        share /= FILLED
     return {
         # Layer after layer, each card up to its share: what the pool counted with.
         "device_map": "sequential",
-        "max_memory": {device.index: share for device in devices},
+        "max_memory": {device.index: int(share) for device in devices},
     }
 
 

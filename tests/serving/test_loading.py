@@ -7,11 +7,14 @@ from shutil import copytree
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers.integrations import accelerate
+from transformers.quantizers.auto import AutoHfQuantizer
 
 from benchmarks.shapes import LLAMA_2_7B, meta_model, write_shape
 from serving.devices import SPREAD
 from serving.engine import EngineError
 from serving.loading import _settle_libraries, device_arguments, devices_for, load
+from serving.quantize import load_arguments
 from serving.spec import ModelSpec
 
 
@@ -44,6 +47,26 @@ def test_a_spread_model_finds_room_on_its_cards_and_nowhere_else(tmp_path: Path)
         no_split_module_classes=["LlamaDecoderLayer"],
     )
     assert set(divided.values()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("cards", [2, 3, 4])
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+def test_a_quantized_model_is_spread_over_its_cards_and_nowhere_else(
+    quantization: str, cards: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library fills nine tenths of what it is given, and refuses a model that is left over."""
+    write_shape(tmp_path, LLAMA_2_7B)
+    device = "+".join(f"cuda:{number}" for number in range(cards))
+    said = {"name": "m", "checkpoint": str(tmp_path), "quantization": quantization}
+    spec = ModelSpec.model_validate({**said, "device": device})
+    arguments = device_arguments(spec, [torch.device("cuda", number) for number in range(cards)])
+    config = load_arguments(spec)["quantization_config"]
+    quantizer = AutoHfQuantizer.from_config(config, pre_quantized=False)
+    model = meta_model(LLAMA_2_7B)
+    quantizer.preprocess_model(model=model, dtype=torch.bfloat16, device_map=None)
+    monkeypatch.setattr(accelerate, "get_max_memory", dict)  # else it asks the cards
+    divided = accelerate._get_device_map(model, **arguments, hf_quantizer=quantizer)  # noqa: SLF001 -- as loading comes to it
+    assert set(divided.values()) == set(range(cards))
 
 
 def test_attention_is_not_left_to_a_library_that_plans_for_each_length(checkpoint: Path) -> None:
