@@ -1,8 +1,10 @@
 """From a conversation to token ids that fit the model.
 
 People's text can never become a turn of its own: whatever the tokenizer would read as a special
-token is broken up first. A prompt that does not fit is refused here, because engines do not
-refuse it: some answer rubbish, some die with every request beside it.
+token is broken up first, and so is what the template writes in brackets as plain text ([INST]).
+Marks that are plain words ("USER:") nobody can tell from what is said. A prompt that does not fit
+is refused here, because engines do not refuse it: some answer rubbish, some die with every request
+beside it.
 """
 
 import re
@@ -25,6 +27,7 @@ ROLES: Final[tuple[Literal["user", "assistant"], ...]] = ("user", "assistant", "
 GUIDE: Final = "marrowfat"
 TAG: Final = re.compile(r"</?[a-z]+[1-6]?>")  # of HTML: Gemma's tokenizer has those of a page
 THOUGHT: Final = frozenset({"<think>", "</think>"})
+MARK: Final = re.compile(r"[<\[]+[^\s<>\[\]]+[>\]]+")  # around turns, also as plain text: [INST]
 WRITES: Final = "to one that writes each turn's content, read as text"
 LEFT_OUT: Final = {  # by role: what a template leaves out, and the way out
     "system": f"the system prompt; remove system_prompt, or set chat_template {WRITES}",
@@ -154,8 +157,13 @@ class Encoder:
                 FailureKind.TEMPLATE,
                 f"{spec.name}: the checkpoint has no chat template; set chat_template",
             )
-        self.special = special_tokens(tokenizer, f"{template}{self._written()}")
-        self._special_ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
+        written = self._written()
+        self.special = special_tokens(tokenizer, f"{template}{written}")
+        self._marks = {*self.special, *({*MARK.findall(written)} - THOUGHT)}
+        ids = frozenset(tokenizer.convert_tokens_to_ids(list(self.special)))
+        # What stands for a character that it does not know is no mark, unless it serves as one.
+        ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}
+        self._special_ids = ids - ({tokenizer.unk_token_id} - ends)
         self._try()
 
     def _written(self) -> str:
@@ -218,7 +226,7 @@ class Encoder:
         return ids
 
     def _safe(self, turn: Message) -> str:
-        text = neutralise(turn.content.replace("\x00", ""), self.special)
+        text = neutralise(turn.content.replace("\x00", ""), self._marks)
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if not self._special_ids.isdisjoint(ids):
             # A normalizer may fold other characters into a special token; nobody does by chance.
