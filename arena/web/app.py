@@ -4,7 +4,7 @@ Everything a person can reach is put together here. How it is served (address, w
 for `arena.cli` to say; what a battle is, for `arena.battle`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request
@@ -38,17 +38,16 @@ def create_app(
     bank: QuestionBank | None = None,
     shell: Shell | None = None,
     routers: Sequence[APIRouter] = (),
-    origins: Iterable[str] = (),
     health: Health | None = None,
 ) -> FastAPI:
     """Put the pages of an arena together.
 
     `routers` are further pages (the leaderboard); `shell` must then be the one they render with.
-    `origins` are the public addresses of this arena; without any, the host of a request decides.
     `health` says in a few words what keeps the arena from saving votes; None where nothing does.
     """
     app = FastAPI(title=settings.arena.title, docs_url=None, redoc_url=None, openapi_url=None)
-    raters = Raters(signer)
+    public_url = settings.arena.public_url
+    raters = Raters(signer, public_url)
     shell = shell or Shell(settings.arena.title)
     app.mount(shell.assets, shell.files())
     for router in routers:
@@ -60,17 +59,21 @@ def create_app(
     )
     app.include_router(_plain_routes(shell, health))
     _answer_errors(app)
-    _mount_panes(app, live.blocks(battles, raters))
-    app.add_middleware(Guard, origins=origins)
+    _mount_panes(app, live.blocks(battles, raters), public_url)
+    app.add_middleware(Guard, public_url=public_url)
     return app
 
 
-def _mount_panes(app: FastAPI, panes: gr.Blocks) -> None:
-    """Mount Gradio last, so that it only hears what no route of ours has answered."""
+def _mount_panes(app: FastAPI, panes: gr.Blocks, public_url: str | None) -> None:
+    """Mount Gradio last, so that it only hears what no route of ours has answered.
+
+    It tells its page where to ask, and behind a proxy the host of a request may be another.
+    """
     gr.mount_gradio_app(
         app,
         panes,
         path="/",
+        root_path=public_url,
         footer_links=[],
         run_history=False,
         show_error=False,

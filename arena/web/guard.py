@@ -6,15 +6,15 @@ is plain ASGI, because a middleware that wraps responses would hold streams back
 what they may do is not known here.
 """
 
+import logging
 import re
-from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_log: Final = logging.getLogger(__name__)
 BODY_BYTES: Final = 256 * 1024
 
 # All that the page asks of Gradio; nothing else of it exists.
@@ -44,14 +44,15 @@ SECURITY_HEADERS: Final = {
 
 
 class Guard:
-    """ASGI middleware; `origins` are the addresses under which this arena is known.
+    """ASGI middleware; `public_url` is the address under which browsers know this arena.
 
-    Without any, a request must come from a page of the host it is sent to.
+    Without it, a request must come from a page of the host it is sent to.
     """
 
-    def __init__(self, app: ASGIApp, origins: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
-        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+        self._public = None if public_url is None else public_url.rstrip("/").lower()
+        self._told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what no page of ours would send; pass the rest on with its headers set."""
@@ -72,21 +73,30 @@ class Guard:
         if scope["method"] in _SAFE_METHODS:
             return None
         headers = Headers(scope=scope)
-        if not self._comes_from_here(scope, headers):
+        if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            return _plain(403)
+        origin = headers.get("origin")  # a program that names none is no page at all
+        if origin is not None and not self._is_ours(origin, scope, headers.get("host")):
+            self._tell(origin, headers.get("host"))
             return _plain(403)
         return _size_refusal(headers)
 
-    def _comes_from_here(self, scope: Scope, headers: Headers) -> bool:
-        """Whether a page of ours sent this; a program that names no origin is no page at all."""
-        if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            return False
-        origin = headers.get("origin")
-        if origin is None:
-            return True
-        if self._origins:
-            return origin.lower() in self._origins
-        sent = urlsplit(origin)
-        return sent.scheme in {scope["scheme"], "https"} and sent.netloc == headers.get("host")
+    def _is_ours(self, origin: str, scope: Scope, host: str | None) -> bool:
+        """Whether a page of this origin is a page of ours."""
+        if self._public is not None:
+            return origin.lower() == self._public
+        return origin in {f"{scheme}://{host}" for scheme in (scope["scheme"], "https")}
+
+    def _tell(self, origin: str, host: str | None) -> None:
+        """Log once who was refused: behind a proxy that is everybody, and no page works."""
+        if not self._told:
+            self._told = True
+            _log.warning(
+                "A page at %s was refused, since this arena is known as %s. If that page is this "
+                "arena (behind a proxy, say), set public_url in [arena] to its address.",
+                origin,
+                self._public or host,
+            )
 
 
 class Doors:
@@ -132,6 +142,8 @@ def _with_headers(send: Send, path: str) -> Send:
                 headers[name] = value
             if path.startswith(_UNCHANGING) and message["status"] == _OK:
                 headers["Cache-Control"] = "public, max-age=31536000, immutable"
+            if headers.get("content-type", "").startswith("text/event-stream"):
+                headers["X-Accel-Buffering"] = "no"  # else nginx keeps a stream until its end
         await send(message)
 
     return sent

@@ -6,6 +6,7 @@ with requests that another site starts. What a rater may do is not decided here.
 
 import secrets
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -22,10 +23,11 @@ class NoCookie(NotAllowed):
 
 
 class Raters:
-    """Reads and writes the cookie."""
+    """Reads and writes the cookie; it travels encrypted alone where the public address says so."""
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: Signer, public_url: str | None = None) -> None:
         self._signer = signer
+        self._scheme = None if public_url is None else urlsplit(public_url).scheme
 
     def find(self, connection: HTTPConnection) -> str | None:
         """Return the rater behind a request, or None for a first visit."""
@@ -56,6 +58,6 @@ class Raters:
             max_age=_YEAR_S,
             httponly=True,
             samesite="lax",
-            secure=connection.url.scheme == "https",
+            secure=(self._scheme or connection.url.scheme) == "https",
         )
         return rater

@@ -11,14 +11,12 @@ from arena.web.shell import Shell
 def site(arena: Arena) -> FastAPI:
     """Return the application that serves an arena."""
     shell = Shell(arena.settings.arena.title)
-    public = arena.settings.arena.public_url
     return create_app(
         arena.settings,
         arena.battles,
         arena.signer,
         bank=arena.bank,
         shell=shell,
-        origins=[] if public is None else [public],
         health=lambda: "The database cannot be written." if arena.store.trouble() else None,
         routers=[board_routes(shell, arena.store.path)],
     )

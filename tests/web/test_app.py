@@ -90,3 +90,16 @@ def test_the_battle_page_carries_questions_but_not_their_keys(client: httpx.Clie
     page = client.get("/").text
     assert "Why does ice float?" in page
     assert CANARY_A not in page
+
+
+async def test_behind_a_proxy_everything_is_at_the_public_address() -> None:
+    """Proxies change the host of a request unless they are told not to, and speak without TLS."""
+    signer = Signer(b"k" * 32)
+    settings = scripted_settings()
+    public = settings.arena.model_copy(update={"public_url": "https://arena.example.org"})
+    settings = settings.model_copy(update={"arena": public})
+    transport = httpx.ASGITransport(create_app(settings, FakeBattles(signer), signer))
+    async with httpx.AsyncClient(transport=transport, base_url="http://inside:7860") as visitor:
+        assert (await visitor.get("/config")).json()["root"] == "https://arena.example.org"
+        assert "Secure" in (await visitor.get("/")).headers["set-cookie"]
+        assert (await visitor.get("/theme.css")).status_code == 200

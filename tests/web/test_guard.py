@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from arena.web.guard import BODY_BYTES, POLICY, Guard
 from tests.web.conftest import Arena
@@ -111,15 +112,44 @@ def test_another_site_gets_no_leave_to_read(client: httpx.Client) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_named_origins_decide_where_there_are_any() -> None:
-    async def app(scope: object, receive: object, send: object) -> None:
-        raise AssertionError(scope, receive, send)
+async def nobody(scope: object, receive: object, send: object) -> None:
+    """Be an app that nothing may come to."""
+    raise AssertionError(scope, receive, send)
 
-    guarded = Guard(app, origins=["https://arena.example.org/"])
-    transport = httpx.ASGITransport(guarded)
+
+async def test_the_public_address_decides_where_there_is_one() -> None:
+    transport = httpx.ASGITransport(Guard(nobody, public_url="https://arena.example.org"))
     async with httpx.AsyncClient(transport=transport, base_url="http://inside:7860") as visitor:
         headers = {"Origin": "http://inside:7860"}
         assert (await visitor.post("/api/votes", json={}, headers=headers)).status_code == 403
         headers = {"Origin": "https://arena.example.org"}
         with pytest.raises(AssertionError):
             await visitor.post("/api/votes", json={}, headers=headers)
+
+
+async def test_who_serves_behind_a_proxy_is_told_once_why_nobody_can_vote(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    transport = httpx.ASGITransport(Guard(nobody))
+    async with httpx.AsyncClient(transport=transport, base_url="http://inside:7860") as visitor:
+        for origin in ("https://arena.example.org", "https://arena.example.org", "http://["):
+            answer = await visitor.post("/api/votes", json={}, headers={"Origin": origin})
+            assert answer.status_code == 403
+    (told,) = caplog.messages
+    assert told.startswith("A page at https://arena.example.org was refused, since this arena is")
+    assert "known as inside:7860." in told
+    assert "set public_url in [arena]" in told
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream; charset=utf-8", "text/html"])
+async def test_a_proxy_is_told_to_pass_a_stream_on_as_it_comes(kind: str) -> None:
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    transport = httpx.ASGITransport(Guard(app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        told = (await visitor.get("/")).headers.get("x-accel-buffering")
+    assert told == ("no" if "stream" in kind else None)
