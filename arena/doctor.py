@@ -26,6 +26,7 @@ from serving.build import apart_of
 from serving.devices import gib
 from serving.engine import EngineError
 from serving.reach import reach
+from serving.refusals import BusyError
 from serving.shelf import keeps, size_of
 from serving.spec import ModelSpec
 
@@ -214,6 +215,8 @@ def _servers(settings: Settings) -> Iterator[Finding]:
             continue
         try:
             reach(spec)
+        except BusyError as error:  # in this moment, which says little of the next
+            yield replace(_lack(settings, spec, lack_of(spec, error.cause)), level=Level.NOTE)
         except EngineError as error:
             yield _lack(settings, spec, lack_of(spec, error.cause))
         else:

@@ -1,7 +1,7 @@
 """Whether an OpenAI-compatible server serves us: found out in a few seconds, without a battle.
 
-It is asked what it serves, and for one token as in a battle. What its answers mean is not known
-here, but how to say it to whoever can mend it.
+It is asked for a response as in a battle, and where none comes in time, for what it serves. What
+its answers mean is not known here, but how to say it to whoever can mend it.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from serving.remote import RemoteEngine
 from serving.spec import ModelSpec
 from serving.wire import BrokenOffError
 
-REACH_S: Final = 3.0  # seconds to reach a server, in all
+REACH_S: Final = 3.0  # seconds for an answer to either question
 MOST_WORDS: Final = 300  # characters of what it says, which may be a page
 START: Final = "; start the server, or correct url"
 LATER: Final = "; wait until it takes requests again, or have its limits raised"
@@ -36,28 +36,31 @@ ENTRY: Final = "; correct url, or what this entry asks for"
 
 
 def reach(spec: ModelSpec) -> None:
-    """Ask a server what it serves, and for a token; blocks for a few seconds at most.
+    """Ask a server for a response, or else what it serves; blocks for a few seconds at most.
 
-    A gateway may say what is served although nobody is behind it, and another may only know how to
-    pass responses on. Where the response is not whole in time, the first answer counts.
+    A gateway may know what is served although nobody is behind it, so its list counts only where a
+    response is not begun in time: a model may be slow, or be loaded when it is asked.
 
     Raises
     ------
     KeyRefusedError
         If it refuses our key, or we have none that can be sent.
+    BusyError
+        If it takes no more now.
     EngineError
         If nobody answers there, or only who stands before it, or if anything else comes in place
-        of a response, also that it is too busy for one: each battle would be void for that.
+        of a response: each battle would be void for that.
     """
     key = key_of(spec)
     try:  # aside: the caller may have an event loop, and a name server that hangs ends no loop
-        aside(partial(_run, spec), "reach").result(2 * REACH_S)
+        aside(partial(_run, spec), "reach").result(3 * REACH_S)
     except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
         raised = unwrapped(error)
-        kind = KeyRefusedError if isinstance(raised, KeyRefusedError) else EngineError
         cause, way_out = _words(raised)
         words = without(key, cause)[:MOST_WORDS]
         whose = f"{spec.name}: {spec.url} does not serve us: "
+        kinds = (kind for kind in (KeyRefusedError, BusyError) if isinstance(raised, kind))
+        kind = next(kinds, EngineError)
         raise kind(FailureKind.BACKEND, f"{whose}{words}{way_out}") from None
 
 
@@ -67,30 +70,24 @@ def _run(spec: ModelSpec) -> None:
 
 async def _ask(spec: ModelSpec) -> None:
     engine = RemoteEngine(spec)
-    listed: bool | AbsentError = False
     try:
-        async with asyncio.timeout(REACH_S):
-            listed = await _listed(engine)
-            await engine.try_out()
+        await engine.try_out(REACH_S)
     except TimeoutError:
-        if listed is True:
-            return
-        raise listed or TimeoutError from None
+        async with asyncio.timeout(REACH_S):
+            await _list(engine)
     finally:
         await engine.close()
 
 
-async def _listed(engine: RemoteEngine) -> bool | AbsentError:
-    """Return whether anybody answers, or who does in place of the server."""
+async def _list(engine: RemoteEngine) -> None:
+    """Ask what is served: who knows no list may know how to respond."""
     try:
         await engine.list_models()
     except Exception as error:
         said = unwrapped(error)
-        if not isinstance(said, EngineError):
+        absent = isinstance(said, AbsentError) and not isinstance(said, UnknownError)
+        if absent or not isinstance(said, EngineError):
             raise
-        if isinstance(said, AbsentError) and not isinstance(said, UnknownError):
-            return said  # no refusal yet: a key that may not see the list may do for responses
-    return True  # who knows no list may know how to respond
 
 
 def _words(error: Exception) -> tuple[str, str]:

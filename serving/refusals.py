@@ -5,11 +5,13 @@ Of the body of an error a little is read, for a moment: a server may go on for e
 
 import asyncio
 import json
-import math
 import os
 import re
 import socket
+import time
+from calendar import timegm
 from contextlib import aclosing, suppress
+from email.utils import parsedate
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -51,6 +53,7 @@ NAME_KEY: Final = (
 )
 SECONDS: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)  # some servers know parts of them
 MOST_DIGITS: Final = 9  # of a number of seconds
+MOST_MOMENT: Final = 40  # characters of a moment, which has 29
 MOST_HOST: Final = 253  # characters of the name of a host
 PLAIN: Final = "identity"  # the name of content that is not packed
 # What the client's transport raises where nobody is there; its transport depends on its version.
@@ -70,9 +73,10 @@ class NoEntryError(AbsentError, KeyRefusedError):
 
 
 class BusyError(EngineError):
-    """The server takes no more now, and may say when to ask again."""
+    """The server takes no more now."""
 
-    again_s = math.inf
+    again_s: float | None = None
+    """Seconds until it may be asked again, where it says so."""
 
 
 async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
@@ -104,13 +108,33 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
     words = words_in(body.decode(errors="replace")) or "without a word"
     kind = kind_in(words, answer.status_code)
     cause = f"HTTP {answer.status_code}: {words}"
-    again = answer.headers.get("retry-after", "").strip()
     if answer.status_code == BUSY:
         busy = BusyError(kind, cause)
-        if SECONDS.fullmatch(again):  # no date
-            busy.again_s = max(AGAIN_S, float(again[:MOST_DIGITS]))
+        again, date = (answer.headers.get(name, "").strip() for name in ("retry-after", "date"))
+        busy.again_s = _again_in(again, date)
         raise busy
     raise _refusal(answer.status_code, kind, cause)
+
+
+def _again_in(said: str, date: str) -> float | None:
+    """Return the seconds until a server may be asked again, by its own clock if it tells that.
+
+    It says a number or a moment: RFC 9110, 10.2.3.
+    """
+    if SECONDS.fullmatch(said):
+        return max(AGAIN_S, float(said[:MOST_DIGITS]))
+    if (then := _moment(said)) is None:
+        return None
+    now = _moment(date)
+    return max(AGAIN_S, then - (time.time() if now is None else now))
+
+
+def _moment(said: str) -> float | None:
+    """Return the moment that a header names, in seconds since 1970: HTTP knows only GMT."""
+    try:
+        return timegm(parsedate(said[:MOST_MOMENT]) or ())
+    except (IndexError, TypeError, ValueError):  # the library reads mail, and trusts it
+        return None
 
 
 def _refusal(status: int, kind: FailureKind, cause: str) -> EngineError:

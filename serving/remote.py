@@ -7,9 +7,8 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from types import MappingProxyType
 from typing import Any, Final
 
 from openai import (
@@ -31,6 +30,7 @@ from serving.engine import (
 )
 from serving.presence import STRIKES, Presence
 from serving.refusals import (
+    AGAIN_S,
     PLAIN,
     AbsentError,
     BusyError,
@@ -49,11 +49,11 @@ from serving.wire import BrokenOffError, Events, Wire
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
 WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
-KEPT: Final[Mapping[str, str]] = MappingProxyType({})  # a connection serves the next response too
-# A trial leaves no connection behind: where it is refused, some servers close it, and the next
-# question would be lost with it.
-ALONE: Final[Mapping[str, str]] = MappingProxyType({"Connection": "close"})
-TRIAL_S = 3.0  # seconds for one token that nobody is to read
+TRIAL_S = 3.0  # seconds for a response that nobody is to read
+TRIAL: Final = (Message("user", "Say OK."),)  # most say little more
+# Everything is read as it is sent. A connection that is kept for the next question may be closed by
+# the server as that one is sent, which would lose its battle.
+HEADERS: Final = {"Accept-Encoding": PLAIN, "Connection": "close"}
 
 
 class _NotAskedError(EngineError):
@@ -63,7 +63,7 @@ class _NotAskedError(EngineError):
 class RemoteEngine:
     """One model of one server.
 
-    Where nobody is there, or three connections in a row came to nothing, it is away. So it is where
+    Where nobody is there, or three questions in a row came to nothing, it is away. So it is where
     it refuses a prompt, and then another one too: that was no fault of the prompt.
     """
 
@@ -78,7 +78,7 @@ class RemoteEngine:
             api_key=self._key,
             max_retries=0,
             timeout=Timeout(DEADLINE_S, connect=CONNECT_S),
-            default_headers={"Accept-Encoding": PLAIN},  # all is read as it is sent
+            default_headers=HEADERS,
             http_client=DefaultAsyncHttpxClient(
                 follow_redirects=False,  # a prompt goes nowhere but to the url
                 event_hooks={"response": [refuse]},
@@ -95,9 +95,8 @@ class RemoteEngine:
         """Respond to a prompt; leaving early closes the connection."""
         watch = Watch(DEADLINE_S if prompt.deadline_s is None else prompt.deadline_s)
         reply = Reply(self._spec, watch)
-        chunks = self._chunks(prompt, watch)
         try:
-            async with aclosing(self._texts(chunks, reply, watch)) as texts:
+            async with aclosing(self._texts(prompt, reply, watch)) as texts:
                 async for text in texts:
                     yield Delta(text)
         except TimeoutError:
@@ -110,59 +109,48 @@ class RemoteEngine:
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             kind, cause = self._read(raised)
-            await self._learn(raised, kind, cause)
+            if not self._learn(raised, cause):
+                await self._doubt()
             yield watch.failed(kind, cause, reply.tokens)
         else:
             self._presence.seen()
             yield watch.done(reply.finish_reason, reply.tokens)
-        finally:
-            await chunks.aclose()
 
     async def list_models(self) -> None:
         """Ask what is served; what comes in place of an answer is raised, the list is not read."""
         resolve_aside()
-        async with self._client.models.with_streaming_response.list(extra_headers=ALONE):
+        async with self._client.models.with_streaming_response.list():
             pass
 
-    async def try_out(self) -> None:
-        """Ask for one token, as a battle would; what comes in place of a response is raised.
+    async def try_out(self, seconds: float) -> None:
+        """Ask for a response, as a battle would; what comes in its place is raised.
 
-        Who refuses that is asked for a whole response: one token is too few for some that think,
-        and others close a connection that they had kept.
+        It is read to its end as long as there is time: only that tells whether it has one that we
+        understand.
 
         Raises
         ------
         TimeoutError
-            If none is whole in time, which tells little: a model may be slow.
+            If nothing of it came in time, which tells little: a model may be slow.
         """
-        watch = Watch(TRIAL_S)
+        watch = Watch(seconds)
+        reply = Reply(self._spec, watch)
         try:
-            await self._take(1, watch)
-        except Exception as error:
-            if not _is_odd(unwrapped(error)):
-                raise
-        else:
-            return
-        await self._take(self._spec.output_tokens, watch)
-
-    async def _take(self, tokens: int, watch: Watch) -> None:
-        prompt = Prompt((Message("user", "."),), max_tokens=tokens, deadline_s=TRIAL_S)
-        chunks = self._chunks(prompt, watch, ALONE)
-        try:
-            async with aclosing(self._texts(chunks, Reply(self._spec, watch), watch)) as texts:
+            prompt = Prompt(TRIAL, deadline_s=seconds)
+            async with aclosing(self._texts(prompt, reply, watch)) as texts:
                 async for _ in texts:
                     pass
-        finally:
-            await chunks.aclose()
+        except TimeoutError:
+            if not reply.heard:
+                raise
 
-    async def _texts(
-        self, chunks: AsyncGenerator[Any], reply: Reply, watch: Watch
-    ) -> AsyncGenerator[str]:
-        while not reply.ended and (chunk := await self._next(chunks, reply, watch)) is not None:
-            for text in reply.add(chunk):
-                if text:
-                    yield text
-                await asyncio.sleep(0)  # a chunk may be long: others have their turn
+    async def _texts(self, prompt: Prompt, reply: Reply, watch: Watch) -> AsyncGenerator[str]:
+        async with aclosing(self._chunks(prompt, watch)) as chunks:
+            while not reply.ended and (chunk := await self._next(chunks, reply, watch)) is not None:
+                for text in reply.add(chunk):
+                    if text:
+                        yield text
+                    await asyncio.sleep(0)  # a chunk may be long: others have their turn
         if text := reply.finish():
             yield text
 
@@ -174,38 +162,40 @@ class RemoteEngine:
                 return None
             raise
 
-    async def _asked(self, prompt: Prompt, watch: Watch, headers: Mapping[str, str]) -> Events:
-        """Ask for a response; a server that is busy is asked again when it says, if that is soon.
+    async def _asked(self, prompt: Prompt, watch: Watch) -> Events:
+        """Ask for a response; a server that is busy is asked again, if that is soon.
 
-        Both sides of a battle wait for it alike, as for a slow first token; a void battle would
-        tell more.
+        When it says, or else after waits of which each is twice the last. Both sides of a battle
+        wait for it alike, as for a slow first token; a void battle would tell more.
         """
         most_s = WAITED * min(prompt.deadline_s or DEADLINE_S, self._spec.first_token_s)
+        pause_s = AGAIN_S
         while True:
             try:
                 return await self._client.post(
                     "/chat/completions",
                     body=body_of(self._spec, prompt),
-                    options={"headers": dict(headers)},
                     cast_to=object,
                     stream=True,
                     stream_cls=Events,
                 )
             except Exception as error:
                 busy = unwrapped(error)
-                if not isinstance(busy, BusyError) or watch.seconds + busy.again_s > most_s:
+                if not isinstance(busy, BusyError):
+                    raise
+                wait_s = pause_s if busy.again_s is None else busy.again_s
+                if watch.seconds + wait_s > most_s:
                     raise
             with suppress(TimeoutError):
-                async with asyncio.timeout(busy.again_s):
+                async with asyncio.timeout(wait_s):
                     await self._closed.wait()  # its end is heard at once
+            pause_s *= 2
 
-    async def _chunks(
-        self, prompt: Prompt, watch: Watch, headers: Mapping[str, str] = KEPT
-    ) -> AsyncGenerator[Any]:
+    async def _chunks(self, prompt: Prompt, watch: Watch) -> AsyncGenerator[Any]:
         if self._presence.left_alone:
             raise _NotAskedError(FailureKind.BACKEND, f"not asked: {self._presence.away}")
         resolve_aside()
-        async with await self._asked(prompt, watch, headers) as chunks:
+        async with await self._asked(prompt, watch) as chunks:
             wire = Wire(chunks.response)
             async for chunk in chunks:
                 wire.chunk()
@@ -225,32 +215,30 @@ class RemoteEngine:
         """Return a cause for the log."""
         return f"{self._spec.name}: {without(self._key, cause)}"
 
-    async def _learn(self, error: Exception, kind: FailureKind, cause: str) -> None:
-        """Note whether the server is there, by how it failed."""
+    def _learn(self, error: Exception, cause: str) -> bool:
+        """Note whether the server is there; return whether how it failed tells that."""
+        if self._closed.is_set() or isinstance(error, _NotAskedError):
+            return True
         match error:
-            case _NotAskedError():
-                pass
             case APIConnectionError() if is_nobody(error):
                 self._presence.missed(cause, STRIKES)
             case APIConnectionError() | BrokenOffError() | AbsentError() | BusyError():
                 self._presence.missed(cause)
-            case _ if kind is FailureKind.BACKEND:
-                await self._doubt()
             case _:
-                self._presence.seen()
+                return False
+        return True
 
     async def _doubt(self) -> None:
         """Find out whether a refusal was the prompt's fault."""
         try:
-            await self.try_out()
+            await self.try_out(TRIAL_S)
         except TimeoutError:
             pass
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
-            if isinstance(raised, BusyError):
-                self._presence.seen()
-            elif not isinstance(raised, _NotAskedError):
-                self._presence.missed(self._read(raised)[1], STRIKES)
+            _, cause = self._read(raised)
+            if not self._learn(raised, cause):
+                self._presence.missed(cause, STRIKES)
         else:
             self._presence.seen()
 
@@ -258,15 +246,3 @@ class RemoteEngine:
         """Close the connections; streams still open end as cancelled."""
         self._closed.set()
         await self._client.close()
-
-
-def _is_odd(error: Exception) -> bool:
-    """Tell whether it may be for the one token, or the connection, that a trial failed."""
-    match error:
-        case APIConnectionError():
-            return not is_nobody(error)
-        case EngineError():
-            clear = AbsentError | BusyError | BrokenOffError | _NotAskedError
-            return error.kind is FailureKind.BACKEND and not isinstance(error, clear)
-        case _:
-            return False

@@ -1,5 +1,6 @@
 """The doctor: each fault is found and comes with its way out, and a healthy house is called so."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from arena.shipped import shipped
 from ratings.votes import Outcome
 from serving.spec import ModelSpec
 from tests.arena.conftest import open_battle
+from tests.serving.bad_server import is_busy, serving
 
 SCRIPTED = (ModelSpec(name="oak", kind="scripted"), ModelSpec(name="pine", kind="scripted"))
 
@@ -223,3 +225,12 @@ def test_a_server_that_does_not_answer_is_told() -> None:
     finding = about_roster(Settings(models=(*SCRIPTED, far)))["far"]
     assert (finding.level, "does not serve us" in finding.found) == (Level.BAD, True)
     assert finding.way_out == "Start the server, or correct url."
+
+
+async def test_a_server_that_is_busy_in_that_moment_is_no_fault() -> None:
+    async with serving(is_busy("60")) as server:
+        far = ModelSpec(name="far", url=server.url, remote_name="x")
+        found = await asyncio.to_thread(about_roster, Settings(models=(*SCRIPTED, far)))
+    assert found["far"].level is Level.NOTE
+    assert found["far"].found.endswith("/v1 does not serve us: HTTP 429: slow down")
+    assert found["far"].way_out.startswith("Wait until it takes requests again")

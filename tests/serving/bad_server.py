@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 CARELESS = "mistral-7b at 10.0.0.7"
 """What a careless server says in its errors."""
@@ -180,7 +181,7 @@ class Server:
         self._behave = behave
         self.port = 0
         self.head = b""
-        self.asked: list[dict[str, object]] = []
+        self.asked: list[dict[str, Any]] = []
         self.closed_early = asyncio.Event()
         self.url = ""
 

@@ -10,7 +10,7 @@ from serving.engine import (
     Event,
     Prompt,
 )
-from serving.remote import RemoteEngine
+from serving.remote import TRIAL, RemoteEngine
 from serving.spec import ModelSpec
 from tests.serving.bad_server import (
     DONE,
@@ -49,6 +49,12 @@ async def far(behave: Behaviour, **fields: Any) -> AsyncIterator[tuple[RemoteEng
 
 async def events(engine: RemoteEngine, prompt: Prompt = ASK) -> list[Event]:
     return [event async for event in engine.stream(prompt)]
+
+
+def is_trial(ask: dict[str, Any]) -> bool:
+    """Tell whether a server was only tried out, for nobody to read."""
+    content: str = ask["messages"][-1]["content"]
+    return content == TRIAL[-1].content
 
 
 def text(said: list[Event]) -> str:

@@ -14,15 +14,18 @@ from tests.serving.bad_server import (
     END,
     Behaviour,
     event,
+    fails,
     hangs_before_headers,
+    hangs_mid_stream,
     in_turn,
+    is_busy,
     piece,
     refuses,
     resets,
     says,
     serving,
 )
-from tests.serving.far import GOOD, engine_of, events, far, text, unknown_name
+from tests.serving.far import GOOD, engine_of, events, far, is_trial, text, unknown_name
 
 
 async def test_a_refused_connection_is_a_failure() -> None:
@@ -73,7 +76,7 @@ async def hangs_up(writer: asyncio.StreamWriter) -> None:
         pytest.param(refuses(500, b"No backend"), "HTTP 500: No", id="at who is broken"),
         pytest.param(refuses(404, b"No model"), "HTTP 404: No", id="where the model is gone"),
         pytest.param(refuses(401, b"Old key"), "HTTP 401: Old", id="where the key is no more"),
-        pytest.param(refuses(429, b"No quota"), "HTTP 429: No", id="where no more is to be had"),
+        pytest.param(is_busy("60"), "HTTP 429: slow", id="where no more is to be had"),
     ],
 )
 async def test_connections_that_come_to_nothing_have_two_more_tries(
@@ -88,20 +91,29 @@ async def test_connections_that_come_to_nothing_have_two_more_tries(
     assert len(server.asked) == 3
 
 
+TOO_LONG = refuses(400, b"maximum context length is 512: 18 in the messages, 512 for the response")
+
+
 @pytest.mark.parametrize("status", [400, 500])
 async def test_a_prompt_that_is_too_long_says_nothing_of_the_server(status: int) -> None:
-    too_long = refuses(status, b"the prompt is too long")
-    async with far(too_long) as (engine, server):
+    async def takes_short_ones(writer: asyncio.StreamWriter) -> None:
+        too_long = refuses(status, b"the prompt is too long")
+        await (GOOD if is_trial(server.asked[-1]) else too_long)(writer)
+
+    async with far(takes_short_ones) as (engine, server):
         for _ in range(4):
-            await events(engine)
+            end = (await events(engine))[-1]
+            assert isinstance(end, Failed)
+            assert end.kind is FailureKind.CONTEXT
             assert engine.health() is None
-    assert len(server.asked) == 4
 
 
 @pytest.mark.parametrize(
     ("behave", "why"),
     [
         pytest.param(refuses(400, b"no top_p"), "HTTP 400: no top_p", id="what we ask for"),
+        pytest.param(TOO_LONG, "HTTP 400: maximum context", id="so many tokens"),
+        pytest.param(fails, "HTTP 500: CUDA out of memory", id="for want of memory"),
         pytest.param(
             says(piece(b"<html>x</html>"), END), "no stream of chunks: <html>", id="a page"
         ),
@@ -120,50 +132,60 @@ async def test_who_refuses_a_prompt_and_any_other_serves_nobody(
         assert why in first.cause
         assert engine.health() == first.cause
         assert again.cause == f"far: not asked: {first.cause}"
-    assert [ask["max_tokens"] for ask in server.asked] == [512, 1, 512]
+    assert [is_trial(ask) for ask in server.asked] == [False, True]
+    assert {ask["max_tokens"] for ask in server.asked} == {512}
+
+
+NOT_THAT = refuses(400, b"not about that")
+ODD_END = says(event(finish="content_filter"), DONE)
 
 
 @pytest.mark.parametrize(
     "behave",
     [
         pytest.param(GOOD, id="responds to another"),
-        pytest.param(refuses(429, b"slow down"), id="is busy"),
         pytest.param(hangs_before_headers, id="is slow"),
+        pytest.param(hangs_mid_stream, id="goes on for long"),
     ],
 )
 async def test_who_refuses_a_prompt_and_no_other_is_there(
     behave: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.remote.TRIAL_S", 0.2 if behave is hangs_before_headers else 3.0)
-    refusals = [refuses(400, b"not about that"), says(event(finish="content_filter"), DONE)]
+    monkeypatch.setattr("serving.remote.TRIAL_S", 3.0 if behave is GOOD else 0.2)
+    refusals = [NOT_THAT, ODD_END]
 
-    async def refuses_long_ones(writer: asyncio.StreamWriter) -> None:
-        long = server.asked[-1]["max_tokens"] != 1
-        await (refusals[0] if long else behave)(writer)
+    async def refuses_questions(writer: asyncio.StreamWriter) -> None:
+        await (behave if is_trial(server.asked[-1]) else refusals[0])(writer)
 
-    async with far(refuses_long_ones) as (engine, server):
+    async with far(refuses_questions) as (engine, server):
         for _ in range(4):
             end = (await events(engine))[-1]
             assert isinstance(end, Failed)
             assert end.kind is FailureKind.BACKEND
             assert engine.health() is None
             refusals.reverse()
-    assert len([ask for ask in server.asked if ask["max_tokens"] != 1]) == 4
+    assert len([ask for ask in server.asked if not is_trial(ask)]) == 4
 
 
-async def test_who_refuses_a_single_token_is_there() -> None:
-    """One that thinks may need more."""
+@pytest.mark.parametrize(
+    ("behave", "why"),
+    [
+        pytest.param(refuses(503, b"restarting"), "HTTP 503: restarting", id="has one bad moment"),
+        pytest.param(is_busy("60"), "HTTP 429: slow down", id="is busy"),
+        pytest.param(resets, "broke off", id="breaks off"),
+    ],
+)
+async def test_who_refuses_a_prompt_and_then_cannot_be_tried_has_two_more_tries(
+    behave: Behaviour, why: str
+) -> None:
+    async def refuses_questions(writer: asyncio.StreamWriter) -> None:
+        await (behave if is_trial(server.asked[-1]) else NOT_THAT)(writer)
 
-    async def needs_more(writer: asyncio.StreamWriter) -> None:
-        few, trial = server.asked[-1]["max_tokens"] == 1, len(server.asked) > 1
-        await (GOOD if trial and not few else refuses(400, b"no"))(writer)
-
-    async with far(needs_more) as (engine, server):
-        end = (await events(engine))[-1]
-        assert isinstance(end, Failed)
-        assert end.cause == "far: HTTP 400: no"
-        assert engine.health() is None
-    assert [ask["max_tokens"] for ask in server.asked] == [512, 1, 512]
+    async with far(refuses_questions) as (engine, server):
+        for _ in range(3):
+            assert engine.health() is None
+            await events(engine)
+        assert why in (engine.health() or "")
 
 
 async def refuses_and_hangs_up(writer: asyncio.StreamWriter) -> None:

@@ -10,13 +10,17 @@ import pytest
 
 from serving.engine import EngineError, KeyRefusedError
 from serving.reach import reach
+from serving.refusals import BusyError
 from tests.serving.bad_server import (
     DONE,
     Behaviour,
     answers,
     drips,
+    event,
     hangs_before_headers,
+    hangs_mid_stream,
     in_turn,
+    is_busy,
     piece,
     refuses,
     says,
@@ -39,23 +43,36 @@ async def reached(behave: Behaviour) -> None:
 @pytest.mark.parametrize(
     "behave",
     [
-        pytest.param(in_turn(answers("200 OK"), GOOD), id="a list of nothing"),
-        pytest.param(in_turn(answers("404 Not Found"), GOOD), id="no list"),
-        pytest.param(in_turn(answers("500 Internal Server Error"), GOOD), id="an error"),
-        pytest.param(in_turn(answers("502 X"), GOOD), id="who knows nothing else behind a gateway"),
-        pytest.param(in_turn(answers("307 X"), GOOD), id="nor is sent elsewhere"),
-        pytest.param(in_turn(answers("429 X"), GOOD), id="too often asked for its list"),
-        pytest.param(in_turn(answers("403 X"), GOOD), id="a key that may not see the list"),
+        pytest.param(in_turn(GOOD), id="responds, whatever its list is"),
+        pytest.param(in_turn(refuses(429, b"one a second"), GOOD), id="is busy in that moment"),
+    ],
+)
+async def test_who_responds_is_reached(behave: Behaviour) -> None:
+    await reached(behave)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(in_turn(hangs_mid_stream), id="has begun"),
+        pytest.param(in_turn(says(*[event()] * 999, pause_s=0.02)), id="thinks"),
+        pytest.param(in_turn(hangs_before_headers, answers("200 OK")), id="lists nothing"),
+        pytest.param(in_turn(hangs_before_headers, answers("404 Not Found")), id="knows no list"),
+        pytest.param(in_turn(hangs_before_headers, answers("307 X")), id="nor is sent elsewhere"),
+        pytest.param(in_turn(hangs_before_headers, answers("429 X")), id="asked too often for it"),
         pytest.param(
-            in_turn(answers("200 OK"), refuses(400, b"thinking needs more"), GOOD), id="one token"
-        ),
-        pytest.param(in_turn(answers("200 OK"), says(DONE), GOOD), id="nothing for one token"),
-        pytest.param(
-            drips(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"), id="an endless list"
+            in_turn(
+                hangs_before_headers,
+                drips(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"),
+            ),
+            id="has an endless list",
         ),
     ],
 )
-async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
+async def test_so_is_who_is_slow_and_answers(
+    behave: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.reach.REACH_S", 0.4)
     await reached(behave)
 
 
@@ -67,26 +84,17 @@ async def test_whoever_answers_is_reached(behave: Behaviour) -> None:
         pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
         pytest.param(answers("502 Bad Gateway"), "HTTP 502", id="not behind who answers"),
         pytest.param(answers("503 Service Unavailable"), "HTTP 503", id="still loading"),
-        pytest.param(
-            in_turn(answers("200 OK"), answers("502 X")), "HTTP 502", id="a gateway alone"
-        ),
         pytest.param(answers("500 X"), "HTTP 500", id="broken"),
         pytest.param(
             answers("404 X"), "HTTP 404: x+; correct url.* or remote_name", id="no such model"
         ),
         pytest.param(answers("307 X"), f"HTTP 307: x+; {ENTRY}", id="sent elsewhere"),
-        pytest.param(
-            refuses(429, b"No quota"), "HTTP 429: No quota; wait until .*limits", id="no quota"
-        ),
+        pytest.param(is_busy("60"), "HTTP 429: slow down; wait until .*limits", id="no quota"),
         pytest.param(
             refuses(400, b"no top_p here"), f"HTTP 400: no top_p here; {ENTRY}", id="refused"
         ),
         pytest.param(answers("200 OK"), f"the response is no stream.*; {ENTRY}", id="a page"),
-        pytest.param(
-            in_turn(answers("200 OK"), WHOLE_AT_ONCE, WHOLE_AT_ONCE),
-            f"in place of a delta came.*; {ENTRY}",
-            id="no deltas",
-        ),
+        pytest.param(WHOLE_AT_ONCE, f"in place of a delta came.*; {ENTRY}", id="no deltas"),
     ],
 )
 async def test_whoever_does_not_serve_us_is_told_in_time(
@@ -101,14 +109,18 @@ async def test_whoever_does_not_serve_us_is_told_in_time(
     assert not isinstance(caught.value, KeyRefusedError)
 
 
-async def test_no_question_is_lost_with_the_connection_of_the_one_before() -> None:
-    async def refuses_and_hangs_up(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 X\r\nContent-Length: 2\r\n\r\nno")
-        await writer.drain()
-        await asyncio.sleep(0.3)  # as if the connection could be used again
-        writer.transport.abort()
+@pytest.mark.parametrize("status", ["500 X", "502 X", "503 X", "403 X"])
+async def test_who_is_slow_and_has_nobody_behind_it_is_told(
+    status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.reach.REACH_S", 0.4)
+    with pytest.raises(EngineError, match=f"does not serve us: HTTP {status[:3]}"):
+        await reached(in_turn(hangs_before_headers, answers(status)))
 
-    await reached(in_turn(refuses_and_hangs_up, refuses_and_hangs_up, GOOD))
+
+async def test_who_is_busy_is_told_from_who_is_away() -> None:
+    with pytest.raises(BusyError, match="does not serve us: HTTP 429: slow down; wait until"):
+        await reached(is_busy("60"))
 
 
 async def test_it_is_asked_as_in_a_battle() -> None:
@@ -116,7 +128,7 @@ async def test_it_is_asked_as_in_a_battle() -> None:
         spec = spec_of(server.url, stop=("###",), sampling={"top_k": 7})
         await asyncio.to_thread(reach, spec)
     (ask,) = server.asked
-    assert (ask["max_tokens"], ask["top_k"], ask["stop"]) == (1, 7, ["###"])
+    assert (ask["max_tokens"], ask["top_k"], ask["stop"]) == (512, 7, ["###"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from tests.serving.bad_server import (
     says,
     serving,
 )
-from tests.serving.far import GOOD, events, far, text
+from tests.serving.far import GOOD, events, far, is_trial, text
 
 ENDLESS = b"Content-Type: text/plain\r\nConnection: close\r\n\r\n"
 LONG = b"Content-Length: 999999999\r\n\r\n"
@@ -75,7 +76,7 @@ async def test_a_prompt_goes_to_no_other_server() -> None:
         (end,) = await events(engine)
         assert isinstance(end, Failed)
         assert f"it sends us to http://localhost:{other.port}, and we do not go" in end.cause
-        assert [ask["max_tokens"] for ask in server.asked] == [512, 1, 512]  # it is doubted
+        assert [is_trial(ask) for ask in server.asked] == [False, True]  # it is doubted
         assert (len(other.asked), other.head) == (0, b"")
         assert engine.health() == end.cause
 
@@ -250,7 +251,8 @@ async def test_a_prompt_may_be_found_too_long_amid_a_stream() -> None:
     ],
 )
 async def test_other_refusals_are_not_taken_for_it(status: int, said: str) -> None:
-    async with far(refuses(status, json.dumps({"message": said}).encode())) as (engine, _):
+    refused = refuses(status, json.dumps({"message": said}).encode())
+    async with far(refused, first_token_s=1.0) as (engine, _):  # no time for who is busy
         (end,) = await events(engine)
     assert isinstance(end, Failed)
     assert end.kind is FailureKind.BACKEND
@@ -296,22 +298,62 @@ def test_a_refusal_is_found_also_where_the_client_has_wrapped_it() -> None:
         assert unwrapped(wrapped) is (found or wrapped)
 
 
-@pytest.mark.parametrize("again", ["1", "1.5"])
-async def test_a_busy_server_is_asked_again_when_it_says(again: str) -> None:
+DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
+SOON = "Wed, 21 Oct 2015 07:28:02 GMT"
+MINUTE = "Wed, 21 Oct 2015 07:29:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("again", "seconds"),
+    [
+        pytest.param("Retry-After: 1\r\n", 1.0, id="in seconds"),
+        pytest.param("Retry-After: 1.5\r\n", 1.5, id="in parts of them"),
+        pytest.param(f"Date: {DATE}\r\nRetry-After: {SOON}\r\n", 2.0, id="by its own clock"),
+        pytest.param(f"Retry-After: {DATE}\r\n", 1.0, id="at a moment that is over"),
+        pytest.param(f"Date: {DATE}\r\nRetry-After: {DATE}\r\n", 1.0, id="now"),
+        pytest.param("Retry-After: \r\n", 1.0, id="at no time"),
+        pytest.param("Retry-After: -1\r\n", 1.0, id="at none that can be"),
+        pytest.param(f"Retry-After: Wed, 21 Oct 2015 {'9' * 4000}:28:00 GMT\r\n", 1.0, id="never"),
+        pytest.param("Retry-After: Wed, 21 Oct 99999 07:28:00 GMT\r\n", 1.0, id="in no year"),
+        pytest.param("", 1.0, id="without a word"),
+    ],
+)
+async def test_a_busy_server_is_asked_again_when_it_says(again: str, seconds: float) -> None:
     asked: list[float] = []
 
     async def busy_once(writer: asyncio.StreamWriter) -> None:
         asked.append(asyncio.get_running_loop().time())
-        busy = is_busy(again) if len(asked) == 1 else GOOD
-        await busy(writer)
+        await (refuses(429, b"slow down", again) if len(asked) == 1 else GOOD)(writer)
 
     async with far(busy_once) as (engine, _):
         said = await events(engine)
     assert text(said) == "The sky is blue."
-    assert asked[1] - asked[0] >= float(again)
+    assert asked[1] - asked[0] >= seconds
 
 
-@pytest.mark.parametrize("again", ["60", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "9" * 400])
+async def test_who_does_not_say_when_is_asked_less_and_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.remote.AGAIN_S", 0.1)
+    asked: list[float] = []
+
+    async def is_full(writer: asyncio.StreamWriter) -> None:
+        asked.append(asyncio.get_running_loop().time())
+        await refuses(429, b"slow down")(writer)
+
+    async with far(is_full, first_token_s=2.4) as (engine, _):  # half of which is waited for
+        (end,) = await events(engine)
+        assert engine.health() is None
+    assert isinstance(end, Failed)
+    assert end.cause == "far: HTTP 429: slow down"
+    waits = [later - earlier for earlier, later in pairwise(asked)]
+    assert len(waits) in (2, 3)  # a busy machine is late
+    assert all(wait >= 0.09 * 2**number for number, wait in enumerate(waits))
+
+
+@pytest.mark.parametrize(
+    "again", ["60", "9" * 400, f"{MINUTE}\r\nDate: {DATE}", "Sun, 21 Oct 9999 07:28:00 GMT"]
+)
 async def test_a_server_that_is_busy_for_long_fails_at_once(again: str) -> None:
     async with far(is_busy(again)) as (engine, server):
         (end,) = await events(engine)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from serving.engine import Delta, Done, Event, Message, Prompt
+from serving.engine import Delta, Done, EngineError, Event, Message, Prompt
 from serving.local import build
+from serving.reach import reach
 from serving.remote import RemoteEngine
 from serving.spec import ModelSpec
 
@@ -98,6 +99,14 @@ async def test_a_served_model_says_what_it_says_at_home(server: str, checkpoint:
     assert isinstance(said[-1], Done), said[-1]
     assert said[-1].finish_reason == "length"
     assert text(said).rstrip("\ufffd") == text(home).rstrip("\ufffd")
+
+
+async def test_it_is_reached_and_another_model_of_it_is_not(server: str, checkpoint: Path) -> None:
+    spec = ModelSpec(name="far", url=server, remote_name=str(checkpoint))
+    await asyncio.to_thread(reach, spec)
+    other = spec.model_copy(update={"remote_name": "somebody/else"})
+    with pytest.raises(EngineError, match=r"does not serve us: HTTP [45]\d\d: "):
+        await asyncio.to_thread(reach, other)
 
 
 async def test_a_stop_string_is_cut_though_the_server_ignores_it(

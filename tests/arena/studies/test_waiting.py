@@ -16,7 +16,7 @@ from serving.spec import ModelSpec
 from tests.arena.studies.conftest import STUDY, Folder
 from tests.arena.studies.test_generating import Heard
 from tests.serving.bad_server import DONE, answers, event, says, serving
-from tests.serving.far import GOOD
+from tests.serving.far import GOOD, is_trial
 
 FAR = """
 [[models]]
@@ -125,16 +125,16 @@ async def test_nobody_waits_for_a_server_that_refuses_our_key(
 async def test_what_a_server_gave_up_on_is_asked_for_once_more_and_never_stored(
     folder: Folder,
 ) -> None:
-    async def gives_long_ones_up(writer: asyncio.StreamWriter) -> None:
-        long = server.asked and server.asked[-1]["max_tokens"] != 1
-        await (says(event("half"), event(finish="abort"), DONE) if long else GOOD)(writer)
+    async def gives_questions_up(writer: asyncio.StreamWriter) -> None:
+        gives_up = says(event("half"), event(finish="abort"), DONE)
+        await (GOOD if is_trial(server.asked[-1]) else gives_up)(writer)
 
-    async with serving(gives_long_ones_up) as server:
+    async with serving(gives_questions_up) as server:
         head, *models = STUDY.partition("[[models]]")
         far = FAR.format("elm").replace("http://127.0.0.1:1/v1", server.url)
         folder.write("".join([head, far, *models]))
         elm, *others = await generate_into(folder.db, load_study(folder.study), Heard())
     told = ["backend: elm: the server ended it: 'abort'"] * 3
     assert (elm.made, [failure.cause for failure in elm.failures]) == (0, told)
-    assert len([ask for ask in server.asked if ask["max_tokens"] != 1]) == 6
+    assert len([ask for ask in server.asked if not is_trial(ask)]) == 6
     assert [other.made for other in others] == [3, 3]
