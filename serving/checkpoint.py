@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from serving.cache import HEADS, LAYERS, WIDTH, largest
+from serving.cache import HEADS, LAYERS, WIDTH, largest, text_of
 from serving.contents import COPY, Shape, is_there, object_in, refusal, shapes_in, shown
 from serving.engine import EngineError
 from serving.folders import checkpoint_folder
 from serving.spec import ModelSpec
 
 CONFIG: Final = "config.json"
+GENERATION: Final = "generation_config.json"
 WEIGHTS: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 CHOSEN: Final = "transformers_weights"  # what a configuration calls a file of another name
@@ -46,9 +47,12 @@ TOLD_BY: Final = {
         r"\.(k_proj|c_attn|query_key_value|qkv_proj)\."
     ),
 }
+# A tensor of a layer: where the layers lie, its number among them, and what it is there.
+LAYER: Final = re.compile(r"(\D*?\b(?:layers?|h|blocks)\.)(\d+)\.(.+)")
 # What architectures call the most tokens that they were made for; MPT has a name of its own.
 POSITIONS: Final = ("max_position_embeddings", "n_positions", "max_seq_len")
 LARGEST: Final = 2**40
+IDS: Final = 2**31  # of tokens; no vocabulary has so many
 ELSEWHERE: Final = "copy it again, or correct the path"
 
 
@@ -75,8 +79,10 @@ def read_checkpoint(spec: ModelSpec) -> Checkpoint:
         config = configuration(folder)
         files = list(_weights(folder, config))
         shapes = {name: shape for file in files for name, shape in shapes_in(file).items()}
+        _check_ends(folder, config)
         if not spec.trust_remote_code:  # code that comes with a checkpoint has words of its own
             _check_told(folder, config, shapes)
+            _check_layers(folder, config, shapes)
     except EngineError as error:
         raise EngineError(error.kind, f"{spec.name}: {error.cause}") from error
     return Checkpoint(folder, config, shapes)
@@ -118,6 +124,17 @@ def _counts(value: object) -> bool:
     return value is None or (isinstance(value, int) and 0 <= value <= LARGEST)
 
 
+def _check_ends(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse ends of a turn that are no ids of tokens."""
+    own = folder / GENERATION
+    for file, said in (folder / CONFIG, config), (own, object_in(own) if is_there(own) else {}):
+        named = said.get("eos_token_id")
+        ends = named if isinstance(named, list) else [named]
+        if not all(end is None or (isinstance(end, int) and abs(end) < IDS) for end in ends):
+            what = f"{file} says eos_token_id = {shown(named)}, which is no id of a token"
+            raise refusal(what, f"write its number, or {COPY}")
+
+
 def _check_told(folder: Path, config: Mapping[str, Any], names: Iterable[str]) -> None:
     """Refuse a configuration that leaves out what its tensors have."""
     if config.get("text_config"):  # there the library itself leaves out what it would take
@@ -126,6 +143,23 @@ def _check_told(folder: Path, config: Mapping[str, Any], names: Iterable[str]) -
         said = any(config.get(key) for key in keys)
         if not said and (told := next(filter(pattern.search, names), None)):
             raise refusal(f"{folder / CONFIG} has no {keys[0]}, and there is a tensor {told}", COPY)
+
+
+def _check_layers(folder: Path, config: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a configuration that says fewer layers than there are: the rest would be left out.
+
+    What only guesses tokens ahead is no such layer: it has tensors that the others have not.
+    """
+    text = text_of(config)
+    key = next((key for key in LAYERS if text.get(key)), LAYERS[0])
+    said, found = largest(text, key), [*filter(None, map(LAYER.fullmatch, names))]
+    if not said or len({tensor[1] for tensor in found}) != 1:  # or there are other towers
+        return
+    known = {tensor[3] for tensor in found if int(tensor[2]) < said}
+    more = [tensor for tensor in found if int(tensor[2]) >= said]
+    if more and all(tensor[3] in known for tensor in more):
+        what = f"{folder / CONFIG} says {key} = {said}, and there is a tensor {more[0][0]}"
+        raise refusal(what, f"correct it, or {COPY}")
 
 
 def _weights(folder: Path, config: Mapping[str, Any]) -> Iterator[Path]:

@@ -212,3 +212,58 @@ def test_a_configuration_may_say_it_in_other_words(
     config = json.loads(file.read_text())
     file.write_text(json.dumps({renamed.get(key, key): said for key, said in config.items()}))
     read_checkpoint(ModelSpec(name="m", checkpoint=str(folder), **more))
+
+
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param("</s>", '"</s>"', id="a token"),
+        pytest.param([2, "</s>"], '[2, "</s>"]', id="one of two"),
+        pytest.param(10**30, "1" + 30 * "0", id="beyond measure"),
+    ],
+)
+def test_an_end_that_is_no_id_is_told(folder: Path, file: str, said: object, told: str) -> None:
+    place = folder / file
+    config = json.loads(place.read_text()) if place.exists() else {}
+    place.write_text(json.dumps(config | {"eos_token_id": said}))
+    assert f"{file} says eos_token_id = {told}, which is no id of a token; write" in refused(folder)
+    for end in (2, [2, -1], None):
+        place.write_text(json.dumps(config | {"eos_token_id": end}))
+        read_checkpoint(spec(folder))
+
+
+def layers_of(folder: Path) -> int:
+    return int(json.loads((folder / "config.json").read_text())["num_hidden_layers"])
+
+
+def test_a_configuration_with_fewer_layers_than_the_files_is_told(folder: Path) -> None:
+    """The library would leave the others out, without a word."""
+    layers, file = layers_of(folder), folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_hidden_layers": layers - 1}))
+    assert (
+        f"config.json says num_hidden_layers = {layers - 1}, and there is a tensor "
+        f"model.layers.{layers - 1}."
+    ) in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("model.layers.{more}.eh_proj.weight", id="a layer that guesses ahead"),
+        pytest.param("mtp.layers.0.mlp.down_proj.weight", id="one under a name of its own"),
+        pytest.param("visual.blocks.99.mlp.down_proj.weight", id="another tower"),
+    ],
+)
+def test_what_is_no_layer_of_the_text_is_not_missed(folder: Path, name: str) -> None:
+    layers = layers_of(folder)
+    tensors = load_file(folder / "model.safetensors")
+    last = f"model.layers.{layers - 1}."
+    ahead = {
+        key.replace(last, f"model.layers.{layers}."): tensor.clone()
+        for key, tensor in tensors.items()
+        if "{more}" in name and key.startswith(last)
+    }
+    tensors |= {**ahead, name.format(more=layers): torch.zeros(1)}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    read_checkpoint(spec(folder))
