@@ -62,16 +62,14 @@ class RunningTurn:
         return self.frame
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """Yield the frame whenever it has changed, at most once a tick, until the turn is over."""
-        last = None
+        """Yield the newest frame once a tick, also while nothing is new, until the turn is over.
+
+        So whoever follows models that are silent may leave within a tick.
+        """
         while not self.over:
-            self._last_read = time.monotonic()
-            if self.frame != last:
-                last = self.frame
-                yield last
+            yield self.look()
             await asyncio.wait([self._task], timeout=self._tick_s)
-        if self.frame != last:
-            yield self.frame
+        yield self.frame
 
     async def wait(self) -> None:
         """Return when the turn is over."""

@@ -23,7 +23,10 @@ class Flow(Protocol):
         """Draw two models and their seats, and let them respond."""
 
     def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
-        """Follow the newest turn, both seats at one pace, until both are done."""
+        """Follow the newest turn, both seats at one pace, until both are done.
+
+        The newest frame comes again and again while nothing is new.
+        """
 
     async def view(self, battle_id: str, rater: str) -> BattleView:
         """Return what this rater may see of a battle of theirs."""

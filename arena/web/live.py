@@ -6,13 +6,11 @@ on the page is our own HTML. Names of functions and components reach the browser
 neutral; who the visitor is comes from the signed cookie and never from Gradio's session.
 """
 
-import asyncio
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
 
 from arena.battle.views import State, Turn
 from arena.web.flow import Flow
@@ -36,40 +34,35 @@ class Panes:
     def __init__(self, flow: Flow, raters: Raters) -> None:
         self._flow = flow
         self._raters = raters
-        self._newest: OrderedDict[str, asyncio.Event] = OrderedDict()
+        self._newest: OrderedDict[str, str] = OrderedDict()
 
     async def show(self, order: str, request: gr.Request) -> AsyncIterator[tuple[str, str]]:
         """Yield both panes until the newest turn is complete."""
         battle, lang, number = _read(order)
         tab = request.session_hash or ""
-        over = self._remember(tab)
+        self._remember(tab, order)
         try:
             if request.request is None:
                 return
             rater = self._raters.require(request.request)
-            panes = (_NOTHING, _NOTHING)
-            async for panes in _until(over, self._follow(battle, rater, lang)):
-                yield panes
-            if over.is_set():
-                return
+            shown, panes = None, (_NOTHING, _NOTHING)
+            async for panes in self._follow(battle, rater, lang):
+                if self._newest.get(tab) != order:
+                    return  # the tab asks for something else by now
+                if panes != shown:
+                    yield (shown := panes)
             end = f"\n\n{END}{number}{END}"
             yield (panes[0] + end, panes[1] + end)
         except Exception:  # noqa: BLE001 - the page boundary: the browser learns nothing but "reload"
             _log.exception("showing a battle failed")
 
-    def _remember(self, tab: str) -> asyncio.Event:
-        """Return what is set once the tab asks for something else, and set it for what it showed.
-
-        A page asks again while models are silent, so what it showed ends also without a frame.
-        """
-        if before := self._newest.pop(tab, None):
-            before.set()
-        over = self._newest[tab] = asyncio.Event()
+    def _remember(self, tab: str, order: str) -> None:
+        self._newest[tab] = order
+        self._newest.move_to_end(tab)
         while len(self._newest) > _TABS:
             self._newest.popitem(last=False)
-        return over
 
-    async def _follow(self, battle: str, rater: str, lang: str) -> AsyncGenerator[tuple[str, str]]:
+    async def _follow(self, battle: str, rater: str, lang: str) -> AsyncIterator[tuple[str, str]]:
         view = await self._flow.view(battle, rater)
         if view.state is State.STREAMING:
             *earlier, newest = view.turns
@@ -85,32 +78,6 @@ class Panes:
         if view.state is State.VOID:
             return  # what was shown of it stays until the next battle opens
         yield conversation(view.turns, lang)
-
-
-async def _until(
-    over: asyncio.Event, shown: AsyncGenerator[tuple[str, str]]
-) -> AsyncIterator[tuple[str, str]]:
-    """Yield what is shown until that is all, or it is over."""
-    end = asyncio.create_task(over.wait())
-    try:
-        async with aclosing(shown):
-            while panes := await _next(shown, end):
-                yield panes
-    finally:
-        end.cancel()
-
-
-async def _next(
-    shown: AsyncGenerator[tuple[str, str]], end: "asyncio.Task[Any]"
-) -> tuple[str, str] | None:
-    step = asyncio.ensure_future(anext(shown, None))
-    try:
-        await asyncio.wait([step, end], return_when=asyncio.FIRST_COMPLETED)
-        return step.result() if step.done() and not end.done() else None
-    finally:
-        if not step.done():
-            step.cancel()
-            await asyncio.wait([step])
 
 
 def conversation(turns: Iterable[Turn], lang: str) -> tuple[str, str]:

@@ -55,7 +55,6 @@ class _Battle:
     state: State = State.STREAMING
     outcome: Outcome | None = None
     frame: Frame = field(default_factory=Frame)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
 
@@ -133,7 +132,6 @@ class FakeBattles:
             battle.frame = Frame(
                 script.a[: round(part * len(script.a))], script.b[: round(part * len(script.b))]
             )
-            battle.changed.set()
         # An asyncio.Event would belong to one thread; a test releases from another.
         while script.waits and self._held:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -142,14 +140,12 @@ class FakeBattles:
         if battle.state is State.STREAMING:
             failed = script.voids > 0 or script.too_long
             battle.state = State.VOID if failed else State.READY
-        battle.changed.set()
 
     async def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
         battle = self._find(battle_id, rater)
         while battle.state is State.STREAMING:
-            battle.changed.clear()
             yield battle.frame
-            await battle.changed.wait()
+            await asyncio.sleep(0.02)
         yield battle.frame
 
     async def view(self, battle_id: str, rater: str) -> BattleView:
@@ -213,7 +209,6 @@ class FakeBattles:
         del reason
         battle = self._find(battle_id, rater)
         battle.state = State.SKIPPED
-        battle.changed.set()
         self.skips.append(battle_id)
 
     def _need_store(self) -> None:
