@@ -40,19 +40,20 @@ Database = Annotated[Place, AfterValidator(_named)]
 
 
 def _origin(url: str) -> str:
-    """Return an address as browsers tell it: with a path no request would ever match."""
+    """Return an address as browsers tell it; with a path no request would ever match."""
+    usual = {"http": ":80", "https": ":443"}  # ports that no browser says
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        fits = fits and url.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
+        fits = parts.scheme in usual and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port or a bracket that cannot be
-        fits = False
+        parts, fits = urlsplit(""), False
+    fits = fits and url.partition("://")[2].rstrip("/") == parts.netloc
     if not fits or "@" in url or not url.isprintable() or " " in url:
         raise ValueError(
             f"{url!r} is not the address of a site; write it without a path, as "
             "https://arena.example.org"
         )
-    return url
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual[parts.scheme])}"
 
 
 class ArenaSettings(Section):

@@ -51,7 +51,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
-        self._public = None if public_url is None else public_url.rstrip("/").lower()
+        self._public = public_url
         self._told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +84,7 @@ class Guard:
     def _is_ours(self, origin: str, scope: Scope, host: str | None) -> bool:
         """Whether a page of this origin is a page of ours."""
         if self._public is not None:
-            return origin.lower() == self._public
+            return origin == self._public
         return origin in {f"{scheme}://{host}" for scheme in (scope["scheme"], "https")}
 
     def _tell(self, origin: str, host: str | None) -> None:

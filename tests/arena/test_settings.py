@@ -264,10 +264,20 @@ def test_one_model_is_no_arena(folder: Path) -> None:
         load_settings(written(folder, one))
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1:7860", "https://arena.example.org/"])
-def test_addresses_of_sites_are_taken(folder: Path, url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://10.0.0.1:7860", "http://10.0.0.1:7860"),
+        ("https://arena.example.org/", "https://arena.example.org"),
+        ("HTTPS://Arena.Example.org:443", "https://arena.example.org"),
+        ("http://arena.example.org:443", "http://arena.example.org:443"),
+    ],
+)
+def test_addresses_of_sites_are_taken_as_browsers_tell_them(
+    folder: Path, url: str, told: str
+) -> None:
     path = written(folder, GOOD.replace("[arena]", f'[arena]\npublic_url = "{url}"'))
-    assert load_settings(path).arena.public_url == url
+    assert load_settings(path).arena.public_url == told
 
 
 def test_models_that_are_no_tables_are_told_how_to_write_them(folder: Path) -> None:
