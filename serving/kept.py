@@ -17,6 +17,7 @@ import json
 import mmap
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -81,14 +82,19 @@ def read(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Any:  # n
     model, quantizer = _empty(folder, dtype, device)
     files = sorted(folder.glob("*.safetensors"))
     if device.type == "cuda":
-        # Torch divides what it was given once; a thousand requests to the driver take long.
-        torch.empty(sum(file.stat().st_size for file in files), dtype=torch.uint8, device=device)
+        _claim(sum(file.stat().st_size for file in files), device)
     found = {name: tensor for file in files for name, tensor in _mapped(file).items()}
     _fill(model, _Found(found, device))
     model.generation_config = GenerationConfig.from_pretrained(folder)
     model.hf_quantizer = quantizer
     quantizer.postprocess_model(model)
     return model.train(mode=False)
+
+
+def _claim(size: int, device: torch.device) -> None:
+    """Ask a card for memory at once, which torch divides: a thousand requests take long."""
+    with suppress(torch.OutOfMemoryError):  # torch may have the room in pieces
+        torch.empty(size, dtype=torch.uint8, device=device)
 
 
 def _empty(folder: Path, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:

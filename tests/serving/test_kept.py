@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from serving.kept import BUFFERS, UnfitError, read, write
+from serving.kept import BUFFERS, UnfitError, _claim, read, write
 from serving.quantize import config_for, quiet_libraries
 from serving.spec import Quantization
 
@@ -268,3 +268,13 @@ def test_a_header_that_puts_a_tensor_in_the_place_of_another_is_refused(
     (folder / WEIGHTS).write_bytes(content[:8] + new + content[8 + length :])
     with pytest.raises(SafetensorError):
         read(folder, dtype=torch.float32, device=CPU)
+
+
+def test_a_card_without_room_in_one_piece_may_have_it_in_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_args: object, **_settings: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch, "empty", full)
+    _claim(2**30, torch.device("cuda"))
