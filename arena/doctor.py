@@ -21,6 +21,7 @@ from arena.record.sqlite_file import VERSION, fault_of
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from arena.signing import KEY_BYTES, key_of
+from serving.asking import address_of
 from serving.bound import bound_of
 from serving.build import apart_of
 from serving.devices import gib
@@ -220,7 +221,7 @@ def _servers(settings: Settings) -> Iterator[Finding]:
         except EngineError as error:
             yield _lack(settings, spec, lack_of(spec, error.cause))
         else:
-            yield Finding(Level.GOOD, spec.name, f"{spec.url} answers")
+            yield Finding(Level.GOOD, spec.name, f"{address_of(spec)} answers")
 
 
 def _lack(settings: Settings, spec: ModelSpec, lack: Lack) -> Finding:

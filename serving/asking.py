@@ -1,10 +1,11 @@
-"""What an OpenAI-compatible server is asked, and what key it is shown.
+"""What an OpenAI-compatible server is asked, and where, and what key it is shown.
 
 Knows none of its answers.
 """
 
 import os
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from serving.engine import FailureKind, KeyRefusedError, Prompt
 from serving.spec import ModelSpec
@@ -49,6 +50,12 @@ def key_of(spec: ModelSpec) -> str:
     whose = f"{spec.name}: the key in {spec.api_key_env} cannot be sent"  # nor be in a log
     way_out = "let it hold one line of ASCII letters and signs"
     raise KeyRefusedError(FailureKind.BACKEND, f"{whose}; {way_out}")
+
+
+def address_of(spec: ModelSpec) -> str:
+    """Return a server's address for people to read: without a password, or a key in a query."""
+    found = urlsplit(spec.url or "")
+    return found._replace(netloc=found.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def without(key: str, cause: str) -> str:

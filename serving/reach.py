@@ -11,12 +11,13 @@ from typing import Final
 from openai import APIConnectionError
 
 from serving.aside import aside
-from serving.asking import key_of, without
+from serving.asking import address_of, key_of, without
 from serving.engine import EngineError, FailureKind, KeyRefusedError
 from serving.refusals import (
     CORRECT,
     CORRECT_URL,
     NAME_KEY,
+    UNSAFE,
     AbsentError,
     BusyError,
     UnknownError,
@@ -31,6 +32,7 @@ from serving.wire import BrokenOffError
 REACH_S: Final = 3.0  # seconds for an answer to either question
 MOST_WORDS: Final = 300  # characters of what it says, which may be a page
 START: Final = "; start the server, or correct url"
+TRUST: Final = "; correct url, or let SSL_CERT_FILE name the file of its certificate"
 LATER: Final = "; wait until it takes requests again, or have its limits raised"
 ENTRY: Final = "; correct url, or what this entry asks for"
 
@@ -58,7 +60,7 @@ def reach(spec: ModelSpec) -> None:
         raised = unwrapped(error)
         cause, way_out = _words(raised)
         words = without(key, cause)[:MOST_WORDS]
-        whose = f"{spec.name}: {spec.url} does not serve us: "
+        whose = f"{spec.name}: {address_of(spec)} does not serve us: "
         kinds = (kind for kind in (KeyRefusedError, BusyError) if isinstance(raised, kind))
         kind = next(kinds, EngineError)
         raise kind(FailureKind.BACKEND, f"{whose}{words}{way_out}") from None
@@ -95,7 +97,8 @@ def _words(error: Exception) -> tuple[str, str]:
     if isinstance(error, TimeoutError):
         return f"no answer within {REACH_S:.0f} s", START
     if isinstance(error, APIConnectionError):
-        return root_of(error), START
+        cause = root_of(error)
+        return cause, TRUST if cause.startswith(UNSAFE) else START
     _, cause = read_error(error)
     for way_out in (CORRECT, CORRECT_URL, NAME_KEY):
         if cause.endswith(way_out):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import time
 from calendar import timegm
 from contextlib import aclosing, suppress
@@ -55,6 +56,7 @@ SECONDS: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)  # some servers know parts
 MOST_DIGITS: Final = 9  # of a number of seconds
 MOST_MOMENT: Final = 40  # characters of a moment, which has 29
 MOST_HOST: Final = 253  # characters of the name of a host
+UNSAFE: Final = "no safe connection: "
 PLAIN: Final = "identity"  # the name of content that is not packed
 # What the client's transport raises where nobody is there; its transport depends on its version.
 NOBODY: Final = frozenset({"ConnectError", "ConnectTimeout"})
@@ -191,6 +193,8 @@ def root_of(error: BaseException) -> str:
         root = deeper
     if isinstance(root, socket.gaierror) and root.strerror:
         return root.strerror
+    if isinstance(root, ssl.SSLError):  # its numbers are not the system's
+        return f"{UNSAFE}{root.strerror}"
     if isinstance(root, OSError) and root.errno is not None and root.errno > 0:
         return os.strerror(root.errno)
     return f"{type(root).__name__}: {root}"

@@ -1,6 +1,8 @@
 """A server is asked whether it serves us: in time, whatever it does, and told in one sentence."""
 
 import asyncio
+import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -146,6 +148,29 @@ async def test_who_refuses_our_key_is_told_from_who_is_away(behave: Behaviour, s
     told = f"far: .* does not serve us: HTTP {status}: .*; it refuses our key: let api_key_env name"
     with pytest.raises(KeyRefusedError, match=told):
         await reached(behave)
+
+
+UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed")
+NOT_TLS = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+
+
+@pytest.mark.parametrize("raised", [UNTRUSTED, NOT_TLS], ids=str)
+def test_a_connection_that_is_not_safe_is_told_as_such(
+    raised: ssl.SSLError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses_us(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("socket.getaddrinfo", refuses_us)
+    told = f"no safe connection: {raised.strerror}; correct url, or let SSL_CERT_FILE name"
+    with pytest.raises(EngineError, match=re.escape(told)):
+        reach(spec_of("https://far.example/v1"))
+
+
+def test_no_password_of_an_address_is_told() -> None:
+    told = "far: http://127.0.0.1:1/v1 does not serve us: "
+    with pytest.raises(EngineError, match=told):
+        reach(spec_of("http://someone:s3cret@127.0.0.1:1/v1?key=s3cret"))
 
 
 def test_an_address_that_nobody_understands_is_told_in_one_sentence() -> None:
