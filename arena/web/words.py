@@ -63,6 +63,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "withdraw": ("Withdraw", "撤回"),
     "next": ("Next battle", "下一场"),
     "looking": ("Looking for your battle …", "正在查找您的对战……"),
+    "still_open": (
+        "Your battle is still open; a new prompt would end it.",
+        "您的对战尚未结束；发送新提示将结束它。",
+    ),
+    "back": ("Back to it", "返回对战"),
     # the status line
     "opening": ("Sending …", "正在发送……"),
     "waiting": ("Waiting for both models …", "正在等待两个模型……"),

@@ -71,6 +71,31 @@ async def test_who_had_a_battle_reads_that_the_page_looks_for_it(visit: Visit) -
     await expect(looking).to_be_empty()
 
 
+async def test_who_writes_meanwhile_casts_no_vote_and_may_go_back(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    held: list[Route] = []
+    await battle(page, "Mine?")
+    await page.route("**/api/battles/current", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    async with page.expect_request("**/api/battles/current"):
+        await page.reload()
+    await page.wait_for_selector("#text-b", state="attached")
+    await prompt_box(page).click()
+    async with page.expect_response("**/api/battles/current"):
+        await held[0].continue_()
+    await page.keyboard.type("What about bats?", delay=50)
+    await expect(prompt_box(page)).to_have_value("What about bats?")
+    assert arena.battles.votes == []
+    await button(page, "Back to it").click()
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("")
+    await button(page, "Tie").click()
+    await button(page, "Next battle").click()
+    await expect(prompt_box(page)).to_have_value("What about bats?")
+    await expect(button(page, "Back to it")).to_be_hidden()
+
+
 async def test_a_follow_up_outlives_a_reload_and_goes_with_its_battle(
     arena: Arena, visit: Visit
 ) -> None:

@@ -21,14 +21,29 @@ export async function resume() {
   const typed = draft.kept();
   first.text = typed;
   const found = tellSearch();
-  const view = await lastSeen(() => at.phase !== "ask" || first.text !== typed);
+  const view = await lastSeen();
   found();
-  if (at.phase !== "ask" || first.text !== typed) return; // someone was quicker
+  if (at.phase !== "ask") return; // someone was quicker
   const isSent = typed && view && draft.isSame(view.prompts[0], typed);
-  if (typed && !isSent) return focusPrompt(); // this tab was asking
+  const isWriting = first.text !== typed || document.activeElement === first.area;
+  const isAsking = isWriting || (typed && !isSent);
+  if (view && !isAsking) return goBack(view);
+  if (isAsking && isOpen(view)) offerBack(view);
+  if (!isAsking) over.forget();
+  if (!isWriting) focusPrompt();
+}
+
+// Whoever writes is not taken away from it: the next keys would be taken for votes.
+function offerBack(view) {
+  tellBefore("still_open");
+  by("back").onclick = () => goBack(view);
+}
+
+function goBack(view) {
+  if (!draft.isSame(first.text, view.prompts[0])) draft.setAside(first.text);
   first.text = "";
-  if (!view || !over.belongsTo(view)) over.forget();
-  if (!view) return focusPrompt();
+  tellBefore();
+  if (!over.belongsTo(view)) over.forget();
   if (over.lost()) follow.text = draft.kept(over.lost()); // this battle stands for that one
   catchUp(view);
 }
@@ -44,23 +59,23 @@ function tellSearch() {
 }
 
 // The battle that is open, or the one this tab showed last, if there is still something to see.
-async function lastSeen(isTooLate) {
+async function lastSeen() {
   const seen = read(SEEN);
-  const { battle: open } = await answer("/api/battles/current", isTooLate);
+  const { battle: open } = await answer("/api/battles/current");
   if (isOpen(open)) return open;
-  const view = seen && (await answer(`/api/battles/${seen}`, isTooLate));
+  const view = seen && (await answer(`/api/battles/${seen}`));
   return view?.reveal || ["void", "skipped"].includes(view?.state) ? view : null;
 }
 
 const isRefusal = (status) => status >= 400 && status < 500;
 
-// What the server says; where it says nothing, it is asked until it does, or it is too late.
-async function answer(path, isTooLate) {
+// What the server says; where it says nothing, it is asked until it does, or someone was quicker.
+async function answer(path) {
   for (;;) {
     try {
       return await ask(path);
     } catch (refused) {
-      if (isRefusal(refused.status) || isTooLate()) return {};
+      if (isRefusal(refused.status) || at.phase !== "ask") return {};
       await new Promise((later) => setTimeout(later, AGAIN_MS));
     }
   }

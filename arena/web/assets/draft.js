@@ -19,7 +19,11 @@ export function kept(battle = null) {
 
 export const isSame = (one, other) => one.trim() === other.trim();
 
-export const setAside = (text) => text.trim() && write(ASIDE, text);
+export function setAside(text) {
+  if (!text.trim()) return;
+  write(ASIDE, text);
+  forget();
+}
 
 export function comeBack() {
   const text = read(ASIDE) ?? "";
