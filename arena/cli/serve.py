@@ -146,7 +146,13 @@ def is_no_cancelled_stream(record: logging.LogRecord) -> bool:
 
 
 def _announce(arena: "Arena", listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"{arena.settings.arena.title} is open at http://{shown}:{port}")
+    settings = arena.settings.arena
+    where = where_it_is(settings.public_url, *listener.getsockname()[:2])
+    typer.echo(f"{settings.title} is open at {where}")
     typer.echo(f"Votes go to {arena.store.path.resolve()}. Stop with Ctrl+C.", err=True)
+
+
+def where_it_is(public_url: str | None, host: str, port: int) -> str:
+    """Return the address for browsers, and beside it ours where a proxy stands between."""
+    here = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return here if public_url in {None, here} else f"{public_url} (sent on to {here} by a proxy)"

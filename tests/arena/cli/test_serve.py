@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from arena.cli.serve import is_no_cancelled_stream
+from arena.cli.serve import is_no_cancelled_stream, where_it_is
 from tests.arena.cli.conftest import Arena
 
 pytestmark = pytest.mark.slow
@@ -139,6 +139,19 @@ def test_only_the_end_of_a_stream_is_left_out_of_the_log() -> None:
     assert not is_no_cancelled_stream(record(asyncio.CancelledError()))
     assert is_no_cancelled_stream(record(ValueError("Cancelled")))
     assert is_no_cancelled_stream(record(None))
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "where"),
+    [
+        (None, "127.0.0.1", "http://127.0.0.1:7860"),
+        (None, "::1", "http://[::1]:7860"),
+        ("http://10.0.0.1:7860", "10.0.0.1", "http://10.0.0.1:7860"),
+        ("https://a.org", "0.0.0.0", "https://a.org (sent on to http://0.0.0.0:7860 by a proxy)"),  # noqa: S104
+    ],
+)
+def test_it_says_where_browsers_find_it(public_url: str | None, host: str, where: str) -> None:
+    assert where_it_is(public_url, host, 7860) == where
 
 
 def test_a_server_whose_log_nobody_can_write_stores_why_a_battle_is_void(roster: Path) -> None:
