@@ -29,7 +29,8 @@ from serving.remote import RemoteEngine
 from serving.spec import ModelSpec
 from serving.wire import BrokenOffError
 
-REACH_S: Final = 3.0  # seconds for an answer to either question
+REACH_S: Final = 3.0  # seconds until a response begins
+LIST_S: Final = 3.0  # seconds for the list, where none began
 MOST_WORDS: Final = 300  # characters of what it says, which may be a page
 START: Final = "; start the server, or correct url"
 TRUST: Final = "; correct url, or let SSL_CERT_FILE name the file of its certificate"
@@ -55,7 +56,7 @@ def reach(spec: ModelSpec) -> None:
     """
     key = key_of(spec)
     try:  # aside: the caller may have an event loop, and a name server that hangs ends no loop
-        aside(partial(_run, spec), "reach").result(3 * REACH_S)
+        aside(partial(_run, spec), "reach").result(2 * (REACH_S + LIST_S))
     except Exception as error:  # noqa: BLE001 -- an odd address or server can raise anything
         raised = unwrapped(error)
         cause, way_out = _words(raised)
@@ -75,7 +76,7 @@ async def _ask(spec: ModelSpec) -> None:
     try:
         await engine.try_out(REACH_S)
     except TimeoutError:
-        async with asyncio.timeout(REACH_S):
+        async with asyncio.timeout(LIST_S):
             await _list(engine)
     finally:
         await engine.close()

@@ -176,8 +176,10 @@ async def test_who_refuses_a_prompt_and_no_other_is_there(
     ],
 )
 async def test_who_refuses_a_prompt_and_then_cannot_be_tried_has_two_more_tries(
-    behave: Behaviour, why: str
+    behave: Behaviour, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("serving.remote.TRIAL_S", 20.0)  # a busy machine is late
+
     async def refuses_questions(writer: asyncio.StreamWriter) -> None:
         await (behave if is_trial(server.asked[-1]) else NOT_THAT)(writer)
 

@@ -299,7 +299,7 @@ def test_a_refusal_is_found_also_where_the_client_has_wrapped_it() -> None:
 
 
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
-SOON = "Wed, 21 Oct 2015 07:28:02 GMT"
+SOON = "Wed, 21 Oct 2015 07:28:01 GMT"
 MINUTE = "Wed, 21 Oct 2015 07:29:00 GMT"
 
 
@@ -307,18 +307,22 @@ MINUTE = "Wed, 21 Oct 2015 07:29:00 GMT"
     ("again", "seconds"),
     [
         pytest.param("Retry-After: 1\r\n", 1.0, id="in seconds"),
-        pytest.param("Retry-After: 1.5\r\n", 1.5, id="in parts of them"),
-        pytest.param(f"Date: {DATE}\r\nRetry-After: {SOON}\r\n", 2.0, id="by its own clock"),
-        pytest.param(f"Retry-After: {DATE}\r\n", 1.0, id="at a moment that is over"),
-        pytest.param(f"Date: {DATE}\r\nRetry-After: {DATE}\r\n", 1.0, id="now"),
-        pytest.param("Retry-After: \r\n", 1.0, id="at no time"),
-        pytest.param("Retry-After: -1\r\n", 1.0, id="at none that can be"),
-        pytest.param(f"Retry-After: Wed, 21 Oct 2015 {'9' * 4000}:28:00 GMT\r\n", 1.0, id="never"),
-        pytest.param("Retry-After: Wed, 21 Oct 99999 07:28:00 GMT\r\n", 1.0, id="in no year"),
-        pytest.param("", 1.0, id="without a word"),
+        pytest.param("Retry-After: 0.3\r\n", 0.3, id="in parts of one"),
+        pytest.param("Retry-After: 0\r\n", 0.1, id="now"),
+        pytest.param(f"Date: {DATE}\r\nRetry-After: {SOON}\r\n", 1.0, id="by its own clock"),
+        pytest.param(f"Retry-After: {DATE}\r\n", 0.1, id="at a moment that is over"),
+        pytest.param("Retry-After: \r\n", 0.1, id="at no time"),
+        pytest.param("Retry-After: -1\r\n", 0.1, id="at none that can be"),
+        pytest.param(f"Retry-After: Wed, 21 Oct 2015 {'9' * 4000}:28:00 GMT\r\n", 0.1, id="never"),
+        pytest.param("Retry-After: Wed, 21 Oct 99999 07:28:00 GMT\r\n", 0.1, id="in no year"),
+        pytest.param("", 0.1, id="without a word"),
     ],
 )
-async def test_a_busy_server_is_asked_again_when_it_says(again: str, seconds: float) -> None:
+async def test_a_busy_server_is_asked_again_when_it_says(
+    again: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.remote.AGAIN_S", 0.1)
+    monkeypatch.setattr("serving.refusals.AGAIN_S", 0.1)
     asked: list[float] = []
 
     async def busy_once(writer: asyncio.StreamWriter) -> None:
@@ -347,7 +351,7 @@ async def test_who_does_not_say_when_is_asked_less_and_less(
     assert isinstance(end, Failed)
     assert end.cause == "far: HTTP 429: slow down"
     waits = [later - earlier for earlier, later in pairwise(asked)]
-    assert len(waits) in (2, 3)  # a busy machine is late
+    assert 1 <= len(waits) <= 3  # a busy machine is late
     assert all(wait >= 0.09 * 2**number for number, wait in enumerate(waits))
 
 
