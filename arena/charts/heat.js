@@ -16,6 +16,9 @@
     return pen.measureText(text).width;
   }
 
+  const READABLE = 9; // pixels: the smallest size of numbers
+  const APART = 2; // pixels between two of them
+
   function shortened(name, size, room) {
     if (wide(name, size) <= room) return name;
     let kept = name;
@@ -51,12 +54,17 @@
     const models = cells.x.length;
     const small = models > 24;
     const size = small ? 9 : 12.5;
+    // Numbers are as large as their cells bear. Where that is too small to read, cells keep a width,
+    // and the box, which is narrower than its map, scrolls.
+    const em = Math.max(...cells.text.flat().map((text) => wide(text, 100))) / 100;
+    const least = small ? 0 : READABLE * em + APART;
     const room = Math.min(170, box.clientWidth * 0.36);
     const short = cells.y.map((name) => shortened(name, size, room));
     const longest = Math.max(...short.map((name) => wide(name, size)));
     const margin = longest + 12;
     const tilt = longest > 26 ? 40 : 0; // degrees
     const foot = Math.ceil(Math.sin((tilt * Math.PI) / 180) * longest) + 24;
+    const side = Math.max(box.clientWidth - margin - 14, models * least, 120);
     const places = cells.x.map((_, i) => i);
     const heat = {
       ...cells,
@@ -70,7 +78,7 @@
         [0.5, card],
         [1, mixed([card, high], strong)],
       ],
-      textfont: { color: ink, size: models > 14 ? 10 : 12 },
+      textfont: { color: ink, size: Math.min(models > 14 ? 10 : 12, (side / models - APART) / em) },
       hoverlabel: { bgcolor: card, bordercolor: colour("--line", "#ddd"), font: { color: ink } },
     };
     const veil = {
@@ -88,7 +96,6 @@
     // numbers and hover texts belong to the upper layer alone
     const under = { ...heat, texttemplate: "", hovertemplate: null, hoverinfo: "skip" };
     const upper = { ...veil, z: pale.map((row, i) => row.map((v, j) => (cells.z[i][j] === null ? null : v))) };
-    const side = Math.max(box.clientWidth - margin - 14, 120);
     const height = small ? side : Math.min(side, models * 54);
     const edge = small ? 0.5 : 0.47; // of a cell, inside its gap
     const frames = outlined.map(([row, column]) => ({
@@ -107,6 +114,7 @@
       {
         margin: { l: margin, r: 14, t: 4, b: foot },
         height: height + foot + 4,
+        width: margin + side + 14,
         xaxis: { ...axis, tickangle: -tilt },
         yaxis: { ...axis, autorange: "reversed", ticklabelstandoff: 5 },
         paper_bgcolor: "rgba(0,0,0,0)",

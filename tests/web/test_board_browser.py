@@ -1,5 +1,6 @@
 """The leaderboard in a browser: heat maps are drawn, a phone is wide enough, keys will do."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -105,4 +106,23 @@ async def test_menus_are_worked_by_keys_and_close(browser: Browser, address: str
     await page.keyboard.press("Enter")
     await link.click()
     await expect(page).to_have_url(f"{address}?aspect=physics")
+    await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_numbers_stay_apart_where_a_map_is_wider_than_its_box(
+    browser: Browser, address: str
+) -> None:
+    page, _ = await opened(browser, address, {"width": 320, "height": 568})
+    for heat in await page.locator(".heat").all():
+        places = await heat.locator(".heatmap-label text").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect()).map(r => [r.top, r.left, r.right])"
+        )
+        assert len(places) >= 8 * 7
+        rows = itertools.groupby(sorted(places), key=lambda place: round(place[0]))
+        for _, row in rows:
+            for (_, _, end), (_, begin, _) in itertools.pairwise(list(row)):
+                assert end <= begin
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320
     await page.context.close()
