@@ -11,7 +11,8 @@ import pytest
 
 from arena.battle.views import Turn
 from arena.signing import Signer
-from arena.web.live import Panes, conversation
+from arena.web.live import Panes, blocks, conversation
+from arena.web.raters import Raters
 from tests.web.conftest import Arena
 from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles, Script
 from tests.web.test_api import opened
@@ -79,6 +80,25 @@ def test_gradios_configuration_tells_nothing(client: httpx.Client) -> None:
     assert CANARY_A not in config.text
     names = [event["api_name"] for event in config.json()["dependencies"]]
     assert names == ["show"]
+
+
+async def test_an_idle_page_leaves_the_processor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradio looks for events in two loops."""
+    signer = Signer(b"k" * 32)
+    queue = blocks(FakeBattles(signer), Raters(signer))._queue  # noqa: SLF001
+    queue.active_jobs = [None]
+    naps: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+        queue.stopped = len(naps) % 3 == 0
+
+    monkeypatch.setattr(asyncio, "sleep", nap)
+    await queue.start_processing()
+    queue.stopped = False
+    await queue.start_progress_updates()
+    assert len(naps) == 6
+    assert sum(1 / seconds for seconds in naps) / 3 < 60  # times a second
 
 
 def test_turns_stand_below_their_prompts_in_both_panes() -> None:
