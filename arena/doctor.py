@@ -222,6 +222,9 @@ def _servers(settings: Settings) -> Iterator[Finding]:
             yield _lack(settings, spec, lack_of(spec, error.cause))
         else:
             yield Finding(Level.GOOD, spec.name, f"{address_of(spec)} answers")
+        if spec.context_tokens is None:
+            found = "context_tokens is not set: what is too long for its server makes a battle void"
+            yield Finding(Level.NOTE, f"{spec.name}, room", found, "Set what the server takes.")
 
 
 def _lack(settings: Settings, spec: ModelSpec, lack: Lack) -> Finding:

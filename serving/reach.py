@@ -35,6 +35,8 @@ MOST_WORDS: Final = 300  # characters of what it says, which may be a page
 START: Final = "; start the server, or correct url"
 TRUST: Final = "; correct url, or let SSL_CERT_FILE name the file of its certificate"
 LATER: Final = "; wait until it takes requests again, or have its limits raised"
+LESS: Final = "; lower output_tokens, or give the server room for so many"
+NO_ROOM: Final = frozenset({FailureKind.CONTEXT, FailureKind.OUT_OF_MEMORY})
 ENTRY: Final = "; correct url, or what this entry asks for"
 
 
@@ -100,7 +102,9 @@ def _words(error: Exception) -> tuple[str, str]:
     if isinstance(error, APIConnectionError):
         cause = root_of(error)
         return cause, TRUST if cause.startswith(UNSAFE) else START
-    _, cause = read_error(error)
+    kind, cause = read_error(error)
+    if kind in NO_ROOM:
+        return cause, LESS
     for way_out in (CORRECT, CORRECT_URL, NAME_KEY):
         if cause.endswith(way_out):
             return cause.removesuffix(way_out), way_out

@@ -234,3 +234,12 @@ async def test_a_server_that_is_busy_in_that_moment_is_no_fault() -> None:
     assert found["far"].level is Level.NOTE
     assert found["far"].found.endswith("/v1 does not serve us: HTTP 429: slow down")
     assert found["far"].way_out.startswith("Wait until it takes requests again")
+
+
+def test_a_server_whose_room_nobody_knows_is_noted() -> None:
+    far = ModelSpec(name="far", url="http://127.0.0.1:9/v1", remote_name="x")
+    finding = about_roster(Settings(models=(*SCRIPTED, far)))["far, room"]
+    assert finding.level is Level.NOTE
+    assert finding.found.startswith("context_tokens is not set: what is too long for its server")
+    bounded = far.model_copy(update={"context_tokens": 4096})
+    assert "far, room" not in about_roster(Settings(models=(*SCRIPTED, bounded)))

@@ -19,12 +19,14 @@ from tests.serving.bad_server import (
     answers,
     drips,
     event,
+    fails,
     hangs_before_headers,
     hangs_mid_stream,
     in_turn,
     is_busy,
     piece,
     refuses,
+    refuses_length,
     says,
     serving,
     talks_nonsense,
@@ -113,6 +115,10 @@ async def test_so_is_who_is_slow_and_answers(
         pytest.param(
             refuses(400, b"no top_p here"), f"HTTP 400: no top_p here; {ENTRY}", id="refused"
         ),
+        pytest.param(
+            refuses_length, "HTTP 400: .* context length is 16.*; lower output_tokens", id="length"
+        ),
+        pytest.param(fails, "HTTP 500: CUDA out of memory.*; lower output_tokens", id="memory"),
         pytest.param(answers("200 OK"), f"the response is no stream.*; {ENTRY}", id="a page"),
         pytest.param(WHOLE_AT_ONCE, f"in place of a delta came.*; {ENTRY}", id="no deltas"),
     ],
