@@ -117,11 +117,6 @@ class AdapterBank:
         """Forget an adapter."""
         self._adapters = {key: kept for key, kept in self._adapters.items() if key != name}
 
-    @property
-    def footprint(self) -> int:
-        """Bytes of all adapters."""
-        return sum(adapter.footprint for adapter in self._adapters.values())
-
     def set_batch(self, parts: Sequence[tuple[str | None, int]]) -> None:
         """Say whose tokens the next forward pass of this thread holds.
 
