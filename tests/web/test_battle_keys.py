@@ -1,14 +1,18 @@
 """The battle page by keys alone: four of them vote, and none by accident."""
 
 import asyncio
+from typing import Final
 
 import pytest
 from playwright.async_api import expect
 
 from tests.web.conftest import Arena, Visit
+from tests.web.fake_battles import Script
 from tests.web.steps import battle, prompt_box, status, until_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+PAUSE_S: Final = 1.1  # after a pause a key is no longer one that was typed on
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,7 @@ async def test_the_keyboard_alone_is_enough(arena: Arena, visit: Visit) -> None:
     await keyboard.type("1 second line with keys 1 2 3 4 a t x b ?")
     await keyboard.press("Enter")
     await until_ready(visit.page)
+    await asyncio.sleep(PAUSE_S)
     await keyboard.press("2")
     await expect(status(visit.page)).to_contain_text("Saved")
     await keyboard.press("u")
@@ -86,3 +91,16 @@ async def test_sheets_open_by_key_and_hold_the_votes_back(arena: Arena, visit: V
         await visit.page.keyboard.press("Escape")
         await expect(sheet).to_be_hidden()
     assert arena.battles.votes == []
+
+
+async def test_who_goes_on_typing_after_an_enter_casts_no_vote(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    arena.battles.scripts["Line one"] = Script("Yes.", "No.", seconds=0.05)
+    await prompt_box(page).press_sequentially("Line one")
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("and at last a next line about a taxi in a town", delay=80)
+    await until_ready(page)
+    assert (arena.battles.votes, arena.battles.skips) == ([], [])
+    await asyncio.sleep(PAUSE_S)
+    await page.keyboard.press("t")
+    await expect(status(page)).to_contain_text("Saved")

@@ -130,6 +130,7 @@ async def test_by_keys_alone(browser: Browser, demo: Demo) -> None:
     await page.keyboard.type(BAT)
     await page.keyboard.press("Enter")
     await until_ready(page, PATIENCE_S)
+    await asyncio.sleep(1.1)  # a key that follows sooner is one that is typed on
     await page.keyboard.press("4")
     await expect(button(page, "Next battle")).to_be_visible()
     assert newest(demo).winner == "model_b"

@@ -5,18 +5,26 @@ const VOTES = {
   a: "model_a", t: "tie", x: "both_bad", b: "model_b",
 };
 
+// Whoever goes on typing after an Enter has sent the prompt means no vote: a key is one again after
+// a pause, or once the box is left by Escape or Tab.
+const PAUSE_MS = 1000;
+let typed = -Infinity; // when the last key was typed, in a box or on and on after it
+
 const isTyping = (el) => el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
 const isPressed = (el) => Boolean(el.closest("button, a, summary"));
 
 export function listen(act) {
   document.addEventListener("keydown", (event) => {
-    const { key, target } = event;
+    const { key, target, timeStamp } = event;
+    const isTypedOn = timeStamp - typed < PAUSE_MS;
+    if (key === "Escape" || key === "Tab") typed = -Infinity;
+    else if (key !== "Enter" && (isTyping(target) || isTypedOn)) typed = timeStamp;
     if (key === "Escape" && isTyping(target) && !event.isComposing) return target.blur();
     if (key === "Enter" && event.repeat && isPressed(target)) return event.preventDefault();
     if (event.isComposing || event.keyCode === 229 || event.repeat) return;
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(target)) return;
     if (event.shiftKey && key !== "?") return;
-    if (document.querySelector("dialog[open]")) return;
+    if (isTypedOn || document.querySelector("dialog[open]")) return;
     if (key === "Enter" && isPressed(target)) return; // the button does it
     const name = key.toLowerCase();
     const done =
