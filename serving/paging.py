@@ -62,8 +62,9 @@ def settings(shape: CacheShape, blocks: int, *, flash: bool) -> ContinuousBatchi
         max_batch_tokens=shape.batch_tokens,
         max_requests_per_batch=min(shape.requests * 2, shape.batch_tokens),
         # It checks its needs against this share of what is free. The pool has done so already, and
-        # keeps a reserve; less than all would refuse the last model that fits.
-        max_memory_percent=1.0,
+        # keeps a reserve; less than all would refuse the last model that fits. So would 5.17, which
+        # counts logits of every token of a batch: two gigabytes that nobody takes.
+        max_memory_percent=1.0 if _has(PAGE) else 2.0,
         # The fast path of flash attention serves requests of up to so many blocks, 32 if unset.
         # Set where there is no flash attention it only warns.
         max_blocks_per_request=longest if flash and longest > FAST_BLOCKS else None,

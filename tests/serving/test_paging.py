@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from serving import paging
 from serving.cache import CacheShape
 from serving.loading import load
 from serving.paging import FAST_BLOCKS, PAGE, check_attention, settings
@@ -17,9 +20,20 @@ def test_nothing_that_costs_memory_is_left_to_the_library() -> None:
     page = told.page_size if hasattr(told, "page_size") else told.block_size
     assert (told.num_blocks, page, told.max_batch_tokens) == (36, 256, 2048)
     assert told.max_requests_per_batch == 8
-    assert told.max_memory_percent == 1.0
+    assert told.max_memory_percent == (1.0 if hasattr(told, PAGE) else 2.0)
     assert (told.use_async_batching, told.use_cuda_graph) == (False, False)
     assert not getattr(told, "auto_switch_to_flash", False)
+
+
+def test_a_version_that_counts_logits_that_nobody_makes_does_not_decide_what_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Transformers 5.17 with a vocabulary of 256,000: 2.5 GiB it says, 1.0 are taken."""
+    monkeypatch.setattr(paging, "_has", lambda _setting: False)
+    monkeypatch.setattr(paging, "ContinuousBatchingConfig", SimpleNamespace)
+    shape = CacheShape.of(2048, 4, cuda=True)
+    said: Any = settings(shape, shape.blocks, flash=False)
+    assert said.max_memory_percent == 2.0
 
 
 @pytest.mark.parametrize(("context", "longer"), [(4096, False), (32_768, True)])
