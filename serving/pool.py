@@ -85,6 +85,11 @@ class Pool:
         """Note a whole response: what the model failed at before no longer counts."""
         self._rests.forgive(name)
 
+    def leave_alone(self, name: str, cause: str) -> None:
+        """Let a model rest that keeps failing though its engine is well, unless it rests already."""
+        if name not in self._rests.reasons():
+            self._rests.add(name, EngineError(FailureKind.BACKEND, cause))
+
     def excuse(self, *names: str) -> None:
         """Note that held engines died before they said anything: nothing rests for that."""
         for name in names:

@@ -18,7 +18,7 @@ from arena.pairing.pairings import Pairing, Pairings
 from arena.pairing.past import Event, What
 
 LEFT_S: Final = 1800.0  # seconds after which a battle without a vote gives its pair back
-FAILURES: Final = 3  # failures in a row after which a model waits for the next cycle
+FAILURES: Final = 3  # failures in a row after which a model rests, as after each one more
 
 
 class Draws:
@@ -83,14 +83,14 @@ class Draws:
                 self._failures.pop(model, None)
         self.look_ahead()
 
-    def failed(self, battle: str, model: str | None) -> None:
+    def failed(self, battle: str, model: str | None, cause: str = "") -> None:
         """Note that a battle is void, and by which model's engine if by one."""
         self.give_back(battle)
         if model is not None:
             self._failures[model] += 1
             if self._failures[model] >= FAILURES:
-                del self._failures[model]
                 self._pairings.sit_out(model)
+                self._responders.leave_alone(model, cause)
         self.look_ahead()
 
     def give_back(self, battle: str) -> None:

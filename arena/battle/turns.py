@@ -185,7 +185,7 @@ class Turns:
                 # The lines of a crash after the first say where things lie on the disk.
                 line = cause.splitlines()[0]
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
-                self._draws.failed(battle_id, blames)
+                self._draws.failed(battle_id, blames, line)
                 log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
 
 

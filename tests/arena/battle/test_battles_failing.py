@@ -71,6 +71,18 @@ async def test_no_model_is_blamed_where_both_sides_failed(make: Make, store: Sto
         assert connection.execute("SELECT blames FROM ending").fetchall() == [(None,)]
 
 
+@pytest.mark.parametrize("kind", ["nan", "deadline", "out_of_memory", "backend"])
+async def test_who_fails_each_time_costs_three_battles_and_then_rests(
+    make: Make, kind: str
+) -> None:
+    """Its engine is well, as far as it can tell."""
+    broken = scripted("elm", "It", fail_at=0, fail_kind=kind)
+    battles = await make(OAK, PINE, broken)
+    ends = [(await ready(battles)).state for _ in range(15)]
+    assert ends.count(State.VOID) == 3
+    assert ends[-9:] == [State.READY] * 9
+
+
 @pytest.mark.parametrize("said", ["", "bad bad bad bad bad bad bad"])
 async def test_what_a_model_does_badly_is_shown_and_voted_on(make: Make, said: str) -> None:
     battles = await make(scripted("oak", said), scripted("pine", said))
