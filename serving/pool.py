@@ -86,7 +86,7 @@ class Pool:
         self._rests.forgive(name)
 
     def leave_alone(self, name: str, cause: str) -> None:
-        """Let a model rest that keeps failing though its engine is well, unless it rests already."""
+        """Let a model rest that keeps failing though its engine is well, if it does not rest."""
         if name not in self._rests.reasons():
             self._rests.add(name, EngineError(FailureKind.BACKEND, cause))
 
