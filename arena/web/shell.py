@@ -13,7 +13,7 @@ from typing import Final
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 from starlette.staticfiles import StaticFiles
 
 from arena.web.words import DEFAULT_LANGUAGE, HTML_LANGUAGE, LANGUAGE_NAMES, words_of
@@ -60,8 +60,10 @@ class Shell:
         self.title = title
         self.assets = f"/look/{_fingerprint(HERE / 'assets')}"
         self.modules = sorted(path.name for path in (HERE / "assets").glob("*.js"))
+        # Read once: those of a newer version, put there meanwhile, would not fit our words.
+        files = sorted((HERE / "templates").glob("*.html"))
         self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
+            loader=DictLoader({file.name: file.read_text(encoding="utf-8") for file in files}),
             autoescape=select_autoescape(default=True),
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -1,9 +1,12 @@
 """The frame of every page: its language, and where its files are."""
 
+import shutil
+from pathlib import Path
+
 import httpx
 import pytest
 
-from arena.web.shell import Shell, choose_language
+from arena.web.shell import HERE, Shell, choose_language
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,19 @@ def test_language(wanted: str | None, kept: str | None, accepted: str, language:
 def test_the_addresses_of_files_change_with_their_content() -> None:
     assert Shell().assets == Shell("Another").assets
     assert Shell().assets.startswith("/look/")
+
+
+def test_an_update_below_a_running_arena_breaks_no_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(HERE / "assets", tmp_path / "assets")
+    shutil.copytree(HERE / "templates", tmp_path / "templates")
+    monkeypatch.setattr("arena.web.shell.HERE", tmp_path)
+    shell = Shell()
+    before = shell.text("about.html", lang="en", active="about")
+    for file in (tmp_path / "templates").iterdir():
+        file.write_text("{{ w.of_a_newer_version }}", encoding="utf-8")
+    assert shell.text("about.html", lang="en", active="about") == before
 
 
 def test_files_may_be_kept_for_ever_and_pages_not_at_all(client: httpx.Client) -> None:
