@@ -251,7 +251,7 @@ class ModelSpec(Part):
             A hash of the files behind it, where they are known.
         """
         # What is not set counts for nothing, so a field of a later day leaves stored models alone.
-        settings = self.model_dump_json(exclude=BESIDE, exclude_none=True)
+        settings = self.model_dump_json(exclude={*BESIDE}, exclude_none=True)
         return hashlib.sha256((settings + files).encode()).hexdigest()[:16]
 
 
