@@ -4,7 +4,7 @@ A server runs on scripted models whose names, prompts and fingerprints are rando
 Raters load the page with everything it links to, open battles, follow both responses through
 Gradio's stream, ask on, try what is refused, and vote. Whatever comes before the vote must hold no
 canary, in plain text or encoded; the answer to the vote must hold both names, found by the same
-search, or the search is worth nothing. One model always fails, so that what the server says about
+search, or the search is worth nothing. One model often fails, so that what the server says about
 failures is searched too. A last rater, alone, watches the public leaderboard (`onlooker`). How long
 responses take is another matter and not measured here.
 
@@ -33,7 +33,7 @@ from benchmarks.report import Report, Row, conclude, parser, progress
 from benchmarks.served import served
 
 MODELS: Final = ("none", "int8", "nf4", "none", "int8")  # the quantization of each
-FAILING: Final = 4  # the model that fails at every prompt
+FAILING: Final = 4  # the model that fails amid a third of its responses: more, and it would rest
 SAID: Final = "says that it is so."  # what every response holds
 CAPPED: Final = 40  # tokens of four letters: what is longer is cut, which is the model's failure
 LONG: Final = f"One {SAID} " + "So. " * CAPPED
@@ -70,7 +70,7 @@ def roster_of(canaries: Sequence[Canary]) -> str:
             f"output_tokens = {CAPPED}\n"
         )
         if number == FAILING:
-            parts.append("behaviour = { fail_at = 2 }\n")
+            parts.append("behaviour = { fail_at = 20 }\n")
     return "\n".join(parts)
 
 
