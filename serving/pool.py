@@ -86,9 +86,9 @@ class Pool:
         self._rests.forgive(name)
 
     def leave_alone(self, name: str, cause: str) -> None:
-        """Let a model rest that keeps failing though its engine is well, if it does not rest."""
+        """Let a model rest whose engine is well, unless it does; battles that have it may go on."""
         if name not in self._rests.reasons():
-            self._rests.add(name, EngineError(FailureKind.BACKEND, cause))
+            self._rests.add(name, EngineError(FailureKind.BACKEND, cause), refused=False)
 
     def excuse(self, *names: str) -> None:
         """Note that held engines died before they said anything: nothing rests for that."""

@@ -23,6 +23,7 @@ class _Rest:
     since: float
     length: float
     until_found: bool
+    refused: bool
     over: bool = False
 
 
@@ -33,7 +34,9 @@ class Rests:
         self._first_s = first_s
         self._rests: dict[str, _Rest] = {}
 
-    def add(self, name: str, error: EngineError, *, until_found: bool = False) -> None:
+    def add(
+        self, name: str, error: EngineError, *, until_found: bool = False, refused: bool = True
+    ) -> None:
         """Let a model rest: twice as long as the last time, if that is not long ago.
 
         Parameters
@@ -41,6 +44,8 @@ class Rests:
         until_found : bool, default False
             Whether it still counts as resting when its time is over, until somebody asked and ends
             that.
+        refused : bool, default True
+            Whether it is refused meanwhile also to who asks for it all the same.
         """
         now = asyncio.get_running_loop().time()
         last = self._rests.get(name)
@@ -51,7 +56,7 @@ class Rests:
         if last is not None and now - last.since < self._first_s * FORGOTTEN:
             most = LONGEST_ASKED if until_found else LONGEST
             length = min(max(last.length * 2, first), self._first_s * most)
-        self._rests[name] = _Rest(error, now, length, until_found)
+        self._rests[name] = _Rest(error, now, length, until_found, refused)
 
     def cut_short(self, name: str) -> None:
         """End a rest early; how long the next one lasts still depends on it."""
@@ -70,12 +75,12 @@ class Rests:
         EngineError
             While it rests.
         """
-        if self.left(name) > 0:
+        if self.left(name) > 0 and self._rests[name].refused:
             error = self._rests[name].error
             raise EngineError(error.kind, error.cause)
 
     def left(self, name: str) -> float:
-        """Return the seconds for which a model is refused."""
+        """Return the seconds for which a model rests."""
         rest = self._rests.get(name)
         if rest is None or rest.over:
             return 0.0

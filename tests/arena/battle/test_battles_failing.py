@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -10,10 +11,22 @@ from arena.errors import ModelUnavailable
 from arena.record.logquery import read_log
 from arena.record.store import Store
 from arena.settings import Limits
-from serving.engine import FailureKind
+from serving.engine import Event, Failed, FailureKind, Prompt
 from serving.processes import Processes
+from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
-from tests.arena.battle.conftest import OAK, PINE, Make, ready, scripted, token
+from tests.arena.battle.conftest import OAK, PINE, Make, ready, scripted, shown, token
+
+
+class Fickle(ScriptedEngine):
+    """Of the pine: fails at one prompt."""
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        if self._spec.name == "pine" and prompt.messages[-1].content == "Nonsense":
+            yield Failed(FailureKind.NAN, "no number")
+            return
+        async for event in super().stream(prompt):
+            yield event
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))
@@ -85,6 +98,20 @@ async def test_who_fails_each_time_costs_three_battles_and_then_rests(
         ends.append(view.state)
     assert ends.count(State.VOID) == 3
     assert ends[-9:] == [State.READY] * 9
+
+
+async def test_who_talks_with_a_model_that_failed_others_may_go_on(make: Make) -> None:
+    """It rests, so nobody new meets it; its engine is well, and may respond to this prompt."""
+    battles = await make(OAK, PINE, build=Fickle)
+    talk = await ready(battles)
+    for _ in range(3):
+        failed = await shown(battles, await battles.open("bob", "Nonsense"), "bob")
+        assert failed.state is State.VOID
+    with pytest.raises(ModelUnavailable, match="two models"):
+        await battles.open("bob", "Hm?")
+    goes_on = await battles.follow_up(token(talk), "ada", "And a bird?")
+    assert (await shown(battles, goes_on)).state is State.READY
+    assert (await battles.open("bob", "Hm?")).state is State.STREAMING  # it has responded
 
 
 @pytest.mark.parametrize("said", ["", "bad bad bad bad bad bad bad"])
