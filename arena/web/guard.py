@@ -67,6 +67,8 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, guarded)
             return
+        if scope["method"] == "HEAD":  # no route knows it; the server below sends no body for it
+            scope = {**scope, "method": "GET"}
         await self._app(scope, receive, guarded)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:

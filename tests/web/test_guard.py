@@ -99,6 +99,16 @@ def test_every_answer_has_its_security_headers(client: httpx.Client, path: str) 
     assert "access-control-allow-origin" not in headers
 
 
+@pytest.mark.parametrize("path", ["/", "/about", "/healthz", "/nowhere", "/gradio_api/info"])
+def test_who_asks_for_the_head_alone_hears_what_the_page_would_say(
+    client: httpx.Client, path: str
+) -> None:
+    """As monitors do, and `curl -I`."""
+    head, whole = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
 def test_the_policy_allows_no_other_host_and_no_eval() -> None:
     assert "http" not in POLICY
     assert "*" not in POLICY
