@@ -5,6 +5,7 @@ and what the values do, is not known here.
 """
 
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -41,19 +42,28 @@ Database = Annotated[Place, AfterValidator(_named)]
 
 def _origin(url: str) -> str:
     """Return an address as browsers tell it; with a path no request would ever match."""
-    usual = {"http": ":80", "https": ":443"}  # ports that no browser says
+    usual = {"http": 80, "https": 443}  # ports that no browser says
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in usual and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port or a bracket that cannot be
-        parts, fits = urlsplit(""), False
+        host, port = _host(parts.hostname or ""), parts.port
+    except ValueError:  # a port, a bracket or a name that cannot be
+        parts, host, port = urlsplit(""), "", None
+    fits = parts.scheme in usual and bool(host) and port != 0
     fits = fits and url.partition("://")[2].rstrip("/") == parts.netloc
     if not fits or "@" in url or not url.isprintable() or " " in url:
         raise ValueError(
             f"{url!r} is not the address of a site; write it without a path, as "
             "https://arena.example.org"
         )
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual[parts.scheme])}"
+    said = "" if port in {None, usual[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{host}{said}"
+
+
+def _host(name: str) -> str:
+    """Return a host as browsers tell it: numbers in their short form, letters as ASCII."""
+    if ":" in name:
+        return f"[{IPv6Address(name)}]"
+    return name if name.isascii() else name.encode("idna").decode()
 
 
 class ArenaSettings(Section):

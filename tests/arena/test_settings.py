@@ -271,6 +271,10 @@ def test_one_model_is_no_arena(folder: Path) -> None:
         ("https://arena.example.org/", "https://arena.example.org"),
         ("HTTPS://Arena.Example.org:443", "https://arena.example.org"),
         ("http://arena.example.org:443", "http://arena.example.org:443"),
+        ("https://arena.example.org:/", "https://arena.example.org"),
+        ("https://arena.example.org:08443", "https://arena.example.org:8443"),
+        ("http://[0:0:0:0:0:0:0:1]:7860", "http://[::1]:7860"),
+        ("https://实验室.example", "https://xn--qbtm5249b.example"),
     ],
 )
 def test_addresses_of_sites_are_taken_as_browsers_tell_them(
