@@ -8,13 +8,14 @@ custom properties of `assets/look.css`. What stands inside a page is not known h
 """
 
 import hashlib
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route, Router
 
 from arena.web.words import DEFAULT_LANGUAGE, HTML_LANGUAGE, LANGUAGE_NAMES, words_of
 
@@ -59,8 +60,9 @@ class Shell:
     def __init__(self, title: str = "Evenhand") -> None:
         self.title = title
         self.assets = f"/look/{_fingerprint(HERE / 'assets')}"
-        self.modules = sorted(path.name for path in (HERE / "assets").glob("*.js"))
-        # Read once: those of a newer version, put there meanwhile, would not fit our words.
+        # All is read once: of a newer version, put there meanwhile, a part would not fit the rest.
+        self._files = {path.name: path.read_bytes() for path in (HERE / "assets").iterdir()}
+        self.modules = sorted(name for name in self._files if name.endswith(".js"))
         files = sorted((HERE / "templates").glob("*.html"))
         self._templates = Environment(
             loader=DictLoader({file.name: file.read_text(encoding="utf-8") for file in files}),
@@ -70,9 +72,16 @@ class Shell:
             lstrip_blocks=True,
         )
 
-    def files(self) -> StaticFiles:
+    def files(self) -> Router:
         """Return the app that serves the style sheets and scripts, to be mounted at `assets`."""
-        return StaticFiles(directory=HERE / "assets")
+
+        async def file(request: Request) -> Response:
+            name = request.path_params["name"]
+            if name not in self._files:
+                return Response(status_code=404)
+            return Response(self._files[name], media_type=guess_type(name)[0])
+
+        return Router([Route("/{name}", file)])
 
     def text(self, template: str, *, lang: str, active: str, **values: object) -> str:
         """Render a template that extends `shell.html`; its words are in `w`."""

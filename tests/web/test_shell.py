@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from arena.web.shell import HERE, Shell, choose_language
 
@@ -35,10 +36,28 @@ def test_an_update_below_a_running_arena_breaks_no_page(
     shutil.copytree(HERE / "templates", tmp_path / "templates")
     monkeypatch.setattr("arena.web.shell.HERE", tmp_path)
     shell = Shell()
-    before = shell.text("about.html", lang="en", active="about")
+    before, files = shell.text("about.html", lang="en", active="about"), TestClient(shell.files())
+    script = files.get("/battle.js").text
     for file in (tmp_path / "templates").iterdir():
         file.write_text("{{ w.of_a_newer_version }}", encoding="utf-8")
+    for file in (tmp_path / "assets").iterdir():
+        file.write_text("of a newer version", encoding="utf-8")
     assert shell.text("about.html", lang="en", active="about") == before
+    assert files.get("/battle.js").text == script  # under an old address, and kept for a year
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "", "../shell.py", "%2e%2e/shell.py", "a/b.js"])
+def test_what_is_no_file_of_a_page_is_not_there(client: httpx.Client, name: str) -> None:
+    assert client.get(f"{Shell().assets}/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("look.css", "text/css"), ("page.js", "javascript"), ("mark.svg", "svg")]
+)
+def test_files_say_what_they_are(client: httpx.Client, name: str, kind: str) -> None:
+    answer = client.get(f"{Shell().assets}/{name}")
+    assert kind in answer.headers["content-type"]
+    assert answer.content == (HERE / "assets" / name).read_bytes()
 
 
 def test_files_may_be_kept_for_ever_and_pages_not_at_all(client: httpx.Client) -> None:
