@@ -132,7 +132,7 @@ def _disk(db: Path) -> Finding:
 
 def _database(db: Path) -> Iterator[Finding]:
     if not db.exists():
-        yield Finding(Level.NOTE, "database", f"{db} is not there yet", "`arena demo` makes it.")
+        yield Finding(Level.NOTE, "database", f"{db} is not there yet", "A server makes it.")
         return
     try:
         check_file(db, db.resolve())

@@ -96,6 +96,6 @@ def file_of(source: Source, place: Sequence[str], named: Path) -> Path:
     if not file.is_file():
         raise ConfigError(
             f"{source.place(*place)}: there is no file {file}. "
-            f"Correct the path; it is meant from {source.path.parent}."
+            f"Correct the path; it is meant from {source.path.parent.resolve()}."
         )
     return file

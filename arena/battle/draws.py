@@ -6,6 +6,7 @@ rater leaves it without a vote for long. After every draw and every turn the mod
 are named to whoever loads them, while the rater reads. What is said in a battle is not known here.
 """
 
+import logging
 import random
 import time
 from collections import Counter
@@ -16,6 +17,8 @@ from arena.battle.responding import Responders
 from arena.pairing.cycles import Pair
 from arena.pairing.pairings import Pairing, Pairings
 from arena.pairing.past import Event, What
+
+log = logging.getLogger(__name__)
 
 LEFT_S: Final = 1800.0  # seconds after which a battle without a vote gives its pair back
 FAILURES: Final = 3  # failures in a row after which a model rests, as after each one more
@@ -90,6 +93,7 @@ class Draws:
             self._failures[model] += 1
             if self._failures[model] >= FAILURES:
                 self._pairings.sit_out(model)
+                log.warning("%s failed %d times in a row and rests", model, self._failures[model])
                 self._responders.leave_alone(model, cause)
         self.look_ahead()
 
