@@ -23,7 +23,7 @@ _log: Final = logging.getLogger(__name__)
 
 # Gradio runs at most this many events at one time, streams and their ends together.
 EVENTS_AT_ONCE: Final = 1000
-# It looks for new ones in a loop, a thousand times a second unless told otherwise: 7 % of a core.
+# It looks for new ones in a loop: a thousand times a second unless told otherwise, also when idle.
 LOOKS_EVERY_S: Final = 0.02
 _TABS: Final = 10_000  # as many sessions as Gradio itself remembers
 # An invisible character: an empty value would leave the pane of the last battle as it was.
