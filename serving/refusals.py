@@ -43,6 +43,7 @@ OVERFLOW: Final = re.compile(
     re.IGNORECASE,
 )
 BUSY: Final = 429  # as the status of a server that has been asked too often
+PAUSED: Final = 503  # as the status of one that is away, for a while if it says for how long
 AGAIN_S: Final = 1.0  # seconds at least before it is asked again
 UNKNOWN: Final = 404  # as the status of a page or of a model
 REFUSALS: Final = (401, 403)  # statuses of who refuses our key
@@ -74,11 +75,20 @@ class NoEntryError(AbsentError, KeyRefusedError):
     """It refuses our key."""
 
 
-class BusyError(EngineError):
+class LaterError(EngineError):
+    """It may be asked again, in ``again_s`` seconds where it says so."""
+
+    def __init__(self, kind: FailureKind, cause: str, again_s: float | None = None) -> None:
+        super().__init__(kind, cause)
+        self.again_s = again_s
+
+
+class BusyError(LaterError):
     """The server takes no more now."""
 
-    again_s: float | None = None
-    """Seconds until it may be asked again, where it says so."""
+
+class PausedError(LaterError, AbsentError):
+    """Nobody serves the model now, and it says when somebody will."""
 
 
 async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport that the client may have
@@ -110,12 +120,8 @@ async def refuse(answer: Any) -> None:  # noqa: ANN401 -- of either transport th
     words = words_in(body.decode(errors="replace")) or "without a word"
     kind = kind_in(words, answer.status_code)
     cause = f"HTTP {answer.status_code}: {words}"
-    if answer.status_code == BUSY:
-        busy = BusyError(kind, cause)
-        again, date = (answer.headers.get(name, "").strip() for name in ("retry-after", "date"))
-        busy.again_s = _again_in(again, date)
-        raise busy
-    raise _refusal(answer.status_code, kind, cause)
+    again, date = (answer.headers.get(name, "").strip() for name in ("retry-after", "date"))
+    raise _refusal(answer.status_code, kind, cause, _again_in(again, date))
 
 
 def _again_in(said: str, date: str) -> float | None:
@@ -139,14 +145,17 @@ def _moment(said: str) -> float | None:
         return None
 
 
-def _refusal(status: int, kind: FailureKind, cause: str) -> EngineError:
+def _refusal(status: int, kind: FailureKind, cause: str, again_s: float | None) -> EngineError:
     """Return what a status of an error means: a fault may be the prompt's own."""
+    if status == BUSY:
+        return BusyError(kind, cause, again_s)
     if status in REFUSALS:
         return NoEntryError(kind, cause + NAME_KEY)
     if status == UNKNOWN:
         return UnknownError(kind, cause + CORRECT)
     if status >= BROKEN and kind is FailureKind.BACKEND:
-        return AbsentError(kind, cause)
+        paused = status == PAUSED and again_s is not None
+        return PausedError(kind, cause, again_s) if paused else AbsentError(kind, cause)
     return EngineError(kind, cause)
 
 

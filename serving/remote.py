@@ -34,6 +34,7 @@ from serving.refusals import (
     PLAIN,
     AbsentError,
     BusyError,
+    LaterError,
     is_nobody,
     kind_in,
     read_error,
@@ -48,7 +49,7 @@ from serving.wire import BrokenOffError, Events, Wire
 
 CONNECT_S = 10.0  # seconds to connect for a response
 DEADLINE_S = 300.0  # seconds for a response whose prompt sets no deadline
-WAITED = 0.5  # of the time to the first token, at most, for a server that is busy
+WAITED = 0.5  # of the time to the first token, at most, for a server that is to be asked later
 TRIAL_S = 3.0  # seconds for a response that nobody is to read
 TRIAL: Final = (Message("user", "Say OK."),)  # most say little more
 # Everything is read as it is sent. A connection that is kept for the next question may be closed by
@@ -163,7 +164,7 @@ class RemoteEngine:
             raise
 
     async def _asked(self, prompt: Prompt, watch: Watch) -> Events:
-        """Ask for a response; a server that is busy is asked again, if that is soon.
+        """Ask for a response; who may be asked again later is, if that is soon.
 
         When it says, or else after waits of which each is twice the last. Both sides of a battle
         wait for it alike, as for a slow first token; a void battle would tell more.
@@ -180,10 +181,10 @@ class RemoteEngine:
                     stream_cls=Events,
                 )
             except Exception as error:
-                busy = unwrapped(error)
-                if not isinstance(busy, BusyError):
+                later = unwrapped(error)
+                if not isinstance(later, LaterError):
                     raise
-                wait_s = pause_s if busy.again_s is None else busy.again_s
+                wait_s = pause_s if later.again_s is None else later.again_s
                 if watch.seconds + wait_s > most_s:
                     raise
             with suppress(TimeoutError):

@@ -73,6 +73,9 @@ async def hangs_up(writer: asyncio.StreamWriter) -> None:
         pytest.param(resets, "broke off", id="amid a response"),
         pytest.param(refuses(502, b"Bad gateway"), "HTTP 502: Bad", id="at who stands before it"),
         pytest.param(refuses(503, b"Loading model"), "HTTP 503: Loading", id="while it loads"),
+        pytest.param(
+            refuses(503, b"Stopped", "Retry-After: 60\r\n"), "HTTP 503: Stopped", id="for a while"
+        ),
         pytest.param(refuses(500, b"No backend"), "HTTP 500: No", id="at who is broken"),
         pytest.param(refuses(404, b"No model"), "HTTP 404: No", id="where the model is gone"),
         pytest.param(refuses(401, b"Old key"), "HTTP 401: Old", id="where the key is no more"),

@@ -106,6 +106,7 @@ async def test_so_is_who_is_slow_and_answers(
         pytest.param(talks_nonsense, "RemoteProtocolError", id="not HTTP"),
         pytest.param(answers("502 Bad Gateway"), "HTTP 502", id="not behind who answers"),
         pytest.param(answers("503 Service Unavailable"), "HTTP 503", id="still loading"),
+        pytest.param(answers("503 X\r\nRetry-After: 9"), "HTTP 503", id="and says for how long"),
         pytest.param(answers("500 X"), "HTTP 500", id="broken"),
         pytest.param(
             answers("404 X"), "HTTP 404: x+; correct url.* or remote_name", id="no such model"

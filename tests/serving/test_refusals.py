@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openai import APIConnectionError
 
-from serving.engine import EngineError, Failed, FailureKind
+from serving.engine import Done, EngineError, Failed, FailureKind
 from serving.refusals import MOST_WORDS, unwrapped
 from tests.serving.bad_server import (
     DONE,
@@ -333,6 +333,29 @@ async def test_a_busy_server_is_asked_again_when_it_says(
         said = await events(engine)
     assert text(said) == "The sky is blue."
     assert asked[1] - asked[0] >= seconds
+
+
+@pytest.mark.parametrize(
+    ("again", "times"),
+    [
+        pytest.param("Retry-After: 0.3\r\n", 2, id="soon"),
+        pytest.param("Retry-After: 60\r\n", 1, id="later than anybody waits"),
+        pytest.param("Retry-After: soon\r\n", 1, id="at no time"),
+        pytest.param("", 1, id="without a word"),
+    ],
+)
+async def test_a_server_that_is_away_for_a_moment_is_asked_again_if_it_says_when(
+    again: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.refusals.AGAIN_S", 0.1)
+
+    async def away_once(writer: asyncio.StreamWriter) -> None:
+        await (refuses(503, b"restarting", again) if len(server.asked) == 1 else GOOD)(writer)
+
+    async with far(away_once) as (engine, server):
+        said = await events(engine)
+    assert len(server.asked) == times
+    assert isinstance(said[-1], Done if times > 1 else Failed)
 
 
 async def test_who_does_not_say_when_is_asked_less_and_less(
