@@ -59,8 +59,11 @@ class Rests:
         self._rests[name] = _Rest(error, now, length, until_found, refused)
 
     def cut_short(self, name: str) -> None:
-        """End a rest early; how long the next one lasts still depends on it."""
-        if name in self._rests:
+        """End a rest early, as a model could be loaded; the next one still depends on it.
+
+        That ends no rest of one whose engine was well: it tells nothing new of that.
+        """
+        if name in self._rests and self._rests[name].refused:
             self._rests[name].over = True
 
     def forgive(self, name: str) -> None:

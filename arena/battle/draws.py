@@ -79,16 +79,17 @@ class Draws:
         """Return who can respond now, of the models that are not left out."""
         return [model for model in self._responders.available() if model in self._models]
 
-    def responded(self, battle: str) -> None:
+    def responded(self, models: Iterable[str]) -> None:
         """Note that both models of a battle have responded."""
-        if battle in self._open:
-            for model in self._open[battle][0]:
-                self._failures.pop(model, None)
+        self._forgive(models)
         self.look_ahead()
 
-    def failed(self, battle: str, model: str | None, cause: str = "") -> None:
-        """Note that a battle is void, and by which model's engine if by one."""
+    def failed(
+        self, battle: str, model: str | None, cause: str = "", well: Iterable[str] = ()
+    ) -> None:
+        """Note that a battle is void, by which model's engine if by one, and who was well in it."""
         self.give_back(battle)
+        self._forgive(well)
         if model is not None:
             self._failures[model] += 1
             if self._failures[model] >= FAILURES:
@@ -96,6 +97,11 @@ class Draws:
                 log.warning("%s failed %d times in a row and rests", model, self._failures[model])
                 self._responders.leave_alone(model, cause)
         self.look_ahead()
+
+    def _forgive(self, models: Iterable[str]) -> None:
+        """Forget what models failed at before: they have responded whole."""
+        for model in models:
+            self._failures.pop(model, None)
 
     def give_back(self, battle: str) -> None:
         """Let the pair of a battle come again, unless it was given back or voted on."""

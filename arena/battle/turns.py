@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -178,14 +178,16 @@ class Turns:
                 if len(self._ready_since) >= REMEMBERED:
                     self._ready_since.pop(next(iter(self._ready_since)))
                 self._ready_since[battle_id] = self._clock()
-                self._draws.responded(battle_id)
+                self._draws.responded(sides.names)
             case _:
-                cause, blames = _cause(ending.a, ending.b, sides)
+                ends = ((ending.a, sides.a.model), (ending.b, sides.b.model))
+                cause, blames = _cause(ends)
                 number = None if blames is None else self._known.models[blames]
                 # The lines of a crash after the first say where things lie on the disk.
                 line = cause.splitlines()[0]
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
-                self._draws.failed(battle_id, blames, line)
+                well = [name for end, name in ends if isinstance(end, Done)]
+                self._draws.failed(battle_id, blames, line, well)
                 log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
 
 
@@ -199,19 +201,16 @@ def _stopping() -> ModelUnavailable:
     return ModelUnavailable("The server is being stopped; no further turn begins.")
 
 
-def _cause(a: Done | Failed, b: Done | Failed, sides: Sides) -> tuple[str, str | None]:
+def _cause(ends: Iterable[tuple[Done | Failed, str]]) -> tuple[str, str | None]:
     """Return why a turn failed, for the log, and the model whose engine it was if one is known.
 
     Where both failed it was something that they share, or nobody can tell: then no model is blamed.
     """
-    failures = [
-        (end, name)
-        for end, name in ((a, sides.a.model), (b, sides.b.model))
-        if isinstance(end, Failed) and end.kind is not FailureKind.CANCELLED
-    ]
+    ended = [(end, name) for end, name in ends if isinstance(end, Failed)]
+    failures = [(end, name) for end, name in ended if end.kind is not FailureKind.CANCELLED]
     if not failures:
-        ended = next(end for end in (a, b) if isinstance(end, Failed))
-        return f"{ended.kind}: {ended.cause}", None
+        failed, _ = ended[0]
+        return f"{failed.kind}: {failed.cause}", None
     failed, name = failures[0]
     if failed.kind is FailureKind.CONTEXT:
         return TOO_LONG + failed.cause, None

@@ -66,6 +66,15 @@ async def test_a_rest_that_ended_early_is_remembered() -> None:
 
 
 @virtual_time
+async def test_that_a_model_can_be_loaded_ends_no_rest_of_one_whose_engine_was_well() -> None:
+    rests = Rests(15)
+    rests.add("a", BROKEN, refused=False)
+    rests.cut_short("a")
+    rests.check("a")
+    assert await rest_of(rests) == 15
+
+
+@virtual_time
 async def test_a_failure_of_long_ago_is_forgotten() -> None:
     rests = Rests(15)
     rests.add("a", BROKEN)

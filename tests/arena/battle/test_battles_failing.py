@@ -19,10 +19,12 @@ from tests.arena.battle.conftest import OAK, PINE, Make, ready, scripted, shown,
 
 
 class Fickle(ScriptedEngine):
-    """Of the pine: fails at one prompt."""
+    """The pine fails at one prompt, the oak at another one and late."""
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
-        if self._spec.name == "pine" and prompt.messages[-1].content == "Nonsense":
+        said = self._spec.name, prompt.messages[-1].content
+        if said in (("pine", "Nonsense"), ("oak", "Rubbish")):
+            await asyncio.sleep(0.2 if said[0] == "oak" else 0)
             yield Failed(FailureKind.NAN, "no number")
             return
         async for event in super().stream(prompt):
@@ -112,6 +114,14 @@ async def test_who_talks_with_a_model_that_failed_others_may_go_on(make: Make) -
     goes_on = await battles.follow_up(token(talk), "ada", "And a bird?")
     assert (await shown(battles, goes_on)).state is State.READY
     assert (await battles.open("bob", "Hm?")).state is State.STREAMING  # it has responded
+
+
+async def test_who_responds_whole_beside_one_that_fails_is_well(make: Make) -> None:
+    """Twice it fails, then the other one does, more slowly than it responds; and so on."""
+    battles = await make(OAK, PINE, build=Fickle)
+    for prompt in ("Nonsense", "Nonsense", "Rubbish", "Nonsense", "Nonsense"):
+        assert (await ready(battles, prompt)).state is State.VOID
+    assert (await battles.open("ada", "Hm?")).state is State.STREAMING
 
 
 @pytest.mark.parametrize("said", ["", "bad bad bad bad bad bad bad"])

@@ -141,8 +141,7 @@ def test_who_keeps_failing_is_left_alone_until_it_has_responded() -> None:
         if cause:
             draws.failed(battle, "ash", cause)
         else:
-            draws._open[battle] = ("ash", "elm"), 0.0  # noqa: SLF001 - whichever was drawn
-            draws.responded(battle)
+            draws.responded(["ash", "elm"])
     assert models.left_alone == [("ash", "3"), ("ash", "4"), ("ash", "7")]
 
 
@@ -150,7 +149,7 @@ def test_after_each_turn_the_next_set_is_told() -> None:
     models = Models(slots=3)
     draws = started(models)
     draws.draw("first")
-    draws.responded("first")
+    draws.responded(["ash", "elm"])
     draws.draw("second")
     draws.failed("second", None)
     assert [len(expected) for expected in models.expected] == [3, 3]
