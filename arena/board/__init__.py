@@ -8,7 +8,8 @@ does, `plain` writes numbers as JSON has them. How a board is printed or drawn i
 from arena.board.choice import LIVE, Choice
 from arena.board.making import board_of, boards_by
 from arena.board.plain import plain
-from arena.board.table import KINDS, ROW_COLUMNS, Board, Heat, Kind, RankBy
+from arena.board.table import KINDS, ROW_COLUMNS, Board, Heat, Kind
+from ratings.rows import RankBy
 
 __all__ = [
     "KINDS",

@@ -14,12 +14,13 @@ import pandas as pd
 
 from arena.board.choice import LIVE, Choice
 from arena.board.making import board_from
-from arena.board.table import Behind, Board, RankBy
+from arena.board.table import Behind, Board
 from arena.board.tally import Tally, counted, shares
 from arena.board.whole import Whole
 from arena.errors import LogError
 from arena.votelog import VoteLog, followed
 from ratings.live import LiveBoard
+from ratings.rows import RankBy
 from ratings.votes import Outcome
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ import pandas as pd
 from arena.board.choice import OTHERS, Choice, counting
 from arena.board.rows import perhaps_missing, sure_only, unrated_by_elo
 from arena.board.shrinking import with_shrunk
-from arena.board.table import Behind, Board, RankBy
+from arena.board.table import Behind, Board
 from arena.board.tally import Tally, counted, present
 from arena.board.whole import Whole
 from arena.errors import ConfigError
 from arena.votelog import VoteLog, load_votes, read_ballots
 from ratings.live import LiveBoard
+from ratings.rows import RankBy
 
 
 def board_of(

@@ -19,23 +19,18 @@ from ratings.agreement import Agreement
 from ratings.calibration import Calibration, HeldOut, calibration
 from ratings.doubts import Doubts
 from ratings.leaderboard import Leaderboard
+from ratings.rows import COLUMNS, RankBy
 from ratings.votes import Votes
 from ratings.winrate import predicted_rates, win_rates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-RankBy = Literal["rating", "elo"]
 Behind = Literal["whole", "everything"]
 Kind = Literal["actual", "predicted", "residual"]
 KINDS: Final[tuple[Kind, ...]] = ("actual", "predicted", "residual")
 
-ROW_COLUMNS: Final = (
-    *("rank", "rank_low", "rank_high", "model", "rating", "lower", "upper"),
-    *("lower_these", "upper_these", "votes", "wins", "losses", "ties", "both_bad"),
-    *("win_rate", "failure_rate", "elo", "elo_mean", "elo_low", "elo_high"),
-    *("elo_low_all", "elo_high_all", "group", "p_best", "rank_low_all", "rank_high_all"),
-)
+ROW_COLUMNS: Final = (*COLUMNS, "p_best", "rank_low_all", "rank_high_all")
 
 SHRUNK: Final = ("shrunk", "shrunk_error")  # beside a board of one aspect of several
 
