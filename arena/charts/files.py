@@ -44,7 +44,7 @@ FADED: Final = 0.75  # of its colour, what a cell without votes would lose
 EDGE: Final = 0.46  # of a cell, from its middle to the outline
 
 
-def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
+def write_heat(heat: Heat, path: Path) -> None:
     """Write a heat map; the ending of `path` says as what.
 
     Raises
@@ -58,10 +58,10 @@ def write_heat(heat: Heat, path: Path, *, title: str | None = None) -> None:
     if writer is None:
         listed = ", ".join(_WRITERS)
         raise ConfigError(f"{path}: the ending says no format that we draw; use one of {listed}.")
-    write_whole(path, lambda part: writer(heat, part, title or TITLES[heat.kind]))
+    write_whole(path, lambda part: writer(heat, part))
 
 
-def _write_csv(heat: Heat, path: Path, _: str) -> None:
+def _write_csv(heat: Heat, path: Path) -> None:
     """Write the cells, then the votes of each pair, then which pairs stand out."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -74,14 +74,14 @@ def _write_csv(heat: Heat, path: Path, _: str) -> None:
             table.writerow([model, *cells, *counts, *(str(int(one)) for one in stands_out)])
 
 
-def _write_image(kind: str, metadata: dict[str, None]) -> Callable[[Heat, Path, str], None]:
+def _write_image(kind: str, metadata: dict[str, None]) -> Callable[[Heat, Path], None]:
     """Return a writer of one kind of image that notes neither the time nor the program."""
 
-    def write(heat: Heat, path: Path, title: str) -> None:
+    def write(heat: Heat, path: Path) -> None:
         from matplotlib import rc_context  # noqa: PLC0415  # slow to import
 
         with rc_context({"svg.hashsalt": "evenhand", "font.family": _fonts()}):
-            _drawn(heat, title).savefig(path, format=kind, dpi=150, metadata=metadata)
+            _drawn(heat).savefig(path, format=kind, dpi=150, metadata=metadata)
 
     return write
 
@@ -95,7 +95,7 @@ def _fonts() -> list[str]:
     return [name for name in wanted if name in have]
 
 
-def _drawn(heat: Heat, title: str) -> "Figure":
+def _drawn(heat: Heat) -> "Figure":
     from matplotlib.cm import ScalarMappable  # noqa: PLC0415  # slow to import
     from matplotlib.colors import LinearSegmentedColormap, Normalize  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415  # no window, no global state
@@ -112,7 +112,7 @@ def _drawn(heat: Heat, title: str) -> "Figure":
     low, high = limits(heat.kind)
     faded = np.where(np.isnan(heat.cells), 1.0, 1.0 - FADED * paleness(heat))
     axes.imshow(heat.cells, cmap=colours, vmin=low, vmax=high, alpha=faded)
-    _label(axes, heat, title)
+    _label(axes, heat)
     for row, column in outlined(heat):
         axes.add_patch(
             Rectangle((column - EDGE, row - EDGE), 2 * EDGE, 2 * EDGE, fill=False, edgecolor=INK)
@@ -127,9 +127,9 @@ def _drawn(heat: Heat, title: str) -> "Figure":
     return figure
 
 
-def _label(axes: "Axes", heat: Heat, title: str) -> None:
+def _label(axes: "Axes", heat: Heat) -> None:
     size = len(heat.models)
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
+    axes.set_title(TITLES[heat.kind], loc="left", fontsize=12, fontweight="bold", color=INK)
     axes.set_xlabel("\n".join(["against", *legend(heat)]))
     small = 9 if size <= WRITTEN else 6
     axes.set_xticks(range(size), heat.models, rotation=90, fontsize=small)
@@ -147,10 +147,10 @@ def _label(axes: "Axes", heat: Heat, title: str) -> None:
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=INK)
 
 
-def _write_page(heat: Heat, path: Path, title: str) -> None:
+def _write_page(heat: Heat, path: Path) -> None:
     page = (Path(__file__).parent / "heat.html").read_text(encoding="utf-8")
     parts = {
-        "title": escape(title),
+        "title": escape(TITLES[heat.kind]),
         "plotly": plotly_script().read_text(encoding="utf-8"),
         "drawing": drawing(),
         "figure": in_script(figure(heat)),
@@ -161,7 +161,7 @@ def _write_page(heat: Heat, path: Path, title: str) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-_WRITERS: Final[dict[str, Callable[[Heat, Path, str], None]]] = {
+_WRITERS: Final[dict[str, Callable[[Heat, Path], None]]] = {
     ".html": _write_page,
     ".png": _write_image("png", {"Software": None}),
     ".svg": _write_image("svg", {"Date": None, "Creator": None}),

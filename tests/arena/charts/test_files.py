@@ -68,9 +68,9 @@ def test_the_page_stands_alone_and_no_name_breaks_out(heat: Heat, tmp_path: Path
 
 
 def test_an_image_says_the_numbers(heat: Heat, tmp_path: Path) -> None:
-    write_heat(heat, tmp_path / "heat.svg", title="What happened")
+    write_heat(heat, tmp_path / "heat.svg")
     drawing = (tmp_path / "heat.svg").read_text(encoding="utf-8")
-    for said in ("What happened", "<!-- 75 -->", "<!-- 33 -->", "<!-- against -->"):
+    for said in ("<!-- Actual win rate -->", "<!-- 75 -->", "<!-- 33 -->", "<!-- against -->"):
         assert said in drawing
     for said in ("Pale: fewer than 20 votes.", "Outlined: no luck"):
         assert said in drawing
@@ -82,7 +82,7 @@ def test_a_pair_that_stands_out_is_framed_and_a_cell_of_few_votes_is_pale(
     unframed = replace(heat, stands_out=np.zeros((3, 3), dtype=bool))
     drawn = set()
     for shown in (heat, unframed, replace(heat, votes=heat.votes * 5)):
-        write_heat(shown, tmp_path / "heat.png", title="Same")
+        write_heat(shown, tmp_path / "heat.png")
         drawn.add((tmp_path / "heat.png").read_bytes())
     assert len(drawn) == 3
 
