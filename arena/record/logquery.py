@@ -116,11 +116,10 @@ def read_log(
     return frame[kept]
 
 
-def log_counts(place: str | Path, *, study: str | None = None) -> dict[str, Any]:
+def log_counts(place: str | Path) -> dict[str, Any]:
     """Return how many votes are stored and counted, and why the rest is not.
 
-    `{"stored", "counted", "set_aside": {reason: n}}`; with `study` only that study's battles (an
-    empty name: live battles).
+    `{"stored", "counted", "set_aside": {reason: n}}`.
 
     Raises
     ------
@@ -130,21 +129,14 @@ def log_counts(place: str | Path, *, study: str | None = None) -> dict[str, Any]
         If it is damaged, or no database of ours.
     """
     with _reading(place) as connection:
-        only, names = _only(study)
-        stored = connection.execute(text(_STORED.format(only=only)), names).scalar_one()
-        left_out = connection.execute(text(_LEFT_OUT.format(only=only)), names)
-        set_aside = {str(reason): int(votes) for reason, votes in left_out}
+        stored = connection.execute(text(_STORED)).scalar_one()
+        set_aside = {str(why): int(votes) for why, votes in connection.execute(text(_LEFT_OUT))}
     counted = stored - sum(set_aside.values())
     return {"stored": stored, "counted": counted, "set_aside": set_aside}
 
 
 # A stored vote is a press of a vote button; the row that withdraws one is not another vote.
-_STORED = """
-SELECT count(*) FROM vote JOIN battle ON battle.id = vote.battle_id
-JOIN item ON item.id = battle.item_id
-LEFT JOIN study ON study.id = item.study_id
-WHERE vote.outcome <> 'withdrawn' {only}
-"""
+_STORED: Final = "SELECT count(*) FROM vote WHERE outcome <> 'withdrawn'"
 
 _LEFT_OUT = (
     "WITH aside AS ("
@@ -153,12 +145,10 @@ _LEFT_OUT = (
 SELECT CASE later.outcome WHEN 'withdrawn' THEN 'withdrawn by the rater'
             ELSE COALESCE(CASE WHEN later.seq IS NOT NULL THEN 'corrected by the rater' END,
                           'set aside: ' || aside.reason) END AS why, count(*)
-FROM vote JOIN battle ON battle.id = vote.battle_id
-JOIN item ON item.id = battle.item_id
-LEFT JOIN study ON study.id = item.study_id
+FROM vote
 LEFT JOIN vote AS later ON later.supersedes = vote.seq
 LEFT JOIN aside ON aside.vote_seq = vote.seq
-WHERE vote.outcome <> 'withdrawn' AND (later.seq IS NOT NULL OR aside.vote_seq IS NOT NULL) {only}
+WHERE vote.outcome <> 'withdrawn' AND (later.seq IS NOT NULL OR aside.vote_seq IS NOT NULL)
 GROUP BY why ORDER BY why
 """
 )
@@ -218,12 +208,6 @@ def _fault(path: Path, error: Exception) -> str:
     if isinstance(cause, OperationalError):
         return f"{path} cannot be read ({said}). Try again, or name another file."
     return f"{path} is damaged ({said}). Restore a backup."
-
-
-def _only(study: str | None) -> tuple[str, dict[str, str]]:
-    if study is None:
-        return "", {}
-    return "AND COALESCE(study.name, '') = :study", {"study": study}
 
 
 def _add_last_responses(

@@ -294,13 +294,6 @@ async def test_votes_stored_are_votes_counted_and_the_rest_with_its_reason(store
     }
 
 
-async def test_live_battles_and_studies_are_counted_apart(store: Store) -> None:
-    await open_battle(store)
-    await store.vote(TIE)
-    assert log_counts(store.path, study="")["stored"] == 1
-    assert log_counts(store.path, study="survey")["stored"] == 0
-
-
 async def test_a_caller_who_gives_up_takes_no_other_write_along(store: Store) -> None:
     await open_battle(store)
     for number in range(40):
