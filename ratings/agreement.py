@@ -32,6 +32,7 @@ from ratings.coefficients import (
     item_weights,
     krippendorff_alpha,
     mean_credit,
+    mean_of,
     three_outcomes,
 )
 from ratings.overlap import Overlap, shared_items
@@ -146,14 +147,14 @@ def agreement(votes: Votes, *, rounds: int = ROUNDS, seed: int = 0) -> Agreement
     shared = shared_items(votes)
     each = credit_of_items(shared.tallies)
     lower, upper = question_interval(each, shared.question, rounds=rounds, seed=seed)
-    mean, chance = _mean(each), chance_agreement(shared.tallies)
+    mean, chance = mean_of(each), chance_agreement(shared.tallies)
     tie_share = three_outcomes(shared.tallies)[:, 1].sum() / max(len(shared.stance), 1)
     return Agreement(
         tie_discounted=mean,
         lower=lower,
         upper=upper,
-        exact=_mean(exact_of_items(three_outcomes(shared.tallies))),
-        exact_four=_mean(exact_of_items(shared.tallies)),
+        exact=mean_of(exact_of_items(three_outcomes(shared.tallies))),
+        exact_four=mean_of(exact_of_items(shared.tallies)),
         chance=chance,
         kappa=above_chance(mean, chance),
         alpha=krippendorff_alpha(shared.tallies),
@@ -245,11 +246,7 @@ def _by_aspect(shared: Overlap, votes: Votes, *, rounds: int, seed: int) -> pd.D
         each = credit_of_items(tallies)
         interval = question_interval(each, shared.question[own], rounds=rounds, seed=seed)
         pairs = int(item_weights(tallies, "pair").sum())
-        exact = _mean(exact_of_items(three_outcomes(tallies)))
-        rows.append((str(name), len(each), pairs, _mean(each), *interval, exact))
+        exact = mean_of(exact_of_items(three_outcomes(tallies)))
+        rows.append((str(name), len(each), pairs, mean_of(each), *interval, exact))
     columns = ["aspect", "items", "rater_pairs", "tie_discounted", "lower", "upper", "exact"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")

@@ -34,7 +34,12 @@ def mean_credit(tallies: NDArray[np.float64], weighting: Weighting = "item") -> 
     weighting : {"item", "pair", "annotation"}, default "item"
         Whether each item counts alike, each pair of votes, or each vote (as in alpha).
     """
-    return _mean(credit_of_items(tallies), item_weights(tallies, weighting))
+    return mean_of(credit_of_items(tallies), item_weights(tallies, weighting))
+
+
+def mean_of(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:
+    """Return the mean, weighted where weights are given; `nan` of nothing."""
+    return float(np.average(values, weights=weights)) if len(values) else float("nan")
 
 
 def item_weights(tallies: NDArray[np.float64], weighting: Weighting) -> NDArray[np.float64]:
@@ -122,7 +127,3 @@ def three_outcomes(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
 def _even_shares(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
     total = three_outcomes(tallies).sum(axis=0)
     return np.asarray((total + total[::-1]) / (2.0 * total.sum()))
-
-
-def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    return float(np.average(values, weights=weights)) if len(values) else float("nan")

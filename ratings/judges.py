@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ratings.agreement import ROUNDS, question_interval
-from ratings.coefficients import credit_of_items
+from ratings.coefficients import credit_of_items, mean_of
 from ratings.overlap import Overlap, shared_items
 from ratings.votes import Votes
 
@@ -93,16 +93,16 @@ def judge_agreement(
     low, high = question_interval(gaps, question[paired], rounds=rounds, seed=seed)
     return JudgeAgreement(
         judge,
-        _mean(judged),
+        mean_of(judged),
         lower,
         upper,
-        _mean(among[paired]),
-        _mean(gaps),
+        mean_of(among[paired]),
+        mean_of(gaps),
         low,
         high,
         len(judged),
         int(paired.sum()),
-        _mean((stance.loc[item].to_numpy() == 0).astype(np.float64)),
+        mean_of((stance.loc[item].to_numpy() == 0).astype(np.float64)),
     )
 
 
@@ -116,7 +116,3 @@ def _among_people(shared: Overlap, judge: int, item: NDArray[np.intp]) -> NDArra
     among = np.full(len(item), np.nan)
     among[enough] = credit_of_items(tallies[item[enough]])
     return among
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")

@@ -54,7 +54,7 @@ def by_rater_pair(shared: Overlap, votes: Votes) -> pd.DataFrame:
         "tie_discounted": (exact + one_tie / 2.0) / met,
         "exact": exact / met,
     }
-    return _named(pd.DataFrame(of_two), votes)
+    return named(pd.DataFrame(of_two), votes)
 
 
 def by_rater(shared: Overlap, votes: Votes) -> pd.DataFrame:
@@ -90,10 +90,10 @@ def by_rater(shared: Overlap, votes: Votes) -> pd.DataFrame:
         "tie_discounted": credit / items,
         "exact": exact / items,
     }
-    return _named(pd.DataFrame(against_all), votes)
+    return named(pd.DataFrame(against_all), votes)
 
 
-def _named(table: pd.DataFrame, votes: Votes) -> pd.DataFrame:
+def named(table: pd.DataFrame, votes: Votes) -> pd.DataFrame:
     """Return the table with names in place of the codes of raters."""
     names = pd.Index([]) if votes.rater is None else votes.rater.names
     for column in table.columns:

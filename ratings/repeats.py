@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from ratings.coefficients import mean_of
 from ratings.overlap import stances
+from ratings.raters import named
 from ratings.votes import Votes
 
 
@@ -63,18 +64,15 @@ def self_agreement(votes: Votes) -> SelfAgreement:
     by_rater.insert(0, "repeats", grouped.groupby("rater").size())
     by_rater["swapped_pairs"] = pairs.groupby("rater")["swapped"].sum().astype(np.int64)
     by_rater["kept_pairs"] = pairs.groupby("rater").size() - by_rater["swapped_pairs"]
-    by_rater = by_rater.reset_index()
-    names = pd.Index([]) if votes.rater is None else votes.rater.names
-    by_rater["rater"] = [str(names[code]) for code in by_rater["rater"]]
     swapped = pairs["swapped"].to_numpy(dtype=np.bool_)
     credit = pairs["tie_discounted"].to_numpy(dtype=np.float64)
     return SelfAgreement(
-        tie_discounted=_mean(grouped["tie_discounted"].to_numpy(dtype=np.float64)),
-        exact=_mean(grouped["exact"].to_numpy(dtype=np.float64)),
-        swapped=_mean(credit[swapped]),
-        kept=_mean(credit[~swapped]),
+        tie_discounted=mean_of(grouped["tie_discounted"].to_numpy(dtype=np.float64)),
+        exact=mean_of(grouped["exact"].to_numpy(dtype=np.float64)),
+        swapped=mean_of(credit[swapped]),
+        kept=mean_of(credit[~swapped]),
         repeats=len(grouped),
-        by_rater=by_rater,
+        by_rater=named(by_rater.reset_index(), votes),
     )
 
 
@@ -100,7 +98,3 @@ def _repeated_pairs(votes: Votes) -> pd.DataFrame:
         exact=(gap == 0).astype(np.float64),
         swapped=pairs["seat_x"] != pairs["seat_y"],
     )
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
