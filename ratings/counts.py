@@ -64,16 +64,6 @@ class PairCounts:
         """Wins plus half of the ties and both-bad votes, of the row's model over the column's."""
         return points_of(self.seats)
 
-    def without_both_bad(self) -> Self:
-        """Return the counts without the votes that called both bad.
-
-        For ratings in which such a vote says nothing about which of the two is better, instead of
-        counting as half a win for each.
-        """
-        seats = self.seats.copy()
-        seats[:, :, BOTH_BAD] = 0.0
-        return type(self)(self.models, seats)
-
     @property
     def votes(self) -> NDArray[np.float64]:
         """Votes of each pair; symmetric, with a zero diagonal."""

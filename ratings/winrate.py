@@ -74,11 +74,6 @@ def predicted_rates(
     return np.where(unknown, np.nan, predicted)
 
 
-def residual_rates(actual: WinRates, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return actual less predicted win rates; `nan` where either is unknown."""
-    return np.asarray(actual.rate - predicted)
-
-
 def overall_rates(counts: PairCounts) -> NDArray[np.float64]:
     """Return each model's win rate over all its votes; `nan` for a model without votes."""
     return _share(counts.points.sum(axis=1), counts.votes.sum(axis=1))

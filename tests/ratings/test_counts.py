@@ -32,10 +32,3 @@ def test_seats_count_what_the_log_says(votes: Votes) -> None:
     for a, b, outcome in zip(votes.a, votes.b, votes.outcome, strict=True):
         slow[a, b, outcome] += 1
     assert_array_equal(PairCounts.of(votes).seats, slow)
-
-
-def test_both_bad_can_be_left_out() -> None:
-    counts = PairCounts.of(Votes.from_arrays(("A", "B"), [[0, 1]] * 4, [0, 2, 3, 3]))
-    left = counts.without_both_bad()
-    assert (left.votes[0, 1], left.both_bad[0, 1], left.ties[0, 1]) == (2, 0, 1)
-    assert counts.votes[0, 1] == 4

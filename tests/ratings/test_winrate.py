@@ -1,4 +1,4 @@
-"""Win rates: actual, predicted, and their difference."""
+"""Win rates: actual and predicted."""
 
 import numpy as np
 from hypothesis import given
@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ratings.counts import PairCounts
 from ratings.votes import Votes
-from ratings.winrate import overall_rates, predicted_rates, residual_rates, win_rates
+from ratings.winrate import overall_rates, predicted_rates, win_rates
 
 
 def test_a_tie_is_half_a_win_and_so_is_both_bad() -> None:
@@ -29,12 +29,6 @@ def test_nothing_is_predicted_between_groups_or_without_a_rating() -> None:
     ratings = np.array([1000.0, 1000.0, 1000.0, np.nan])
     predicted = predicted_rates(ratings, np.array([0, 0, 1, -1]))
     assert np.flatnonzero(~np.isnan(predicted)).tolist() == [1, 4]
-
-
-def test_a_residual_is_actual_less_predicted() -> None:
-    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 4, [0, 0, 2, 3])
-    residual = residual_rates(win_rates(votes), predicted_rates(np.array([1000.0, 1000.0])))
-    assert residual[0, 1] == 0.25
 
 
 def test_the_overall_rate_counts_every_vote_of_a_model() -> None:
