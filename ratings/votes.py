@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from ratings.columns import Labels, labels_of_arrow, labels_of_series, response_hash
 from ratings.faults import codes_of, refuse
 from ratings.kernels import are_sound, encode
+from ratings.plain.codes import SCORES as PLAIN_SCORES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ class Outcome(StrEnum):
 
 OUTCOMES: Final = tuple(Outcome)  # an outcome's code is its place here
 A_WINS, B_WINS, TIE, BOTH_BAD = range(len(OUTCOMES))
-SCORES: Final[NDArray[np.float64]] = np.array([1.0, 0.0, 0.5, 0.5])  # seat A's score, by code
+SCORES: Final[NDArray[np.float64]] = np.array(PLAIN_SCORES)  # seat A's score, by code
 SPELLINGS: Final[Mapping[str, int]] = {
     **{outcome.value: code for code, outcome in enumerate(OUTCOMES)},
     "tie (bothbad)": BOTH_BAD,  # the public arena's spelling up to its 100k set

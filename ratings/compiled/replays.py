@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.compiled.machine import compiled
+from ratings.plain.codes import SCORES
 
 _SMALL: Final = 0.1  # the largest u for which the series holds all digits: K = 17 at scale 400
 _FAR: Final = 300.0  # logits from the mean beyond which odds could overflow
-_SCORES: Final = np.array([1.0, 0.0, 0.5, 0.5])  # seat A's, by outcome code
+_SCORES: Final = np.array(SCORES)
 
 
 def elo_pass(

@@ -3,8 +3,12 @@
 This module does not know the names behind the codes: `ratings.votes` does.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+
+SCORES: Final = (1.0, 0.0, 0.5, 0.5)  # seat A's score, by outcome code
 
 
 def encode(

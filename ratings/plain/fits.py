@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from ratings.plain.codes import SCORES
+
 LAST_STEP: Final = 1e-7  # logits: the next would be below 1e-14, as each squares the one before
-_SCORES: Final = (1.0, 0.0, 0.5, 0.5)  # seat A's score by outcome code, as `ratings.votes.SCORES`
 
 
 def count_cells(
@@ -43,7 +44,7 @@ def points_of(seats: NDArray[np.float64]) -> NDArray[np.float64]:
     ndarray of shape (n_models, n_models)
         Points of the row's model against the column's, on either seat.
     """
-    scores = np.array(_SCORES)
+    scores = np.array(SCORES)
     by_seat = seats @ np.column_stack([scores, 1.0 - scores])
     return np.asarray(by_seat[:, :, 0] + by_seat[:, :, 1].T)
 

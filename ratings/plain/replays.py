@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_SCORES: Final = (1.0, 0.0, 0.5, 0.5)  # seat A's score by outcome code, as `ratings.votes.SCORES`
+from ratings.plain.codes import SCORES
+
 _SIDE_BY_SIDE: Final = 64  # orders from which one step for all of them beats one order at a time
 
 
@@ -42,7 +43,7 @@ def elo_pass(
         # exp of the negative size of the lead cannot overflow
         small = exp(-abs(lead) * slope)
         expected = 1.0 / (1.0 + small) if lead >= 0 else small / (1.0 + small)
-        gain = k * (_SCORES[code] - expected)
+        gain = k * (SCORES[code] - expected)
         points[a] += gain
         points[b] -= gain
     ratings[:] = points
@@ -76,7 +77,7 @@ def elo_passes(
     half_gain = 0.5 * k
     points = ratings.reshape(-1)  # one flat table: a model's place is its order's offset + code
     offsets = np.arange(len(orders), dtype=np.int64) * ratings.shape[1]
-    centred = 2.0 * np.array(_SCORES) - 1.0
+    centred = 2.0 * np.array(SCORES) - 1.0
     for step in np.ascontiguousarray(orders.T):
         seat_a = pairs[step, 0] + offsets
         seat_b = pairs[step, 1] + offsets
