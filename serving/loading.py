@@ -15,7 +15,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from serving.cache import context_of
-from serving.checkpoint import POSITIONS, read_checkpoint
+from serving.checkpoint import GENERATION, POSITIONS, read_checkpoint
+from serving.contents import is_there, object_in
 from serving.devices import SPREAD, devices_of
 from serving.engine import EngineError, FailureKind
 from serving.estimate import estimate
@@ -162,6 +163,7 @@ def _read(
         dtype=_dtype(devices[0]),
         output_loading_info=True,
         **device_arguments(spec, devices),
+        **_ends_alone(folder),
         **arguments,
     )
     model, told = loaded
@@ -174,6 +176,17 @@ def _read(
             f"{spec.name}: does not fit on {spec.device}; name more cards, or quantize it",
         )
     return model
+
+
+def _ends_alone(folder: Path) -> dict[str, Any]:
+    """Return of how a checkpoint would draw what ends a turn; the library checks all that it gets.
+
+    It refuses a checkpoint for settings that nobody asks for, such as too many responses.
+    """
+    if not is_there(file := folder / GENERATION):
+        return {}
+    ends = object_in(file).get("eos_token_id")
+    return {"generation_config": GenerationConfig(eos_token_id=ends)}  # type: ignore[no-untyped-call]
 
 
 def _check_whole(spec: ModelSpec, model: Any, missing: set[str]) -> None:  # noqa: ANN401 -- any architecture

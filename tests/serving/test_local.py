@@ -201,12 +201,19 @@ async def test_a_model_that_cannot_be_paged_is_served_plainly(
     assert all(alone)
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({"num_beams": 2, "no_repeat_ngram_size": 1, "stop_strings": ["a"]}, id="well"),
+        pytest.param({"num_return_sequences": 3}, id="as the library cannot"),
+        pytest.param({"max_new_tokens": -3, "early_stopping": "sometimes"}, id="as nobody can"),
+    ],
+)
 async def test_the_roster_says_how_to_draw_and_the_checkpoint_does_not(
-    checkpoint: Path, tmp_path: Path
+    checkpoint: Path, tmp_path: Path, own: dict[str, object]
 ) -> None:
     folder = Path(copytree(checkpoint, tmp_path / "own"))
-    own = {"eos_token_id": 2, "num_beams": 2, "no_repeat_ngram_size": 1, "stop_strings": ["a"]}
-    (folder / "generation_config.json").write_text(json.dumps(own))
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 2} | own))
     async with running(checkpoint, sampling=GREEDY) as engine:
         batched = text(await events(engine))
     async with running(folder, plain=True, sampling=GREEDY) as engine:
