@@ -63,10 +63,6 @@ class QuestionBank:
         """Go through the questions in the order of the file."""
         return iter(self.questions)
 
-    def find(self, question_id: str) -> Question | None:
-        """Return the question with this id, or nothing."""
-        return next((q for q in self.questions if q.id == question_id), None)
-
 
 def load_bank(path: str | Path, *, languages: Sequence[str] = LANGUAGES) -> QuestionBank:
     """Read a question bank in which every question speaks all of `languages`.

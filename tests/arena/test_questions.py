@@ -53,12 +53,6 @@ def test_a_bank_gives_its_questions_in_the_order_of_the_file(tmp_path: Path) -> 
     assert bank.questions[0].key["en"] == "At 12:00."
 
 
-def test_questions_are_found_by_id(tmp_path: Path) -> None:
-    bank = load_bank(bank_of(tmp_path, GOOD | {"id": "z"}, GOOD | {"id": "a", "aspect": "physics"}))
-    assert bank.find("a") is bank.questions[1]
-    assert bank.find("b") is None
-
-
 def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
     path = bank_of(tmp_path, GOOD)
     bank = load_bank(path)
