@@ -24,14 +24,13 @@ from arena.signing import KEY_BYTES, key_of
 from serving.asking import address_of
 from serving.bound import bound_of
 from serving.build import apart_of
-from serving.devices import gib
+from serving.devices import GIB, gib
 from serving.engine import EngineError
 from serving.reach import reach
 from serving.refusals import BusyError
 from serving.shelf import keeps, size_of
 from serving.spec import ModelSpec
 
-GIB: Final = 1024**3
 NEEDED: Final = ("gradio", "torch", "transformers", "bitsandbytes", "sqlmodel", "numpy", "pandas")
 LOW_DISK_BYTES: Final = GIB
 LEFT_OUT_SHARE: Final = 0.05  # of the stored votes; above that somebody should know why

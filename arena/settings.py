@@ -20,7 +20,6 @@ from serving.engine import EngineError
 from serving.shelf import default_folder
 from serving.spec import Contradiction, ModelSpec
 
-GIB: Final = 1024**3
 TWO: Final = 2  # models in a battle
 # Upper bounds are far above what anybody needs, and below what clocks and counters bear.
 DAY_S: Final = 86_400.0
