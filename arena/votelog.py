@@ -34,11 +34,6 @@ class VoteLog:
     aside: "pd.DataFrame"
     failures: "Failures" = field(default_factory=dict)
 
-    @property
-    def stored(self) -> int:
-        """How many votes were cast, whether they count or not."""
-        return len(self.votes) + len(self.aside)
-
 
 def load_votes(source: str | Path, conversations: bool = False) -> "pd.DataFrame":  # noqa: FBT001, FBT002  # the public face has it so
     """Return the votes in force of any source, under the columns of the vote log.
@@ -59,8 +54,7 @@ def read_source(source: str | Path, *, conversations: bool = False) -> VoteLog:
     ArenaError
         As `load_votes`.
     """
-    # a file with such an ending is a database for whoever names it, also if it is damaged
-    if is_database(source) or Path(source).suffix.lower() in DATABASE_ENDINGS:
+    if is_database(source):
         return _from_database(source, conversations=conversations)
     return _from_file(Path(source), conversations=conversations)
 
@@ -89,7 +83,7 @@ def followed(source: str | Path) -> "Tail | Reread":
     ArenaError
         If there is no such database.
     """
-    if is_database(source) or Path(source).suffix.lower() in DATABASE_ENDINGS:
+    if is_database(source):
         from arena.record.logtail import Tail  # noqa: PLC0415  # a file needs no SQL
 
         return Tail(source)
@@ -141,13 +135,14 @@ class Reread:
 
 
 def is_database(source: str | Path) -> bool:
-    """Return whether a source is a database: by its URL, or by what SQLite says of the file."""
-    if "://" in str(source):
-        return True
+    """Return whether a source is a database: by its URL, its ending, or what SQLite says of it.
+
+    A file with such an ending is a database for whoever names it, also if it is damaged.
+    """
     path = Path(source)
-    if not path.is_file():
-        return path.suffix.lower() in DATABASE_ENDINGS
-    return is_sqlite(path)
+    if "://" in str(source) or path.suffix.lower() in DATABASE_ENDINGS:
+        return True
+    return path.is_file() and is_sqlite(path)
 
 
 def _from_database(source: str | Path, *, conversations: bool) -> VoteLog:
