@@ -68,9 +68,8 @@ def conform(frame: pd.DataFrame, only: Sequence[str] = ()) -> tuple[pd.DataFrame
             Problem(int(row), f"{name} is {_quoted(raw[row])}, not {_wanted(name)}") for row in bad
         ]
     log = pd.DataFrame(columns, index=frame.index)
-    if (
-        not only and log["seq"].isna().all()
-    ):  # a foreign log: the order of the file is the order of the votes
+    if not only and log["seq"].isna().all():
+        # a foreign log: the order of the file is the order of the votes
         log["seq"] = pd.array(range(1, len(log) + 1), dtype="Int64")
     problems += _no_votes(log)
     return log, sorted(problems, key=lambda problem: problem.row)

@@ -7,6 +7,7 @@ Where the file is and how it is written on disk is not known here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -47,24 +48,19 @@ def _renamed(raw: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     return raw.rename(columns=wanted)
 
 
-def _public(raw: pd.DataFrame) -> pd.DataFrame:
-    """Read our own log, the 33k and the 100k set: names as we have them."""
-    log = _renamed(raw, {"judge_hash": "judge"}).copy()
+def _named(names: dict[str, str], raw: pd.DataFrame) -> pd.DataFrame:
+    """Read a log whose columns are ours, some under another name."""
+    log = _renamed(raw, names).copy()
     log["winner"] = _respelled(log["winner"], SPELLINGS)
-    return _with_language(log)
-
-
-def _with_language(log: pd.DataFrame) -> pd.DataFrame:
     if "language" in log:
         log["language"] = each_once(as_text(log["language"]), code_of)
     return log
 
 
-def _arena_140k(raw: pd.DataFrame) -> pd.DataFrame:
-    """Read the 140k set: no rater, the row's id for a question's, a date for seconds."""
-    log = _renamed(raw, {"id": "question_id", "timestamp": "tstamp"}).copy()
-    log["winner"] = _respelled(log["winner"], SPELLINGS)
-    return _with_language(log)
+# Our own log, the 33k and the 100k set.
+_public: Final = partial(_named, {"judge_hash": "judge"})
+# The 140k set: no rater, the row's id for a question's, a date for seconds.
+_arena_140k: Final = partial(_named, {"id": "question_id", "timestamp": "tstamp"})
 
 
 def _arena_55k(raw: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,11 @@ from arena.formats.conversations import said_by
 from arena.formats.languages import name_of
 from arena.formats.outputs import write_whole
 
+SPOKEN: Final = (  # a column of text, the conversation it is taken from, and whose words it holds
+    ("prompt", "conversation_a", "user"),
+    ("response_a", "conversation_a", "assistant"),
+    ("response_b", "conversation_b", "assistant"),
+)
 ROW_GROUP: Final = 65_536  # rows; fixed, so that equal votes give equal Parquet files
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs at the start of a cell
 
@@ -33,13 +38,8 @@ def _ours(votes: pd.DataFrame) -> pd.DataFrame:
 
 def _flat(votes: pd.DataFrame) -> pd.DataFrame:
     """Write one cell a thing: the prompt and both responses as text instead of conversations."""
-    log = votes[[name for name in (*COLUMNS, *STANDING) if name in votes]]
-    log = log.drop(columns=list(CONVERSATIONS)).copy()
-    for name, column, role in (
-        ("prompt", "conversation_a", "user"),
-        ("response_a", "conversation_a", "assistant"),
-        ("response_b", "conversation_b", "assistant"),
-    ):
+    log = _ours(votes).drop(columns=list(CONVERSATIONS))
+    for name, column, role in SPOKEN:
         log[name] = [_said(turns, role, "\n\n".join) for turns in votes[column]]
     return log
 
@@ -71,11 +71,7 @@ def _arena_55k(votes: pd.DataFrame) -> pd.DataFrame:
     """Write the 55k set: turns as JSON texts, one column an outcome, both ties in one."""
     log = pd.DataFrame({"id": _row_names(votes)}, index=votes.index)
     log["model_a"], log["model_b"] = votes["model_a"], votes["model_b"]
-    for name, column, role in (
-        ("prompt", "conversation_a", "user"),
-        ("response_a", "conversation_a", "assistant"),
-        ("response_b", "conversation_b", "assistant"),
-    ):
+    for name, column, role in SPOKEN:
         log[name] = [_said(turns, role, _json_text) for turns in votes[column]]
     for name, outcomes in (
         ("winner_model_a", ["model_a"]),
