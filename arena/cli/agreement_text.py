@@ -107,6 +107,7 @@ def _parts(
 ) -> dict[str, Any]:
     """Return all that a program is told: figures, tables, judges and settings."""
     from arena.board import plain  # noqa: PLC0415  # brings pandas and scipy
+    from ratings.agreement import HALF_WIDTH  # noqa: PLC0415
 
     tables = ("by_rater_pair", "by_rater", "by_aspect")
     return {
@@ -120,7 +121,7 @@ def _parts(
         "self_by_rater": plain(repeated.by_rater),
         "judges": [plain(vars(judge)) for judge in judges],
         "notes": _notes(found),
-        "settings": {"rounds": found.rounds, "seed": found.seed, "half_width": 0.03},
+        "settings": {"rounds": found.rounds, "seed": found.seed, "half_width": HALF_WIDTH},
     }
 
 

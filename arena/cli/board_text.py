@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from arena.cli.board_table import TO, has_groups, numbered, place
+from arena.cli.board_table import SCORE, TO, has_groups, numbered, place
 from arena.cli.oneline import one_line
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def as_csv(boards: Mapping[str, "Board"], *, by: str | None = None) -> str:
 def table_rows(board: "Board") -> "pd.DataFrame":
     """Return the rows with the columns that the public face promises, and scores after them."""
     rows = board.table
-    return rows.rename(columns={name: str(name).removeprefix("score: ") for name in rows})
+    return rows.rename(columns={name: str(name).removeprefix(SCORE) for name in rows})
 
 
 def as_latex(board: "Board", *, heading: str | None = None) -> str:
