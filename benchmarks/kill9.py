@@ -24,9 +24,8 @@ from typing import Final
 from benchmarks.machine import place
 from benchmarks.pressing import Ledger, Press, Rater
 from benchmarks.report import Report, Row, conclude, parser, progress
-from benchmarks.served import Served, served
+from benchmarks.served import PRODUCT, Served, served
 
-PRODUCT: Final = ("-m", "arena", "serve")
 CONTROL: Final = ("-m", "benchmarks.early_ack", "serve")
 WINDOW_S: Final = 4.0  # the kill comes within this time after the first acknowledgement
 FIRST_S: Final = 60.0  # how long the first acknowledgement may take

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+PRODUCT: Final = ("-m", "arena", "serve")
 START_S: Final = 180.0  # a busy machine loads the pages for many seconds
 ROOT: Final = Path(__file__).resolve().parent.parent
 _ADDRESS: Final = re.compile(r"http://[\d.]+:\d+")
@@ -38,9 +39,7 @@ class Served:
 
 
 @contextmanager
-def served(
-    roster: Path, db: Path, command: Sequence[str] = ("-m", "arena", "serve")
-) -> Iterator[Served]:
+def served(roster: Path, db: Path, command: Sequence[str] = PRODUCT) -> Iterator[Served]:
     """Run a server until the block ends; `command` follows the name of the interpreter.
 
     Raises

@@ -96,9 +96,7 @@ async def _timed(work: Callable[[], Awaitable[list[tuple[float, int]]]]) -> Meas
     )
 
 
-async def engines_serve(
-    engines: list[LocalEngine], tokens: int, battles: int = BATTLES
-) -> list[tuple[float, int]]:
+async def engines_serve(engines: list[LocalEngine], tokens: int) -> list[tuple[float, int]]:
     """Serve all battles with our engines; return first-token seconds and tokens of each side."""
 
     async def one(engine: LocalEngine, seed: int) -> tuple[float, int]:
@@ -108,13 +106,11 @@ async def engines_serve(
             raise TypeError(f"a response was lost: {last}")
         return last.first_token_seconds or 0.0, last.tokens
 
-    sides = (one(engine, seed) for seed in range(battles) for engine in engines)
+    sides = (one(engine, seed) for seed in range(BATTLES) for engine in engines)
     return list(await asyncio.gather(*sides))
 
 
-async def threads_serve(
-    loaded: list[tuple[Any, Any]], tokens: int, battles: int = BATTLES
-) -> list[tuple[float, int]]:
+async def threads_serve(loaded: list[tuple[Any, Any]], tokens: int) -> list[tuple[float, int]]:
     """Serve all battles with a thread and a streamer for each response."""
 
     def one(model: Any, tokenizer: Any) -> tuple[float, int]:  # noqa: ANN401 - transformers' classes
@@ -133,7 +129,7 @@ async def threads_serve(
         thread.join()
         return first or time.perf_counter() - started, tokens
 
-    sides = [asyncio.to_thread(one, *pair) for _ in range(battles) for pair in loaded]
+    sides = [asyncio.to_thread(one, *pair) for _ in range(BATTLES) for pair in loaded]
     return list(await asyncio.gather(*sides))
 
 

@@ -35,23 +35,19 @@ from benchmarks.guessing import right
 from benchmarks.machine import place
 from benchmarks.overheard import Battle, Stream
 from benchmarks.report import Report, Row, conclude, parser, progress
-from benchmarks.served import served
+from benchmarks.served import PRODUCT, served
 from benchmarks.tongues import CHINESE, SCRIPTS, Script, texts
 
 QUICK_S, SLOW_S = 0.02, 0.2  # seconds a token: 50 and 5 tokens a second
 MODELS: Final = 8  # half of them quick
-BATTLES: Final = (
-    600  # of each way: by luck alone a share over both scripts is above MOST once in 1,000
-)
+# Of each way: by luck alone a share over both scripts is above MOST once in 1,000.
+BATTLES: Final = 600
 MOST: Final = 0.60  # of guesses that may be right where half are by chance
 LUCK: Final = 3.0  # deviations by which fewer guesses, as within one script, may be above a half
 WIDER: Final = 1.2  # are these than those of coins, as rows of noise show: folds share their rows
 LEAST: Final = 0.90  # that must be right where nothing hides the pace
-PRODUCT: Final = ("-m", "arena", "serve")
 UNPACED: Final = ("-m", "benchmarks.unpaced", "serve")
 ONE_PACE: Final = ("-m", "benchmarks.onepace", "serve")
-
-
 BOTH: Final = "both"
 
 

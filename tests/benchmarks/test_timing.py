@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.overheard import Battle
 from benchmarks.report import Row
+from benchmarks.served import PRODUCT
 from benchmarks.timing import (
     BATTLES,
     BOTH,
@@ -16,7 +17,6 @@ from benchmarks.timing import (
     GUESSES,
     MODELS,
     OPEN,
-    PRODUCT,
     WIDER,
     Overheard,
     Way,
