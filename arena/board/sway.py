@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import lsqr
 
 from ratings.biases import biases
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 LENGTH: Final = "twice the length"
 MOST: Final = 200_000  # votes: beyond, finding it would take longer than the ratings do
 FEWEST: Final = 100  # votes: with fewer the interval says nothing
+LEAST: Final = 1e-6  # of the variation of lengths that is not the models' own
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class Swayed:
         return self.lower > 0 or self.upper < 0
 
 
+def _varies(votes: "Votes", doublings: "NDArray[np.float64]") -> bool:
+    """Tell whether lengths vary but by model; else they cannot be told from how good models are."""
+    rows, ones = np.arange(len(votes)), np.ones(len(votes))
+    places = np.tile(rows, 2), np.concatenate([votes.a, votes.b])
+    design = csr_array(
+        (np.concatenate([ones, -ones]), places), shape=(len(rows), len(votes.models))
+    )
+    left_over = lsqr(design, doublings)[3]
+    return bool(left_over**2 > LEAST * (doublings @ doublings))
+
+
 def swayed_by(votes: "Votes", doublings: "NDArray[np.float64] | None" = None) -> tuple[Swayed, ...]:
     """Return what the seat is worth and, where lengths are known, what twice the length is.
 
@@ -48,7 +62,9 @@ def swayed_by(votes: "Votes", doublings: "NDArray[np.float64] | None" = None) ->
     if doublings is not None:
         known = np.isfinite(doublings)
         if known.sum() >= max(FEWEST, len(votes) / 2):
-            votes, columns = votes.take(known), {LENGTH: doublings[known]}
+            measured, column = votes.take(known), doublings[known]
+            if _varies(measured, column):
+                votes, columns = measured, {LENGTH: column}
     try:
         found = biases(votes, columns)
     except ValueError:  # a column that tells winners without fail has no finite size

@@ -70,3 +70,14 @@ def test_few_votes_say_nothing() -> None:
 def test_a_seat_that_always_wins_has_no_finite_worth() -> None:
     votes = log(200).assign(winner="model_a")
     assert swayed(votes) == ()
+
+
+@pytest.mark.parametrize("long", [{}, {"pine": 26, "yew": 90}], ids=["equal", "one length a model"])
+def test_lengths_that_only_tell_the_models_tell_nothing_else(long: dict[str, int]) -> None:
+    """They cannot be told from how good the models are: "541 points (+nan to +nan)" was said."""
+    votes = log(4000)
+    for seat in ("a", "b"):
+        lengths = [long.get(name, 25) for name in votes[f"model_{seat}"]]
+        votes[f"length_{seat}"] = pd.array(lengths, dtype="Int64")
+    votes.loc[:99, "length_b"] = 0
+    assert [(each.by, each.votes) for each in swayed(votes)] == [("seat A", 4000)]
