@@ -18,6 +18,8 @@
 
   const READABLE = 9; // pixels: the smallest size of numbers
   const APART = 2; // pixels between two of them
+  const NAMED = 72; // pixels that a name keeps where numbers need its room
+  const EDGES = 26; // pixels beside names and cells
 
   function shortened(name, size, room) {
     if (wide(name, size) <= room) return name;
@@ -43,8 +45,10 @@
     return `rgb(${from.map((part, i) => Math.round(part + (to[i] - part) * share)).join(",")})`;
   }
 
-  function draw(box) {
-    const { kind, cells, pale, outlined } = JSON.parse(box.dataset.figure);
+  const widest = ({ cells }) => Math.max(...cells.text.flat().map((text) => wide(text, 100))) / 100;
+
+  // `ems`: how wide the numbers of all maps of the page are, and those of this one.
+  function draw(box, { kind, cells, pale, outlined }, ems) {
     const card = colour("--card", "#fff");
     const ink = colour("--ink", "#1b1f24");
     const mute = colour("--mute", "#667085");
@@ -55,16 +59,18 @@
     const small = models > 24;
     const size = small ? 9 : 12.5;
     // Numbers are as large as their cells bear. Where that is too small to read, cells keep a width,
-    // and the box, which is narrower than its map, scrolls.
-    const em = Math.max(...cells.text.flat().map((text) => wide(text, 100))) / 100;
-    const least = small ? 0 : READABLE * em + APART;
-    const room = Math.min(170, box.clientWidth * 0.36);
+    // names give way first, and then the box, which is narrower than its map, scrolls.
+    const em = ems[1];
+    const least = (em) => (small ? 0 : READABLE * em + APART);
+    const spares = ems.map((em) => box.clientWidth - models * least(em) - EDGES);
+    const spare = spares.find((spare) => spare >= NAMED) ?? Infinity; // maps are alike if they can
+    const room = Math.min(170, box.clientWidth * 0.36, spare);
     const short = cells.y.map((name) => shortened(name, size, room));
     const longest = Math.max(...short.map((name) => wide(name, size)));
     const margin = longest + 12;
     const tilt = longest > 26 ? 40 : 0; // degrees
     const foot = Math.ceil(Math.sin((tilt * Math.PI) / 180) * longest) + 24;
-    const side = Math.max(box.clientWidth - margin - 14, models * least, 120);
+    const side = Math.max(box.clientWidth - longest - EDGES, models * least(em), 120);
     const places = cells.x.map((_, i) => i);
     const heat = {
       ...cells,
@@ -129,7 +135,13 @@
     box.dataset.drawn = "yes";
   }
 
-  const all = () => document.querySelectorAll("[data-figure]").forEach(draw);
+  function all() {
+    const boxes = [...document.querySelectorAll("[data-figure]")];
+    const figures = boxes.map((box) => JSON.parse(box.dataset.figure));
+    const ems = figures.map(widest);
+    boxes.forEach((box, i) => draw(box, figures[i], [Math.max(...ems), ems[i]]));
+  }
+
   addEventListener("load", all);
   night.addEventListener("change", all);
   let later = 0;

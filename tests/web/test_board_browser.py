@@ -4,8 +4,12 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+import numpy as np
+import pandas as pd
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, ViewportSize, expect
@@ -16,9 +20,8 @@ PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 DESKTOP: Final[ViewportSize] = {"width": 1400, "height": 900}
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log = peoples_log(tmp_path_factory.mktemp("log"))
+@contextmanager
+def serving(log: Path) -> Iterator[str]:
     config = uvicorn.Config(served_app(log), port=0, log_level="warning", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -29,6 +32,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}/leaderboard"
     server.should_exit = True
     thread.join(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(peoples_log(tmp_path_factory.mktemp("log"))) as address:
+        yield address
 
 
 async def opened(browser: Browser, address: str, viewport: ViewportSize) -> tuple[Page, list[str]]:
@@ -126,3 +135,25 @@ async def test_numbers_stay_apart_where_a_map_is_wider_than_its_box(
                 assert end <= begin
     assert await page.evaluate("document.documentElement.scrollWidth") == 320
     await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_long_names_make_room_before_a_map_scrolls(browser: Browser, tmp_path: Path) -> None:
+    """With twelve models and signs before the numbers; all maps of a page are alike."""
+    draw = np.random.default_rng(0)
+    names = np.array([f"a-model-with-a-long-name-{n}" for n in range(12)])
+    pairs = names[np.array([draw.permutation(12)[:2] for _ in range(2000)])]
+    votes = pd.DataFrame(pairs, columns=["model_a", "model_b"])
+    votes["winner"] = draw.choice(["model_a", "model_b", "tie"], 2000)
+    votes["judge"] = draw.choice(["ada", "ben", "cy"], 2000)
+    votes["rater_kind"] = "human"
+    votes.to_csv(tmp_path / "live.csv", index=False)
+    with serving(tmp_path / "live.csv") as address:
+        page, _ = await opened(browser, address, {"width": 1280, "height": 860})
+        wider = "all => all.map(box => box.scrollWidth - box.clientWidth)"
+        assert await page.locator(".heat").evaluate_all(wider) == [0, 0, 0]
+        cells = page.locator(".heat .heatmaplayer .hm:first-child")
+        widths = "all => all.map(cell => Math.round(cell.getBoundingClientRect().width))"
+        assert len(set(await cells.evaluate_all(widths))) == 1
+        await page.context.close()
