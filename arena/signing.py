@@ -5,6 +5,7 @@ restart and a copy of the database without its key lets nobody vote. Whether a t
 used is decided by the battle's state, not here.
 """
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -64,9 +65,14 @@ def _make_key(path: Path) -> None:
 
 
 class Signer:
-    """Signs and checks with one key; every kind of text has a salt of its own."""
+    """Signs and checks with one key; every kind of text has a salt of its own.
+
+    `cookie` is under which name a browser keeps a rater: cookies are for a host, whatever the port,
+    and two arenas on one host would overwrite each other's.
+    """
 
     def __init__(self, key: bytes) -> None:
+        self.cookie = f"rater-{hashlib.sha256(b'cookie' + key).hexdigest()[:8]}"
         self._raters = URLSafeSerializer(key, salt="rater")
         self._votes = URLSafeSerializer(key, salt="vote")
 

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from arena.errors import NotAllowed
 from arena.signing import Signer
 
-COOKIE: Final = "rater"
 _YEAR_S: Final = 365 * 24 * 3600
 
 
@@ -31,7 +30,7 @@ class Raters:
 
     def find(self, connection: HTTPConnection) -> str | None:
         """Return the rater behind a request, or None for a first visit."""
-        return self._signer.rater_of(connection.cookies.get(COOKIE))
+        return self._signer.rater_of(connection.cookies.get(self._signer.cookie))
 
     def require(self, connection: HTTPConnection) -> str:
         """Return the rater behind a request.
@@ -53,7 +52,7 @@ class Raters:
             return known
         rater = f"r-{secrets.token_urlsafe(12)}"
         response.set_cookie(
-            COOKIE,
+            self._signer.cookie,
             self._signer.rater_cookie(rater),
             max_age=_YEAR_S,
             httponly=True,

@@ -54,6 +54,13 @@ def test_a_cookie_that_is_not_ours_names_nobody(cookie: str | None) -> None:
     assert Signer(b"k" * 32).rater_of(cookie) is None
 
 
+def test_two_arenas_on_one_host_keep_cookies_of_their_own() -> None:
+    """A cookie is for a host, whatever the port: under one name the second replaced the first."""
+    one, other = Signer(b"k" * 32), Signer(b"j" * 32)
+    assert one.cookie != other.cookie
+    assert one.cookie == Signer(b"k" * 32).cookie  # also after a restart
+
+
 def test_a_token_opens_to_what_was_signed() -> None:
     signer = Signer(b"k" * 32)
     assert signer.open_token(signer.vote_token("b1", "ada", 2)) == ("b1", "ada", 2)

@@ -161,8 +161,8 @@ def test_nobody_reads_votes_or_ends_the_battle_of_another(
 
 def test_without_our_cookie_nothing_is_done(arena: Arena) -> None:
     with httpx.Client(base_url=arena.url, trust_env=False) as stranger:
-        for cookies in ({}, {"rater": "r-me"}, {"rater": "InItMSI.forged"}):
-            stranger.cookies = httpx.Cookies(cookies)
+        for cookie in (None, "r-me", "InItMSI.forged"):
+            stranger.cookies = httpx.Cookies({arena.signer.cookie: cookie} if cookie else {})
             answer = stranger.post("/api/battles", json={"prompt": "x"})
             assert answer.status_code == 403
             assert answer.json()["error"] == "no_cookie"
@@ -175,7 +175,7 @@ def test_a_vote_before_the_responses_are_complete_is_refused(
     arena.battles.scripts["wait"] = Script(waits=True)
     battle = client.post("/api/battles", json={"prompt": "wait"}).json()
     assert battle["token"] is None
-    rater = arena.signer.rater_of(client.cookies["rater"])
+    rater = arena.signer.rater_of(client.cookies[arena.signer.cookie])
     assert rater is not None
     token = arena.signer.vote_token(battle["battle_id"], rater, 1)
     answer = client.post("/api/votes", json={"token": token, "outcome": "tie", "key": KEY})
@@ -199,7 +199,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(arena: Arena) -> 
         assert "HttpOnly" in cookie
         assert "SameSite=lax" in cookie
         assert "set-cookie" not in visitor.get("/").headers
-        visitor.cookies.set("rater", "forged")
+        visitor.cookies.set(arena.signer.cookie, "forged")
     with httpx.Client(base_url=arena.url, trust_env=False) as forger:
-        forger.cookies.set("rater", "forged")
+        forger.cookies.set(arena.signer.cookie, "forged")
         assert "set-cookie" in forger.get("/").headers
