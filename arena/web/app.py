@@ -23,7 +23,7 @@ from arena.web.flow import Flow
 from arena.web.gradio_import import gr
 from arena.web.guard import Doors, Guard
 from arena.web.raters import NoCookie, Raters
-from arena.web.refusals import answer_to, refusal
+from arena.web.refusals import Answering, answer_to, refusal
 from arena.web.shell import Shell
 
 _UNPROCESSABLE: Final = 422
@@ -60,7 +60,8 @@ def create_app(
     app.include_router(_plain_routes(shell, health))
     _answer_errors(app)
     _mount_panes(app, live.blocks(battles, raters), public_url)
-    app.add_middleware(Guard, public_url=public_url)
+    app.add_middleware(Answering)
+    app.add_middleware(Guard, public_url=public_url)  # the outer one
     return app
 
 
@@ -135,4 +136,3 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(ArenaError, failed)
     app.add_exception_handler(RequestValidationError, misunderstood)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, failed)

@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.errors import (
     AlreadyVoted,
@@ -76,3 +77,29 @@ def answer_to(request: Request, error: Exception, instead: str | None = None) ->
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(max(1, round(error.retry_s)))
     return answer
+
+
+class Answering:
+    """ASGI middleware: an exception that nobody expected is answered here, and logged once.
+
+    Starlette's own handler raises it again after the answer, and the server below logs it again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; once an answer has begun, only the server below can break it off."""
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await answer_to(Request(scope), error)(scope, receive, send)

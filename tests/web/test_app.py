@@ -1,10 +1,12 @@
 """The application as a whole: what is where, and that nothing else is."""
 
 import logging
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
 from arena.errors import StoreError
 from arena.signing import Signer
@@ -40,6 +42,57 @@ async def test_a_page_that_fails_says_a_sentence_and_logs_the_cause(
     assert answer.json()["error"] == "unexpected"
     assert CANARY_A not in answer.text
     assert any(CANARY_A in str(record.exc_info) for record in caplog.records)
+
+
+async def test_a_page_that_fails_is_logged_once_and_its_answer_is_guarded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An exception that leaves the application is logged again by the server below."""
+    signer = Signer(b"k" * 32)
+    app = create_app(scripted_settings(), FakeBattles(signer), signer, routers=[_failing_router()])
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        answer = await visitor.get("/fails")
+    assert [record.getMessage() for record in caplog.records] == ["GET /fails failed"]
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_an_answer_that_breaks_off_is_left_to_the_server_below() -> None:
+    router = APIRouter()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise RuntimeError("the rest is lost")
+
+    @router.get("/half")
+    async def broken() -> StreamingResponse:
+        return StreamingResponse(half())
+
+    signer = Signer(b"k" * 32)
+    app = create_app(scripted_settings(), FakeBattles(signer), signer, routers=[router])
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        with pytest.raises(RuntimeError, match="the rest is lost"):
+            await visitor.get("/half")
+
+
+async def test_two_arenas_on_one_host_leave_each_other_their_raters() -> None:
+    """Cookies do not know ports: whoever visits a second arena stays who they are in the first."""
+    raters = []
+    async with httpx.AsyncClient(base_url="http://localhost") as browser:
+        for key in (b"k", b"j", b"k"):
+            signer = Signer(key * 32)
+            app = create_app(scripted_settings(), FakeBattles(signer), signer)
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app),
+                base_url="http://localhost",
+                cookies=browser.cookies,
+            ) as visitor:
+                await visitor.get("/")
+                browser.cookies.update(visitor.cookies)
+            raters.append(signer.rater_of(browser.cookies.get(signer.cookie)))
+    assert None not in raters
+    assert raters[0] == raters[2] != raters[1]
 
 
 async def test_a_battle_without_two_models_is_one_line_of_the_log(
