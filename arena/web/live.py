@@ -8,6 +8,7 @@ neutral; who the visitor is comes from the signed cookie and never from Gradio's
 
 import json
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -25,6 +26,9 @@ _log: Final = logging.getLogger(__name__)
 EVENTS_AT_ONCE: Final = 1000
 # It looks for new ones in a loop: a thousand times a second unless told otherwise, also when idle.
 LOOKS_EVERY_S: Final = 0.02
+# Who follows models that are silent puts the same out again after so long: only then does Gradio
+# look whether the tab is still there, and end what nobody reads.
+SILENT_S: Final = 5.0
 _TABS: Final = 10_000  # as many sessions as Gradio itself remembers
 # An invisible character: an empty value would leave the pane of the last battle as it was.
 _NOTHING: Final = "\N{ZERO WIDTH SPACE}"
@@ -47,12 +51,13 @@ class Panes:
             if request.request is None:
                 return
             rater = self._raters.require(request.request)
-            shown, panes = None, (_NOTHING, _NOTHING)
+            shown, panes, when = None, (_NOTHING, _NOTHING), 0.0
             async for panes in self._follow(battle, rater, lang):
                 if self._newest.get(tab) != order:
                     return  # the tab asks for something else by now
-                if panes != shown:
+                if panes != shown or time.monotonic() - when > SILENT_S:
                     yield (shown := panes)
+                    when = time.monotonic()
             end = f"\n\n{END}{number}{END}"
             yield (panes[0] + end, panes[1] + end)
         except Exception:  # noqa: BLE001 - the page boundary: the browser learns nothing but "reload"

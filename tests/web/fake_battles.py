@@ -64,6 +64,7 @@ class FakeBattles:
     def __init__(self, signer: Signer) -> None:
         self.signer = signer
         self._battles: dict[str, _Battle] = {}
+        self.readers = 0  # of streams
         self.reset()
 
     def reset(self) -> None:
@@ -143,10 +144,14 @@ class FakeBattles:
 
     async def stream(self, battle_id: str, rater: str) -> AsyncIterator[Frame]:
         battle = self._find(battle_id, rater)
-        while battle.state is State.STREAMING:
+        self.readers += 1
+        try:
+            while battle.state is State.STREAMING:
+                yield battle.frame
+                await asyncio.sleep(0.02)
             yield battle.frame
-            await asyncio.sleep(0.02)
-        yield battle.frame
+        finally:
+            self.readers -= 1
 
     async def view(self, battle_id: str, rater: str) -> BattleView:
         return self._view(self._find(battle_id, rater))

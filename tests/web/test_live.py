@@ -42,6 +42,25 @@ def test_ones_own_battle_is_shown(client: httpx.Client) -> None:
     assert CANARY_B not in heard
 
 
+def test_a_tab_that_was_closed_reads_no_more_though_the_models_are_silent(
+    client: httpx.Client, arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.web.live.SILENT_S", 0.2)
+    arena.battles.scripts["Hm?"] = Script("", "", waits=True)
+    battle = client.post("/api/battles", json={"prompt": "Hm?"}).json()
+    order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 1})
+    body = {"data": [order], "fn_index": 0, "session_hash": "gone", "trigger_id": 1}
+    assert client.post("/gradio_api/queue/join", json=body).status_code == 200
+    with client.stream("GET", "/gradio_api/queue/data?session_hash=gone") as stream:
+        assert any("process_generating" in line for line in stream.iter_lines())
+        assert arena.battles.readers == 1
+    end = time.monotonic() + 10
+    while arena.battles.readers and time.monotonic() < end:
+        time.sleep(0.05)
+    assert arena.battles.readers == 0
+    arena.battles.release()
+
+
 def test_the_battle_of_another_is_not_shown(client: httpx.Client, arena: Arena) -> None:
     battle = opened(client)
     order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 1})
