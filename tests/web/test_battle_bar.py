@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from arena.web.words import words_of
 from tests.web.conftest import Arena, Visitors
 from tests.web.steps import battle, button, status
 
@@ -82,6 +83,21 @@ async def test_at_twice_the_size_the_names_stay_in_their_boxes(
             above, high = await box_of(page.locator(f"{who} {words}"))
             assert top <= above
             assert above + high <= top + height
+
+
+async def test_on_the_narrowest_phone_what_was_said_of_a_model_is_read_whole(
+    arena: Arena, visitors: Visitors
+) -> None:
+    del arena
+    page = (await visitors.open(viewport={"width": 320, "height": 640})).page
+    await battle(page, "Whose?")
+    await button(page, "Tie").click()
+    note = page.locator("#note-b")
+    await expect(note).to_have_text("int8 · you called it a tie")
+    for said in ("you_preferred", "you_tied", "you_both_bad"):
+        words = f"{words_of('en')['quantization_none']} · {words_of('en')[said]}"
+        cut = "(note, words) => (note.textContent = words, note.scrollHeight - note.clientHeight)"
+        assert await note.evaluate(cut, words) <= 0
 
 
 async def test_a_withdrawal_is_said_once(arena: Arena, visitors: Visitors) -> None:

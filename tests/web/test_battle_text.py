@@ -73,6 +73,13 @@ async def test_wide_tables_and_formulas_scroll_in_their_pane(
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+async def test_a_long_word_of_code_is_broken_like_any_other(arena: Arena, visit: Visit) -> None:
+    """One name that was too long let the whole response scroll aside."""
+    arena.battles.scripts["code"] = Script(f"Call `{'a_name_' * 30}`, please.", "Which?")
+    await battle(visit.page, "code")
+    assert not await is_scrolled(response(visit.page, "A").locator(".md").first)
+
+
 async def test_a_follow_up_leaves_what_was_said_in_sight(arena: Arena, visit: Visit) -> None:
     arena.battles.scripts["More?"] = Script(waits=True)
     await battle(visit.page, "First?")
