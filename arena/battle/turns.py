@@ -133,14 +133,16 @@ class Turns:
             await self._end(showing, sides, ending)
 
         def on_over(trouble: BaseException | None) -> None:
-            self._running.pop(battle_id, None)
+            if self._running.get(battle_id) is turn:  # else another one has begun
+                del self._running[battle_id]
             if trouble is not None:
                 log.error("battle %s: its turn is lost", battle_id, exc_info=trouble)
 
         strangers = [name for name in sides.names if name not in self._known.models]
         # Its battle may be from before the start; its files may have been mended since.
         duet = _left_out(strangers) if strangers else self._responders.respond(sides)
-        self._running[battle_id] = RunningTurn(duet, on_end, on_over, tick_s=self._tick_s)
+        turn = RunningTurn(duet, on_end, on_over, tick_s=self._tick_s)
+        self._running[battle_id] = turn
 
     def makes(self, battle_id: str) -> bool:
         """Tell whether somebody makes the responses of a battle."""

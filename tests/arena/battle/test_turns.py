@@ -1,13 +1,15 @@
-"""Turns when the server stops: none begins any more, and each ending is tried."""
+"""Turns that follow each other closely, and turns when the server stops."""
 
 import asyncio
 import sqlite3
+from typing import Any
 
 import pytest
 
+from arena.battle.views import State
 from arena.errors import ModelUnavailable, StoreError
 from arena.record.store import Store
-from tests.arena.battle.conftest import Make, ready, scripted, token
+from tests.arena.battle.conftest import OAK, Make, ready, scripted, shown, token
 
 SLOW = [scripted(name, "word " * 200, chunk_s=0.05) for name in ("oak", "pine")]
 
@@ -35,6 +37,28 @@ class Held:
             await write(*values)
 
         monkeypatch.setattr(store, name, held)
+
+
+async def test_a_turn_that_begins_while_the_one_before_comes_to_its_end_is_not_lost(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its responses are on the disk, and nobody was told yet."""
+    battles, write = await make(OAK, scripted("pine", "No.", chunk_s=0.3)), store.save_responses
+    written, let_go = asyncio.Event(), asyncio.Event()
+
+    async def save(*values: Any) -> None:  # noqa: ANN401 - handed on
+        await write(*values)
+        written.set()
+        await let_go.wait()
+
+    monkeypatch.setattr(store, "save_responses", save)
+    battle = (await battles.open("ada", "Why?")).battle_id
+    await written.wait()
+    view = await battles.follow_up(token(await battles.view(battle, "ada")), "ada", "And why?")
+    let_go.set()
+    await asyncio.sleep(0.1)
+    assert (await battles.view(battle, "ada")).state is State.STREAMING
+    assert (await shown(battles, view)).state is State.READY
 
 
 async def test_no_turn_begins_while_the_server_stops(
