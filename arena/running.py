@@ -126,7 +126,7 @@ def _check_models(arena: Arena, left_out: Mapping[str, Lack]) -> None:
 
 
 @asynccontextmanager
-async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
+async def running(arena: Arena) -> AsyncIterator[None]:
     """Load what fits, serve, and on the way out stop streams before the store is closed."""
     async with AsyncExitStack() as ends:  # from the last to the first, whatever one of them raises
         ends.callback(arena.store.close)  # also where a second Ctrl+C cuts the rest short
@@ -135,14 +135,12 @@ async def running(arena: Arena, *, warm: bool = True) -> AsyncIterator[None]:
         models = arena.settings.models
         lacks = {model.name: lack for model in models if (lack := lack_in_files(model))}
         _check_room(arena.settings, lacks)  # at once: loading takes minutes
-        if warm:
-            await arena.pool.warm(model.name for model in models)
+        await arena.pool.warm(model.name for model in models)
         # What lacks something and serves all the same counts; most have had no room to try it.
         loaded = arena.pool.resident()
         left_out = {name: lack for name, lack in lacks.items() if name not in loaded}
         _check_room(arena.settings, left_out)
         await arena.battles.start(left_out)
-        if warm:
-            _check_models(arena, left_out)
-            await arena.responders.measure()
+        _check_models(arena, left_out)
+        await arena.responders.measure()
         yield
