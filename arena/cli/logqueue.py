@@ -92,15 +92,15 @@ class _Listener(QueueListener):
 
 
 @contextmanager
-def logging_to_stderr(level: int = logging.WARNING) -> Iterator[None]:
-    """Send what is logged meanwhile to stderr."""
+def logging_to_stderr() -> Iterator[None]:
+    """Send warnings, and what is worse, to stderr meanwhile."""
     waiting: queue.Queue[logging.LogRecord] = queue.Queue(KEPT)
     handler = _Dropping(waiting)
     handler.setFormatter(OneLine(FORMAT))  # it makes the text; the other thread only writes it
     listener = _Listener(waiting, handler, _Stderr())
     listener.start()
     logging.root.addHandler(handler)
-    logging.root.setLevel(level)
+    logging.root.setLevel(logging.WARNING)
     try:
         yield
     finally:
