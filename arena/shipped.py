@@ -9,17 +9,15 @@ from pathlib import Path
 from arena.errors import ConfigError
 
 
-def shipped(name: str, *, package: Path | None = None) -> Path:
+def shipped(name: str) -> Path:
     """Return the path of a shipped file or folder, such as ``questions/tiny.jsonl``.
-
-    `package` is the folder of the arena package; left out, it is the one this module is in.
 
     Raises
     ------
     ConfigError
         If this installation does not hold it.
     """
-    here = Path(__file__).resolve().parent if package is None else package
+    here = Path(__file__).resolve().parent
     wheel = here / "_data"
     root = wheel if wheel.is_dir() else here.parent / "data"
     path = root / name

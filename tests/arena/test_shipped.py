@@ -15,13 +15,13 @@ def test_a_checkout_keeps_them_in_data() -> None:
 
 
 def test_a_wheel_keeps_them_in_the_package_and_leaves_a_foreign_data_folder_alone(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for place in ("arena/_data", "data"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "tiny.jsonl").touch()
-    found = shipped("tiny.jsonl", package=tmp_path / "arena")
-    assert found == tmp_path / "arena/_data/tiny.jsonl"
+    monkeypatch.setattr("arena.shipped.__file__", str(tmp_path / "arena" / "shipped.py"))
+    assert shipped("tiny.jsonl") == tmp_path / "arena/_data/tiny.jsonl"
 
 
 def test_a_missing_file_is_named_with_the_way_out() -> None:
