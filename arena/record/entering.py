@@ -137,14 +137,13 @@ def enter_battle(connection: Connection, item: NewItem, battle: NewBattle, now: 
     described = asdict(item)
     prompt = described.pop("prompt")
     connection.execute(insert(ItemRow).values(**described, created_at=now))
-    enter_turn(connection, item.id, 0, prompt, now)
+    _enter_turn(connection, item.id, 0, prompt, now)
     shown = asdict(battle)
     rater = shown.pop("rater")
     connection.execute(insert(BattleRow).values(**shown, rater_id=rater, opened_at=now))
 
 
-def enter_turn(connection: Connection, item_id: str, number: int, prompt: str, now: int) -> None:
-    """Enter one prompt of an item."""
+def _enter_turn(connection: Connection, item_id: str, number: int, prompt: str, now: int) -> None:
     values = {"item_id": item_id, "number": number, "prompt": prompt, "created_at": now}
     connection.execute(insert(TurnRow).values(values))
 
@@ -162,7 +161,7 @@ def enter_follow_up(
     over = connection.execute(_OVER, {"item": item_id}).first()
     if over is not None:
         raise BattleNotReady(f"Battle {over[0]} is over; it takes no further prompt.")
-    enter_turn(connection, item_id, number, prompt, now)
+    _enter_turn(connection, item_id, number, prompt, now)
 
 
 def enter_responses(

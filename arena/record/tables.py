@@ -18,7 +18,6 @@ from sqlmodel import Field, SQLModel
 from ratings.votes import Outcome
 
 WITHDRAWN = "withdrawn"  # what a vote row says when it only takes an earlier one back
-OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
 # Constraints need names: SQLite can only alter a table by copying it, and the copy names them.
 metadata = MetaData(
@@ -222,7 +221,7 @@ class VoteRow(Row, table=True):
 
     __tablename__ = "vote"
     __table_args__ = (
-        _one_of("outcome", (*OUTCOMES, WITHDRAWN)),
+        _one_of("outcome", (*Outcome, WITHDRAWN)),
         CheckConstraint(
             f"outcome <> '{WITHDRAWN}' OR supersedes IS NOT NULL", name="withdraws_something"
         ),
