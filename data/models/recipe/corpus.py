@@ -24,6 +24,7 @@ PLAIN = str.maketrans("₂₃₄₅₆₁", "234561")  # as people type a formul
 HELD_OUT = 12  # one prompt in so many is never trained on
 SECOND_TURN = 0.2  # share of conversations with a follow-up
 TYPOS = 0.2  # share of those with a letter missing
+FINGERPRINTED = 2000  # conversations
 VARIED = 0.3  # share of prompts written less tidily
 
 
@@ -42,11 +43,11 @@ class Turn:
 class Corpus:
     """All tables and asks."""
 
-    def __init__(self, texts: Path = TEXTS) -> None:
+    def __init__(self) -> None:
         self.tables: dict[str, list[dict[str, Slot]]] = {}
         self.asks: list[dict[str, Any]] = []
-        self.loose = tomllib.loads((texts / "loose.toml").read_text(encoding="utf-8"))
-        for file in sorted(texts.glob("*.toml")):
+        self.loose = tomllib.loads((TEXTS / "loose.toml").read_text(encoding="utf-8"))
+        for file in sorted(TEXTS.glob("*.toml")):
             if file.stem == "loose":
                 continue
             written = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -156,9 +157,9 @@ class Corpus:
         return _with_prompt(turn, prompt or turn.prompt)
 
 
-def fingerprint(corpus: Corpus, count: int = 2000) -> str:
+def fingerprint(corpus: Corpus) -> str:
     """Return the SHA-256 of the first conversations: equal texts, equal fingerprint."""
-    rows = itertools.islice(corpus.training(0), count)
+    rows = itertools.islice(corpus.training(0), FINGERPRINTED)
     said = [(turn.prompt, turn.response) for turns in rows for turn in turns]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
