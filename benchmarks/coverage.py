@@ -140,9 +140,9 @@ def simulated(design: Design, generator: np.random.Generator) -> Study:
     return Study(votes, truth_of_these(*tastes))
 
 
-def measured(design: Design, studies: int, seed: int = 0) -> Row:
+def measured(design: Design, studies: int) -> Row:
     """Return how often intervals hold the truth over many studies."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     of_new = truth(design)
     each = [shares_held(simulated(design, generator), of_new, design) for _ in range(studies)]
     row: dict[str, float | int | None] = {
