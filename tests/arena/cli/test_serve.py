@@ -67,15 +67,20 @@ def served(roster: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
-def ready_battle(client: httpx.Client) -> dict[str, object]:
+def streamed_battle(client: httpx.Client) -> dict[str, object]:
     client.get("/")
     battle = client.post("/api/battles", json={"prompt": "Is a bat a mammal?"}).json()
     deadline = time.monotonic() + 30
     while battle["state"] == "streaming" and time.monotonic() < deadline:
         time.sleep(0.05)
         battle = client.get(f"/api/battles/{battle['battle_id']}").json()
-    assert battle["state"] == "ready"
     return dict(battle)
+
+
+def ready_battle(client: httpx.Client) -> dict[str, object]:
+    battle = streamed_battle(client)
+    assert battle["state"] == "ready"
+    return battle
 
 
 def test_a_kill_right_after_saved_loses_nothing(roster: Path) -> None:
@@ -162,12 +167,7 @@ def test_a_server_whose_log_nobody_can_write_stores_why_a_battle_is_void(roster:
         assert process.stderr is not None
         process.stdout.close()
         process.stderr.close()
-        client.get("/")
-        battle = client.post("/api/battles", json={"prompt": "Is a bat a mammal?"}).json()
-        deadline = time.monotonic() + 30
-        while battle["state"] == "streaming" and time.monotonic() < deadline:
-            time.sleep(0.05)
-            battle = client.get(f"/api/battles/{battle['battle_id']}").json()
+        streamed_battle(client)
         assert client.get("/healthz").status_code == 200
         process.stdout = process.stderr = None
     with sqlite3.connect(roster.with_name("arena.db")) as connection:
