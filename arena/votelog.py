@@ -7,7 +7,7 @@ votes are stored, how many count, and why the rest does not. Ratings are not kno
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from arena.errors import ConfigError
 from arena.record.sqlite_file import is_sqlite
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from arena.record.logtail import Cast, Failures, Tail
 
 DATABASE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
-WITHDRAWN: Final = "withdrawn"  # the outcome of a row that only takes an earlier one back
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,27 +145,16 @@ def is_database(source: str | Path) -> bool:
 
 
 def _from_database(source: str | Path, *, conversations: bool) -> VoteLog:
-    from arena.record.logquery import log_counts, read_log  # noqa: PLC0415  # a file needs no SQL
+    from arena.record.logquery import left_out, read_log  # noqa: PLC0415  # a file needs no SQL
 
     votes = read_log(source, conversations=conversations)
     aside = votes.iloc[:0].assign(set_aside="")
-    if log_counts(source)["set_aside"]:
+    if reasons := left_out(source):
         every = read_log(source, conversations=conversations, in_force=False)
-        aside = _standing(every, votes["seq"])
-        aside = aside[aside["set_aside"].notna()].reset_index(drop=True)
+        # a vote may have been corrected since the others were read
+        aside = every[every["seq"].isin(reasons.keys() - set(votes["seq"]))].reset_index(drop=True)
+        aside = aside.assign(set_aside=aside["seq"].map(reasons))
     return VoteLog(str(source), votes, aside)
-
-
-def _standing(every: "pd.DataFrame", counting: "pd.Series[Any]") -> "pd.DataFrame":
-    """Return all votes but the rows that withdraw one, with the reason where one does not count."""
-    every = every.sort_values("seq", kind="stable")
-    later = every.groupby("battle_id")["winner"].shift(-1)
-    why = later.mask(later.notna(), "corrected by the rater")
-    why = why.mask(later == WITHDRAWN, "withdrawn by the rater")
-    reason = every["flags"].astype("str").str.extract(r"set_aside: ([^;]*)", expand=False)
-    why = why.fillna("set aside: " + reason.fillna("no reason given"))
-    log = every.assign(set_aside=why.mask(every["seq"].isin(counting)))
-    return log[log["winner"] != WITHDRAWN]
 
 
 def _from_file(path: Path, *, conversations: bool) -> VoteLog:

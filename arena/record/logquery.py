@@ -5,6 +5,7 @@ each means. This file reads any database file, also one that a server is writing
 nothing of other file formats (`arena.formats`).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,9 +131,27 @@ def log_counts(place: str | Path) -> dict[str, Any]:
     """
     with _reading(place) as connection:
         stored = connection.execute(text(_STORED)).scalar_one()
-        set_aside = {str(why): int(votes) for why, votes in connection.execute(text(_LEFT_OUT))}
-    counted = stored - sum(set_aside.values())
-    return {"stored": stored, "counted": counted, "set_aside": set_aside}
+        reasons = _left_out(connection).values()
+    set_aside = dict(sorted(Counter(reasons).items()))
+    return {"stored": stored, "counted": stored - len(reasons), "set_aside": set_aside}
+
+
+def left_out(place: str | Path) -> dict[int, str]:
+    """Return why stored votes do not count, by their `seq`; those that count have no reason.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such database.
+    StoreError
+        If it is damaged, or no database of ours.
+    """
+    with _reading(place) as connection:
+        return _left_out(connection)
+
+
+def _left_out(connection: Connection) -> dict[int, str]:
+    return {int(seq): str(why) for seq, why in connection.execute(text(_LEFT_OUT))}
 
 
 # A stored vote is a press of a vote button; the row that withdraws one is not another vote.
@@ -142,14 +161,14 @@ _LEFT_OUT = (
     "WITH aside AS ("
     + _SET_ASIDE
     + """)
-SELECT CASE later.outcome WHEN 'withdrawn' THEN 'withdrawn by the rater'
+SELECT vote.seq, CASE later.outcome WHEN 'withdrawn' THEN 'withdrawn by the rater'
             ELSE COALESCE(CASE WHEN later.seq IS NOT NULL THEN 'corrected by the rater' END,
-                          'set aside: ' || aside.reason) END AS why, count(*)
+                          'set aside: ' || aside.reason) END
 FROM vote
 LEFT JOIN vote AS later ON later.supersedes = vote.seq
 LEFT JOIN aside ON aside.vote_seq = vote.seq
 WHERE vote.outcome <> 'withdrawn' AND (later.seq IS NOT NULL OR aside.vote_seq IS NOT NULL)
-GROUP BY why ORDER BY why
+ORDER BY vote.seq
 """
 )
 

@@ -54,6 +54,17 @@ def test_every_vote_left_out_has_its_reason(database: Path) -> None:
     assert (len(source.votes), reasons) == (2, REASONS)
 
 
+async def test_of_several_reasons_the_newest_is_told_and_whole(store: Store) -> None:
+    await open_battle(store)
+    await store.vote(NewVote("key-1", "b1", "ada", Outcome.TIE))
+    await store.flag(1, FlagKind.SET_ASIDE, "by mistake", "admin")
+    await store.flag(1, FlagKind.TAKEN_BACK, "it was a vote", "admin")
+    await store.flag(1, FlagKind.SET_ASIDE, "two at one screen; both said so", "admin")
+    for read in (read_source, read_ballots):
+        aside = read(store.path).aside
+        assert aside["set_aside"].tolist() == ["set aside: two at one screen; both said so"]
+
+
 def test_a_response_cut_at_the_cap_is_a_failure_of_its_model(database: Path) -> None:
     failures = read_ballots(database).failures
     assert {shown.model: said for shown, said in failures.items()} == {
