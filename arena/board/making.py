@@ -27,7 +27,6 @@ def board_of(
     choice: Choice | None = None,
     rank_by: RankBy = "rating",
     orders: int | None = None,
-    seed: int = 0,
 ) -> Board:
     """Return the board of a source; 0 orders leave out the band of Elo.
 
@@ -39,7 +38,7 @@ def board_of(
     log = source if isinstance(source, VoteLog) else read_ballots(source)
     tally, votes, doublings = counted(log, choice or Choice())
     del log  # its codes take as much memory as the votes
-    whole = Whole(votes, doublings, orders, seed)
+    whole = Whole(votes, doublings, orders)
     return board_from(tally, whole.live, whole, rank_by)[0]
 
 

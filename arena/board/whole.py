@@ -39,7 +39,6 @@ class Whole:
     votes: Votes
     doublings: "NDArray[np.float64] | None" = None
     orders: int | None = None
-    seed: int = 0
 
     @cached_property
     def live(self) -> LiveBoard:
@@ -58,12 +57,12 @@ class Whole:
     @cached_property
     def bands(self) -> tuple[EloOrders | None, EloOrders | None]:
         """Elo over orders of the votes, and of redrawn votes."""
-        return elo_bands(self.votes, orders=self.orders, seed=self.seed)
+        return elo_bands(self.votes, orders=self.orders)
 
     @cached_property
     def agreement(self) -> Agreement:
         """How far the raters agree."""
-        return agreement(self.votes, seed=0)
+        return agreement(self.votes)
 
     @cached_property
     def held_out(self) -> HeldOut:
@@ -78,9 +77,7 @@ class Whole:
     def table(self, live: LiveBoard, rank_by: RankBy) -> tuple[Leaderboard, LiveBoard]:
         """Return the leaderboard of these votes, or of later ones among the same models."""
         band, redrawn = self.bands
-        return live.leaderboard(
-            rank_by=rank_by, new=self.uncertainty, band=band, redrawn=redrawn, seed=self.seed
-        )
+        return live.leaderboard(rank_by=rank_by, new=self.uncertainty, band=band, redrawn=redrawn)
 
     @cached_property
     def _chances(self) -> "dict[RankBy, pd.DataFrame]":
