@@ -17,7 +17,7 @@ from serving.line import PATIENCE_S, Line, Waiter
 from serving.memory import Memory
 from serving.placement import Placement
 from serving.resident import Loader, Resident
-from serving.rests import REST_S, Rests
+from serving.rests import REST_S, Rests, Searches
 from serving.spec import ModelSpec
 
 LOOK_S: Final = 1.0  # seconds between two looks of who waits: nobody tells of a death or a return
@@ -57,7 +57,7 @@ class Pool:
         self._rests = Rests(rest_s)
         self._line = Line[Held](patience_s)
         self._memory = Memory(self._budget, self._wake)
-        self._searches: dict[str, asyncio.Task[None]] = {}  # for servers that were not found
+        self._searches = Searches(self._rests, self._ask, self._refused)  # for servers
         self._closed = False
 
     def resident(self) -> tuple[str, ...]:
@@ -153,8 +153,7 @@ class Pool:
         for name in wanted:
             with suppress(EngineError):  # it was logged when it was refused
                 if name not in self._memory and self._has_room(name, wanted):
-                    async with self.engine(name):
-                        pass
+                    await self._ask(name)
 
     def _has_room(self, name: str, keep: tuple[str, ...]) -> bool:
         idle = [other for other in self._memory.idle() if other not in keep]
@@ -165,8 +164,7 @@ class Pool:
         """Close all engines; who waits is refused, streams still open end as cancelled."""
         self._closed = True
         self._line.refuse(_closed_error())
-        for search in self._searches.values():
-            search.cancel()
+        self._searches.end()
         for name in self.places():
             self._memory.evict(name)
         await self._loader.close()  # first: who closes an engine that still loads waits for it
@@ -208,8 +206,7 @@ class Pool:
                 self._placement.options(name)
             except EngineError as error:
                 if name in self._specs:
-                    self._loader.tell(self._specs[name], error)
-                    self._rest(name, error)
+                    self._refused(name, error)
                 raise
         self._placement.check(names)
 
@@ -251,27 +248,18 @@ class Pool:
         """Let a model rest; one behind a server is out until it was found there again."""
         far = self._specs[name].kind == "remote"
         self._rests.add(name, error, until_found=far)
-        if far and name not in self._searches and not self._closed:
-            search = asyncio.create_task(self._search(name), name=f"search {name}")
-            self._searches[name] = search
+        if far and not self._closed:
+            self._searches.begin(name)
 
-    async def _search(self, name: str) -> None:
-        """Load a model after each of its rests until it is there: no battle is to find that out.
+    def _refused(self, name: str, error: EngineError) -> None:
+        """Log why a model cannot be loaded, and let it rest."""
+        self._loader.tell(self._specs[name], error)
+        self._rest(name, error)
 
-        Whatever goes wrong, it is looked for again: nobody else would, and it would stay out.
-        """
-        while name in self._rests.reasons():
-            await asyncio.sleep(max(self._rests.left(name), LOOK_S))
-            try:
-                async with self.engine(name):
-                    pass
-            except EngineError:
-                pass  # it was logged when it was refused
-            except Exception as error:  # noqa: BLE001 -- see above
-                odd = EngineError(FailureKind.BACKEND, f"{name}: cannot be asked: {error!r}")
-                self._loader.tell(self._specs[name], odd)
-                self._rest(name, odd)
-        del self._searches[name]  # at once: who rests from now on is looked for anew
+    async def _ask(self, name: str) -> None:
+        """Load a model for nobody in particular."""
+        async with self.engine(name):
+            pass
 
     def _release(self, names: tuple[str, ...], held: Held) -> None:
         for name, resident in zip(names, held, strict=True):
