@@ -14,6 +14,8 @@ from arena.formats.masking import mask, masked
         ("(030) 123 45 67", "[phone]"),
         ("我的手机是13812345678", "我的手机是[phone]"),
         ("card 4111 1111 1111 1111", "card [card]"),
+        ("the shortest: 4222222222222, +49 30 12345", "the shortest: [card], [phone]"),
+        ("the longest: 6304950600000000007, +1 234 567 890 12345", "the longest: [card], [phone]"),
     ],
 )
 def test_personal_data_is_masked(text: str, without: str) -> None:
@@ -28,6 +30,8 @@ def test_personal_data_is_masked(text: str, without: str) -> None:
         "on 2024-05-06 and 06.05.2024",
         "100 - 250 / 3 = 16.66",
         "g = 9.80665 m/s2",
+        "too short: +49 30 1234",
+        "too long: 63049506000000000000, +1 234 567 890 123456",
     ],
 )
 def test_other_numbers_stay(text: str) -> None:
