@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 from scipy.stats import spearmanr
 
-from arena.errors import LogError
+from arena.errors import ConfigError, LogError
 
 if TYPE_CHECKING:
     from arena.board import Board
@@ -24,11 +24,13 @@ def read_scores(path: Path) -> pd.DataFrame:
 
     Raises
     ------
+    ConfigError
+        If there is no such file.
     LogError
-        If the file is missing or no CSV, or has no column `model`, a model twice, or no number.
+        If it is no CSV, or has no column `model`, a model twice, or no number.
     """
     if not path.is_file():
-        raise LogError(f"{path}: there is no such file; check the path after --with.")
+        raise ConfigError(f"{path}: there is no such file; check the path after --with.")
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", dtype={"model": str})
     except ValueError as error:  # also what is no text, or no table

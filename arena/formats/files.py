@@ -60,10 +60,12 @@ def check_is_file(path: Path) -> None:
     Raises
     ------
     ConfigError
-        If there is none, or a folder.
+        If there is none, or a folder, a pipe or a device.
     """
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a vote log or a database in it.")
+    if path.exists() and not path.is_file():  # `<(zcat votes.csv.gz)`, /dev/stdin
+        raise ConfigError(f"{path} is a pipe or a device; save what it gives as a file.")
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such file; check the path of the vote log.")
 

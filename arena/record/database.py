@@ -41,7 +41,7 @@ def database_path(place: str | Path) -> Path:
         kind = written.split("://", 1)[0]
         raise ConfigError(
             f"Databases of kind {kind!r} are not supported yet. "
-            "Name a SQLite file, for example --db arena.db."
+            "Name a SQLite file, for example arena.db."
         )
     return Path(written)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from arena.board import board_of
-from arena.errors import LogError
+from arena.errors import ConfigError, LogError
 from arena.scores import read_scores, with_scores
 from tests.arena.logs import vote, written
 
@@ -46,7 +46,7 @@ def test_scores_that_cannot_be_joined_are_refused(tmp_path: Path, text: str, say
 
 
 def test_a_missing_file_of_scores_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LogError, match="check the path after --with"):
+    with pytest.raises(ConfigError, match="check the path after --with"):
         read_scores(tmp_path / "none.csv")
 
 

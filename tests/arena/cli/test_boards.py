@@ -163,6 +163,8 @@ def test_a_heat_map_is_written(arena: Arena, tmp_path: Path) -> None:
         (["leaderboard", "tests"], 2, "tests is a folder"),
         (["export", str(SIMULATED), "tests"], 2, "the ending says no format"),
         (["leaderboard", str(SIMULATED), "--by", "rater"], 2, "rater"),
+        (["leaderboard", str(SIMULATED), "--with", "none.csv"], 2, "there is no such file"),
+        (["leaderboard", "mysql://lab/votes"], 2, "Name a SQLite file, for example arena.db"),
         (["leaderboard", str(SIMULATED), "--aspect", "art"], 1, "choose something the log has"),
         (["heatmap", str(SIMULATED), "-o", "heat.gif"], 2, "no format that we draw"),
         (["export", "none.csv", "out.csv"], 2, "there is no such file"),

@@ -1,6 +1,7 @@
 """Votes in: every format says the same vote; what is no vote is refused with its place."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,7 @@ def test_a_file_that_is_no_vote_log_is_refused_in_a_sentence(
         ("none.csv", "there is no such file"),
         ("folder.csv", "is a folder"),
         ("v.xlsx", "use one of .csv"),
+        ("pipe", "is a pipe or a device; save what it gives as a file"),
     ],
 )
 def test_a_file_that_nobody_could_read_is_a_mistake_in_the_command(
@@ -283,6 +285,7 @@ def test_a_file_that_nobody_could_read_is_a_mistake_in_the_command(
 ) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "v.xlsx").touch()
+    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match=f"{name}.*{says}"):
         read_votes(tmp_path / name)
 
