@@ -25,7 +25,7 @@ from ratings.overlap import shared_items
 from ratings.repeats import self_agreement
 from ratings.ties import davidson, rao_kupper
 from ratings.votes import Votes
-from ratings.winrate import overall_rates, win_rates
+from ratings.winrate import overall_rates
 
 Figures = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -141,14 +141,6 @@ def test_one_more_win_lifts_the_winner_of_elo(votes: Votes) -> None:
     gain = elo_ratings(more) - elo_ratings(votes)
     assert gain[first] > 0
     assert gain[second] == pytest.approx(-gain[first])
-
-
-@given(votes=st.from_type(Votes))
-def test_wins_both_ways_are_the_votes_of_a_pair(votes: Votes) -> None:
-    """W + W' = N, where a tie is half a win for each."""
-    counts, rates = PairCounts.of(votes), win_rates(votes)
-    won = np.nan_to_num(rates.rate) * rates.count
-    assert_allclose(won + won.T, counts.votes)
 
 
 @given(votes=st.from_type(Votes))
