@@ -58,7 +58,7 @@ def read_source(source: str | Path, *, conversations: bool = False) -> VoteLog:
     return _from_file(Path(source), conversations=conversations)
 
 
-def read_ballots(source: str | Path) -> VoteLog:
+def read_for_boards(source: str | Path) -> VoteLog:
     """Return what a board needs of a source: few columns, as `arena.formats.coded` has them.
 
     Raises

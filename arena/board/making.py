@@ -16,7 +16,7 @@ from arena.board.table import Behind, Board
 from arena.board.tally import Tally, counted, present
 from arena.board.whole import Whole
 from arena.errors import ConfigError
-from arena.votelog import VoteLog, load_votes, read_ballots
+from arena.votelog import VoteLog, load_votes, read_for_boards
 from ratings.live import LiveBoard
 from ratings.rows import RankBy
 
@@ -35,7 +35,7 @@ def board_of(
     ArenaError
         If the source cannot be read, or nothing in it fits the choice.
     """
-    log = source if isinstance(source, VoteLog) else read_ballots(source)
+    log = source if isinstance(source, VoteLog) else read_for_boards(source)
     tally, votes, doublings = counted(log, choice or Choice())
     del log  # its codes take as much memory as the votes
     whole = Whole(votes, doublings, orders)
@@ -106,7 +106,7 @@ def boards_by(
     """
     if by not in ("aspect", "language"):
         raise ConfigError(f"--by {by}: a board can be split by aspect or by language.")
-    log = read_ballots(source)
+    log = read_for_boards(source)
     choice = choice or Choice()
     found = sorted(present(choice.of(log.votes)[by]))
     if not found:

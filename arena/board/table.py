@@ -20,7 +20,6 @@ from ratings.calibration import Calibration, HeldOut, calibration
 from ratings.doubts import Doubts
 from ratings.leaderboard import Leaderboard
 from ratings.rows import COLUMNS, RankBy
-from ratings.votes import Votes
 from ratings.winrate import predicted_rates, win_rates
 
 if TYPE_CHECKING:
@@ -92,11 +91,6 @@ class Board:
     def n_groups(self) -> int:
         """How many sets of models are rated, each on a scale of its own."""
         return self.made.fit.groups.n_groups
-
-    @property
-    def ballots(self) -> Votes:
-        """The votes that count, as the estimators read them."""
-        return self.whole.votes
 
     @property
     def agreement(self) -> Agreement:

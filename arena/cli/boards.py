@@ -142,7 +142,7 @@ def agreement(
 
         choice = _choice(study, aspect, language)
         board = board_of(source, choice=choice, orders=0)
-        found, repeated = board.agreement, self_agreement(board.ballots)
+        found, repeated = board.agreement, self_agreement(board.whole.votes)
         both = OTHERS["model"] in board.set_aside
         judges = judges_beside_people(source, choice) if both else ()
     from arena.cli import agreement_text  # noqa: PLC0415  # brings rich

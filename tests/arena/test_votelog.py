@@ -17,7 +17,7 @@ from arena.votelog import (
     is_database,
     listed,
     load_votes,
-    read_ballots,
+    read_for_boards,
     read_source,
 )
 from ratings.votes import Outcome
@@ -60,13 +60,13 @@ async def test_of_several_reasons_the_newest_is_told_and_whole(store: Store) -> 
     await store.flag(1, FlagKind.SET_ASIDE, "by mistake", "admin")
     await store.flag(1, FlagKind.TAKEN_BACK, "it was a vote", "admin")
     await store.flag(1, FlagKind.SET_ASIDE, "two at one screen; both said so", "admin")
-    for read in (read_source, read_ballots):
+    for read in (read_source, read_for_boards):
         aside = read(store.path).aside
         assert aside["set_aside"].tolist() == ["set aside: two at one screen; both said so"]
 
 
 def test_a_response_cut_at_the_cap_is_a_failure_of_its_model(database: Path) -> None:
-    failures = read_ballots(database).failures
+    failures = read_for_boards(database).failures
     assert {shown.model: said for shown, said in failures.items()} == {
         "oak": (4, 4),
         "pine": (0, 4),
@@ -77,7 +77,7 @@ def test_a_board_reads_the_same_votes_from_a_database_and_from_its_export(
     database: Path, tmp_path: Path
 ) -> None:
     export_votes(database, tmp_path / "all.parquet", every=True)
-    there, here = read_ballots(tmp_path / "all.parquet"), read_ballots(database)
+    there, here = read_for_boards(tmp_path / "all.parquet"), read_for_boards(database)
     for name in ("question_id", "item_id", "seq", "anony"):
         assert there.votes[name].tolist() == here.votes[name].tolist()
     for name in ("model_a", "model_b", "winner", "judge", "rater_kind", "quantization_b"):
