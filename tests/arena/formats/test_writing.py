@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.errors import ConfigError, LogError
+from arena.errors import ConfigError
 from arena.formats import EXPORTS, read_votes, write_votes
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -149,10 +149,3 @@ def test_what_nobody_could_write_is_a_mistake_in_the_command(
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ConfigError, match=says):
         write_votes(log, tmp_path / name, export=export)
-
-
-def test_a_folder_that_is_not_there_is_said_in_a_sentence(
-    log: pd.DataFrame, tmp_path: Path
-) -> None:
-    with pytest.raises(LogError, match="choose a folder that exists"):
-        write_votes(log, tmp_path / "none" / "out.csv")
