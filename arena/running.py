@@ -51,20 +51,16 @@ def open_store(settings: Settings) -> tuple[Store, Signer]:
     return store, Signer(load_key(path))
 
 
-def bank_of(settings: Settings) -> QuestionBank | None:
-    """Return the question bank of some settings, if they name one.
+def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
+    """Return the parts of a server; nothing runs yet.
 
     Raises
     ------
     QuestionBankError
-        If the bank cannot be used.
+        If the bank that the settings name cannot be used.
     """
-    return None if settings.arena.questions is None else load_bank(settings.arena.questions)
-
-
-def put_together(settings: Settings, store: Store, signer: Signer) -> Arena:
-    """Return the parts of a server; nothing runs yet."""
-    bank = bank_of(settings)
+    questions = settings.arena.questions
+    bank = None if questions is None else load_bank(questions)
     pool = pool_of(settings.models, settings.pool)
     pace = settings.pace
     responders = PoolResponders(
