@@ -8,7 +8,8 @@ is ever counted among people's. What the ratings then find can be held against w
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -41,13 +42,12 @@ class Rehearsal:
     votes: int
     seed: int
     questions: Sequence[Question]
-    strengths: dict[str, float] = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Draw the hidden strengths, in points around 1000."""
+    @cached_property
+    def strengths(self) -> dict[str, float]:
+        """The hidden strengths, in points around 1000."""
         source = random.Random(f"strengths {self.seed}")  # noqa: S311 - a drawing, no secret
-        drawn = {name: source.gauss(1000.0, SPREAD) for name in self.models}
-        object.__setattr__(self, "strengths", drawn)
+        return {name: source.gauss(1000.0, SPREAD) for name in self.models}
 
 
 async def rehearse(rehearsal: Rehearsal, db: Path, on_vote: Callable[[], None]) -> None:
