@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from arena.board import board_of
+from arena.board.rows import sure_only
 from tests.arena.logs import vote, written
 
 
@@ -21,6 +23,14 @@ def test_an_interval_that_the_votes_give_stays(tmp_path: Path) -> None:
     board = board_of(written(tmp_path, *rows), orders=0)
     assert (board.rows["lower"] < board.rows["upper"]).all()
     assert not any("for an interval" in note for note in board.notes)
+
+
+def test_a_narrow_interval_is_one() -> None:
+    ends = {"lower": [1000.0, 999.9], "upper": [1000.0, 1000.0]}
+    these = {"lower_these": [990.0, 990.0], "upper_these": [1010.0, 1010.0]}
+    rows, said = sure_only(pd.DataFrame({"model": ["oak", "pine"], **ends, **these}))
+    assert rows["lower"].isna().tolist() == [True, False]
+    assert said == ("oak: too few votes, or votes too much alike, for an interval.",)
 
 
 def test_models_without_a_rating_stand_last_and_in_the_order_of_elo(tmp_path: Path) -> None:
