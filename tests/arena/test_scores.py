@@ -50,6 +50,15 @@ def test_a_missing_file_of_scores_is_named(tmp_path: Path) -> None:
         read_scores(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize(("elm", "says"), [(2, "rank correlation"), (1, "too few models")])
+def test_scores_that_are_all_equal_have_no_order(tmp_path: Path, elm: int, says: str) -> None:
+    pairs = (("oak", "pine"), ("pine", "elm"), ("oak", "elm"))
+    log = [vote(a, b, w) for a, b in pairs for w in ("model_a", "model_a", "model_b")]
+    board = board_of(written(tmp_path, *log), orders=0)
+    table = read_scores(scores(tmp_path, f"model,mmlu\noak,1\npine,1\nelm,{elm}\n"))
+    assert says in with_scores(board, table).notes[-1]
+
+
 def test_two_scores_are_too_few_to_compare(tmp_path: Path) -> None:
     log = [vote("oak", "pine", w) for w in ("model_a", "model_a", "model_b")]
     board = board_of(written(tmp_path, *log), orders=0)
