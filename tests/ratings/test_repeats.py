@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from ratings.columns import Labels
 from ratings.repeats import self_agreement
 from ratings.votes import Votes
 
@@ -33,6 +34,9 @@ def test_a_left_clicker_agrees_with_nothing_swapped() -> None:
         )
     )
     assert (found.swapped, found.kept, found.tie_discounted, found.repeats) == (0, 1, 0.5, 2)
+    columns = "rater repeats tie_discounted exact swapped_pairs kept_pairs"
+    assert list(found.by_rater.columns) == columns.split()
+    assert found.by_rater.to_numpy().tolist() == [["ann", 2, 0.5, 0.5, 1, 1]]
 
 
 def test_every_repeated_item_counts_alike() -> None:
@@ -54,4 +58,6 @@ def test_two_raters_on_one_item_are_no_repeat() -> None:
 
 
 def test_a_log_without_raters_has_no_repeats() -> None:
-    assert self_agreement(Votes.from_arrays(("A", "B"), [[0, 1]] * 2, [0, 0])).repeats == 0
+    question = Labels.of(["q", "q"])
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 2, [0, 0], question=question)
+    assert self_agreement(votes).repeats == 0
