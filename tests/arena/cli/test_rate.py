@@ -29,9 +29,10 @@ def test_speed_is_that_of_the_model_at_work() -> None:
         rate.made(20)
     assert rate.speed == "2.5 responses/s, 50 tokens/s"
     rate.begin("pine", 0, 10)
-    clock.now += 2
+    assert rate.speed == "loading"
+    clock.now += 1
     rate.made(8)
-    assert (rate.model, rate.speed) == ("pine (2 of 2)", "0.5 responses/s, 4 tokens/s")
+    assert (rate.model, rate.speed) == ("pine (2 of 2)", "1.0 responses/s, 8 tokens/s")
 
 
 def test_time_left_is_reckoned_for_all_models_from_this_run() -> None:
