@@ -71,8 +71,7 @@ class BradleyTerry:
         Shape (n_models, n_models); `nan` where the two share no scale, and on the diagonal.
         """
         lead = self.logits[:, None] - self.logits
-        apart = ~self.groups.together | np.eye(len(self.models), dtype=bool)
-        return np.where(apart, np.nan, expit(lead))
+        return np.where(self.groups.apart, np.nan, expit(lead))
 
     @property
     def bread(self) -> NDArray[np.float64]:

@@ -127,9 +127,7 @@ def calibration(fit: BradleyTerry, expected: NDArray[np.float64] | None = None) 
     """
     rates = win_rates(fit.counts)
     own = expected is None
-    predicted = (
-        np.where(fit.groups.together, fit.expected, np.nan) if expected is None else expected
-    )
+    predicted = fit.expected if expected is None else expected
     met = np.triu((rates.count > 0) & ~np.isnan(predicted), 1)
     first, second = np.nonzero(met)
     count, chance = rates.count[met], predicted[met]

@@ -48,6 +48,11 @@ class Groups:
         same = np.equal(self.of_model[:, None], self.of_model)
         return np.asarray(same & (self.of_model != ALONE), dtype=np.bool_)
 
+    @property
+    def apart(self) -> NDArray[np.bool_]:
+        """Whether the row's and the column's model share no scale, or are one and the same."""
+        return ~self.together | np.eye(len(self.of_model), dtype=np.bool_)
+
 
 def comparable_groups(counts: PairCounts, *, ties_join: bool = True) -> Groups:
     """Split models into groups within which ratings exist.

@@ -114,7 +114,7 @@ def davidson(counts: PairCounts, *, own_both_bad: bool = False) -> TieModel:
     odds = np.zeros(len(drawn))
     odds[seen] = np.exp(weights)
     chances = np.exp(_davidson_chances(logits, np.log(np.maximum(odds, 1e-300))))
-    shares = [np.where(_apart(groups), np.nan, chance) for chance in chances]
+    shares = [np.where(groups.apart, np.nan, chance) for chance in chances]
     parameters = dict(zip(names, odds.round(12).tolist(), strict=True))
     none = np.zeros_like(wins)
     return TieModel(
@@ -124,7 +124,7 @@ def davidson(counts: PairCounts, *, own_both_bad: bool = False) -> TieModel:
         parameters,
         win=shares[0],
         tie=shares[2],
-        both_bad=shares[3] if own_both_bad else np.where(_apart(groups), np.nan, none),
+        both_bad=shares[3] if own_both_bad else np.where(groups.apart, np.nan, none),
         log_likelihood=likelihood,
         scale=DAVIDSON_SCALE,
     )
@@ -149,7 +149,7 @@ def rao_kupper(counts: PairCounts) -> TieModel:
 
     logits, weights, likelihood = _climb(slopes, groups, int(n_ties > 0))
     threshold = float(np.exp(weights[0])) if len(weights) else 0.0
-    win = np.where(_apart(groups), np.nan, expit(logits[:, None] - logits - threshold))
+    win = np.where(groups.apart, np.nan, expit(logits[:, None] - logits - threshold))
     return TieModel(
         counts.models,
         MEAN + POINTS * logits,
@@ -248,7 +248,3 @@ def _climb(
         if np.abs(step).max() < _LAST:
             return unknown + here[:n_models], here[n_models:], likelihood
     raise RuntimeError("the likelihood of these votes has no maximum that can be found")
-
-
-def _apart(groups: Groups) -> NDArray[np.bool_]:
-    return ~groups.together | np.eye(len(groups.of_model), dtype=bool)
