@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import BradleyTerry, bradley_terry
+from ratings.bradley_terry import MEAN, BradleyTerry, bradley_terry
 from ratings.clusters import can_cluster
 from ratings.counts import PairCounts
 from ratings.doubts import Doubts, doubts_of_elo, doubts_of_ratings
@@ -198,7 +198,7 @@ def _settings(
     return {
         "rank_by": rank_by,
         "level": LEVEL,
-        "rating": {"method": "bradley_terry", "mean": 1000.0, "scale": 400.0},
+        "rating": {"method": "bradley_terry", "mean": MEAN, "scale": SCALE},
         "elo": {
             "k": K,
             "initial": INITIAL,
