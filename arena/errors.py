@@ -43,7 +43,7 @@ class NotAllowed(ArenaError):
 class TooMany(ArenaError):
     """A limit on battles or prompts was reached; `retry_s` says when to come again."""
 
-    def __init__(self, message: str, retry_s: float = 1.0) -> None:
+    def __init__(self, message: str, retry_s: float) -> None:
         super().__init__(message)
         self.retry_s = retry_s
 

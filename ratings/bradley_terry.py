@@ -163,7 +163,7 @@ def bradley_terry(
 
 
 def fit_logits(
-    points: NDArray[np.float64], start: NDArray[np.float64] | None = None
+    points: NDArray[np.float64], start: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """Return the maximum likelihood logits of models that share a scale, with mean 0.
 
@@ -171,7 +171,7 @@ def fit_logits(
     ----------
     points : ndarray of shape (n_models, n_models)
         Wins plus half of the ties of the row's model over the column's.
-    start : ndarray of shape (n_models,), optional
+    start : ndarray of shape (n_models,) or None
         Logits to start from; else the log-odds of each model's points against all others.
 
     Raises

@@ -35,7 +35,7 @@ def as_json(value: Any) -> str:  # noqa: ANN401  # anything that JSON can say
     return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
 
 
-def as_csv(boards: Mapping[str, "Board"], *, by: str | None = None) -> str:
+def as_csv(boards: Mapping[str, "Board"], *, by: str | None) -> str:
     """Return one or more boards as CSV; with `by`, its value stands first in each row."""
     import pandas as pd  # noqa: PLC0415  # takes its time
 
@@ -55,7 +55,7 @@ def table_rows(board: "Board") -> "pd.DataFrame":
     return rows.rename(columns={name: str(name).removeprefix(SCORE) for name in rows})
 
 
-def as_latex(board: "Board", *, heading: str | None = None) -> str:
+def as_latex(board: "Board", *, heading: str) -> str:
     """Return a board as a table for the packages booktabs and siunitx-free LaTeX."""
     head = r"Rank & Model & Rating & 95\,\% interval & Elo & Votes & W / T / B / L & Win rate"
     shown = one_line(heading or board.source)  # a line's end would end the comment
