@@ -85,10 +85,14 @@ class Pool:
         """Note a whole response: what the model failed at before no longer counts."""
         self._rests.forgive(name)
 
-    def leave_alone(self, name: str, cause: str) -> None:
-        """Let a model rest whose engine is well, unless it does; battles that have it may go on."""
+    def leave_alone(self, name: str, error: EngineError) -> None:
+        """Let a model rest that fails battles, unless it does; those that have it may go on.
+
+        For long where its engine is well. One that died may have ended several of them at a time,
+        and the next one starts afresh.
+        """
         if name not in self._rests.reasons():
-            self._rests.add(name, EngineError(FailureKind.BACKEND, cause), refused=False)
+            self._rests.add(name, error, refused=False)
 
     def excuse(self, *names: str) -> None:
         """Note that held engines died before they said anything: nothing rests for that."""

@@ -17,6 +17,7 @@ from arena.battle.responding import Responders
 from arena.pairing.cycles import Pair
 from arena.pairing.pairings import Pairing, Pairings
 from arena.pairing.past import Event, What
+from serving.engine import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Draws:
         self.look_ahead()
 
     def failed(
-        self, battle: str, model: str | None, cause: str = "", well: Iterable[str] = ()
+        self, battle: str, model: str | None, error: EngineError, well: Iterable[str] = ()
     ) -> None:
         """Note that a battle is void, by which model's engine if by one, and who was well in it."""
         self.give_back(battle)
@@ -95,7 +96,7 @@ class Draws:
             if self._failures[model] >= FAILURES:
                 self._pairings.sit_out(model)
                 log.warning("%s failed %d times in a row and rests", model, self._failures[model])
-                self._responders.leave_alone(model, cause)
+                self._responders.leave_alone(model, error)
         self.look_ahead()
 
     def _forgive(self, models: Iterable[str]) -> None:

@@ -86,7 +86,7 @@ class Responders(Protocol):
     async def wait_for_two(self, models: Collection[str]) -> None:
         """Wait until two of these can respond, if that is soon."""
 
-    def leave_alone(self, model: str, cause: str) -> None:
+    def leave_alone(self, model: str, error: EngineError) -> None:
         """Hear that a model keeps failing, and why: it is not available for a while."""
 
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
@@ -145,9 +145,9 @@ class PoolResponders:
                 return
             await asyncio.sleep(LOOK_S)
 
-    def leave_alone(self, model: str, cause: str) -> None:
+    def leave_alone(self, model: str, error: EngineError) -> None:
         """Let a model rest that keeps failing; the next whole response ends that."""
-        self._pool.leave_alone(model, cause)
+        self._pool.leave_alone(model, error)
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours.

@@ -17,15 +17,16 @@ from arena.battle.draws import Draws
 from arena.battle.known import Known
 from arena.battle.responding import Responders, Sides
 from arena.battle.streaming import Abandoned, Ending, RunningTurn
-from arena.battle.views import TOO_LONG
 from arena.errors import AlreadyVoted, BattleNotReady, ModelUnavailable
 from arena.record.showing import Showing
 from arena.record.store import Store
 from arena.record.tables import EndingKind
 from serving.duet import Finished, Shown
-from serving.engine import Done, Failed, FailureKind
+from serving.engine import Done, EngineError, Failed, FailureKind
 
 REMEMBERED: Final = 50_000  # battles that wait for a vote; the store has the rest
+# Failures that are no model's own: its rater wrote too much, or others share what broke.
+OF_NOBODY: Final = frozenset({FailureKind.CONTEXT, FailureKind.PROCESS_DEAD, FailureKind.CANCELLED})
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,8 @@ class Turns:
         match ending:
             case Abandoned():
                 await self._store.end_battle(battle_id, EndingKind.ABANDONED, "nobody read it")
-                self._draws.failed(battle_id, None)
+                self._draws.give_back(battle_id)
+                self._draws.look_ahead()
             case _ if isinstance(ending.a, Done) and isinstance(ending.b, Done):
                 responses = sides.stored(ending, self._known.models)
                 await self._store.save_responses(showing.item_id, len(showing.turns) - 1, responses)
@@ -183,13 +185,14 @@ class Turns:
                 self._draws.responded(sides.names)
             case _:
                 ends = ((ending.a, sides.a.model), (ending.b, sides.b.model))
-                cause, blames = _cause(ends)
+                failed, blames = _failure(ends)
                 number = None if blames is None else self._known.models[blames]
+                cause = f"{failed.kind}: {failed.cause}"
                 # The lines of a crash after the first say where things lie on the disk.
                 line = cause.splitlines()[0]
                 await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
                 well = [name for end, name in ends if isinstance(end, Done)]
-                self._draws.failed(battle_id, blames, line, well)
+                self._draws.failed(battle_id, blames, EngineError(failed.kind, line), well)
                 log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
 
 
@@ -203,18 +206,13 @@ def _stopping() -> ModelUnavailable:
     return ModelUnavailable("The server is being stopped; no further turn begins.")
 
 
-def _cause(ends: Iterable[tuple[Done | Failed, str]]) -> tuple[str, str | None]:
-    """Return why a turn failed, for the log, and the model whose engine it was if one is known.
+def _failure(ends: Iterable[tuple[Done | Failed, str]]) -> tuple[Failed, str | None]:
+    """Return how a turn failed, and the model whose engine it was if one is known.
 
     Where both failed it was something that they share, or nobody can tell: then no model is blamed.
     """
-    ended = [(end, name) for end, name in ends if isinstance(end, Failed)]
-    failures = [(end, name) for end, name in ended if end.kind is not FailureKind.CANCELLED]
-    if not failures:
-        failed, _ = ended[0]
-        return f"{failed.kind}: {failed.cause}", None
-    failed, name = failures[0]
-    if failed.kind is FailureKind.CONTEXT:
-        return TOO_LONG + failed.cause, None
-    several = len(failures) > 1 or failed.kind is FailureKind.PROCESS_DEAD
-    return f"{failed.kind}: {failed.cause}", None if several else name
+    failures = [(end, name) for end, name in ends if isinstance(end, Failed)]
+    failures.sort(key=lambda failure: failure[0].kind is FailureKind.CANCELLED)  # it only stopped
+    (failed, name), *others = failures
+    several = any(other.kind is not FailureKind.CANCELLED for other, _ in others)
+    return failed, None if several or failed.kind in OF_NOBODY else name

@@ -10,6 +10,7 @@ from typing import Final
 from arena.record.showing import Showing, StoredResponse, StoredTurn
 from arena.record.tables import EndingKind
 from ratings.votes import Outcome
+from serving.engine import FailureKind
 
 
 class State(StrEnum):
@@ -82,7 +83,7 @@ class Receipt:
     reveal: Reveal | None
 
 
-TOO_LONG: Final = "context: "  # how the cause of such an ending begins
+TOO_LONG: Final = f"{FailureKind.CONTEXT}: "  # how the cause of such an ending begins
 
 _STATE_OF_ENDING: Final = {
     EndingKind.SKIPPED: State.SKIPPED,

@@ -201,9 +201,9 @@ async def test_a_model_that_responded_in_full_starts_over_with_its_rests() -> No
 async def test_who_is_left_alone_rests_on_though_it_is_loaded_for_who_asks_all_the_same() -> None:
     shop = Workshop()
     pool = shop.pool(1)
-    pool.leave_alone("a", "nan: a: no number")
+    pool.leave_alone("a", EngineError(FailureKind.NAN, "a: no number"))
     await use(pool, "a")
-    assert pool.unavailable() == {"a": "nan: a: no number"}
+    assert pool.unavailable() == {"a": "a: no number"}
     assert not pool.rest_ends_within("a", 14)
     await asyncio.sleep(15)
     assert pool.unavailable() == {}

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +12,7 @@ from arena.errors import ModelUnavailable
 from arena.record.logquery import read_log
 from arena.record.store import Store
 from arena.settings import Limits
+from serving.duet import Pace
 from serving.engine import Event, Failed, FailureKind, Prompt
 from serving.processes import Processes
 from serving.scripted import ScriptedEngine
@@ -28,6 +30,20 @@ class Fickle(ScriptedEngine):
             yield Failed(FailureKind.NAN, "no number")
             return
         async for event in super().stream(prompt):
+            yield event
+
+
+class Mortal(ScriptedEngine):
+    """Dies with all its streams when it is lost."""
+
+    def health(self) -> str | None:
+        return "killed" if self.lost else super().health()
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        async for event in super().stream(prompt):
+            if self.lost:
+                yield Failed(FailureKind.ENGINE_DEAD, "killed")
+                return
             yield event
 
 
@@ -58,7 +74,7 @@ async def test_the_death_of_a_process_is_stored_as_one_line_that_blames_no_model
         processes.close()
     (record,) = (line for line in caplog.messages if line.startswith("battle"))
     assert "Fatal Python error: Segmentation fault" in record  # the log has more
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection:
         query = "SELECT battle_id, cause, blames FROM ending"
         (row,) = connection.execute(query).fetchall()
     died = "process_dead: the process of all models on cpu was ended by SIGSEGV"
@@ -82,7 +98,7 @@ async def test_no_model_is_blamed_where_both_sides_failed(make: Make, store: Sto
     battles = await make(scripted("oak", "It is.", **dies), scripted("pine", "No.", **dies))
     view = await ready(battles)
     assert view.state is State.VOID
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection:
         assert connection.execute("SELECT blames FROM ending").fetchall() == [(None,)]
 
 
@@ -114,6 +130,29 @@ async def test_who_talks_with_a_model_that_failed_others_may_go_on(make: Make) -
     goes_on = await battles.follow_up(token(talk), "ada", "And a bird?")
     assert (await shown(battles, goes_on)).state is State.READY
     assert (await battles.open("bob", "Hm?")).state is State.STREAMING  # it has responded
+
+
+async def test_one_death_that_ends_several_battles_keeps_nobody_out_for_long(make: Make) -> None:
+    """The next engine is on its way before all of them have let the dead one go."""
+    born: list[Mortal] = []
+
+    def build(spec: ModelSpec) -> Mortal:
+        born.append(Mortal(spec))
+        return born[-1]
+
+    oak, pine = (scripted(name, "word " * 20, chunk_s=0.05) for name in ("oak", "pine"))
+    battles = await make(oak, pine, build=build)
+    battles._responders._tempo._wanted = Pace("paced", 1000.0, 0.3, 0.0)  # type: ignore[attr-defined]  # noqa: SLF001
+    assert (await ready(battles)).state is State.READY  # both are loaded and measured
+    views = []
+    for number in range(6):
+        views.append(await battles.open(f"rater {number}", "Hm?"))
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)  # something is shown of each
+    born[-1].lost = True
+    for number, view in enumerate(views):
+        assert (await shown(battles, view, f"rater {number}")).state is State.VOID
+    assert (await ready(battles)).state is State.READY
 
 
 async def test_who_responds_whole_beside_one_that_fails_is_well(make: Make) -> None:

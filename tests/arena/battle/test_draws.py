@@ -9,7 +9,9 @@ from arena.battle.draws import FAILURES, LEFT_S, Draws
 from arena.battle.responding import Sides
 from arena.pairing.cycles import Pair
 from serving.duet import Finished, Shown
+from serving.engine import EngineError, FailureKind
 
+BROKEN = EngineError(FailureKind.BACKEND, "ash: no number")
 ROSTER = {"ash": 1, "elm": 2, "oak": 3, "pine": 4}
 
 
@@ -20,7 +22,7 @@ class Models:
     loaded: list[str] = field(default_factory=lambda: list(ROSTER))
     slots: int = 4
     expected: list[Collection[str]] = field(default_factory=list)
-    left_alone: list[tuple[str, str]] = field(default_factory=list)
+    left_alone: list[tuple[str, EngineError]] = field(default_factory=list)
 
     def available(self) -> list[str]:
         return list(ROSTER)
@@ -37,8 +39,8 @@ class Models:
     async def wait_for_two(self, models: Collection[str]) -> None:
         assert set(models) == set(ROSTER)
 
-    def leave_alone(self, model: str, cause: str) -> None:
-        self.left_alone.append((model, cause))
+    def leave_alone(self, model: str, error: EngineError) -> None:
+        self.left_alone.append((model, error))
 
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         raise NotImplementedError
@@ -125,7 +127,7 @@ def test_a_model_that_keeps_failing_does_not_hold_up_the_cycle() -> None:
         battle = f"b{number}"
         pair = draws.draw(battle).pair
         if "ash" in pair:
-            draws.failed(battle, "ash")
+            draws.failed(battle, "ash", BROKEN)
         else:
             draws.voted(battle, pair)
             votes += 1
@@ -139,10 +141,11 @@ def test_who_keeps_failing_is_left_alone_until_it_has_responded() -> None:
     for number, cause in enumerate(("", "1", "2", "3", "4", "", "5", "6", "7")):
         draws.draw(battle := f"b{number}")
         if cause:
-            draws.failed(battle, "ash", cause)
+            draws.failed(battle, "ash", EngineError(FailureKind.NAN, cause))
         else:
             draws.responded(["ash", "elm"])
-    assert models.left_alone == [("ash", "3"), ("ash", "4"), ("ash", "7")]
+    causes = [(model, error.cause) for model, error in models.left_alone]
+    assert causes == [("ash", "3"), ("ash", "4"), ("ash", "7")]
 
 
 def test_after_each_turn_the_next_set_is_told() -> None:
@@ -151,5 +154,5 @@ def test_after_each_turn_the_next_set_is_told() -> None:
     draws.draw("first")
     draws.responded(["ash", "elm"])
     draws.draw("second")
-    draws.failed("second", None)
+    draws.failed("second", None, BROKEN)
     assert [len(expected) for expected in models.expected] == [3, 3]
