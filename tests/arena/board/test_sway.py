@@ -56,15 +56,32 @@ def test_a_log_without_lengths_tells_about_the_seat_alone() -> None:
     assert [each.by for each in swayed(votes)] == ["seat A"]
 
 
-def test_votes_without_a_length_are_left_out_of_the_length() -> None:
+@pytest.mark.parametrize(
+    ("unknown", "said"),
+    [
+        pytest.param(200, ["seat A", "twice the length"], id="half have one"),
+        pytest.param(201, ["seat A"], id="fewer have one"),
+    ],
+)
+def test_votes_without_a_length_are_left_out_of_the_length(unknown: int, said: list[str]) -> None:
     votes = log(400)
-    votes.loc[:99, "length_b"] = 0
-    assert {each.votes for each in swayed(votes)} == {300}
+    votes.loc[: unknown - 1, "length_b"] = 0
+    found = swayed(votes)
+    assert [each.by for each in found] == said
+    assert {each.votes for each in found} == {200 if len(said) > 1 else 400}
 
 
 def test_few_votes_say_nothing() -> None:
-    votes = log(99)
-    assert swayed(votes) == ()
+    assert swayed(log(99)) == ()
+    assert len(swayed(log(100))) == 2
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "sure"),
+    [(0.2, 0.8, True), (-0.8, -0.2, True), (-0.2, 0.8, False), (0.0, 0.8, False)],
+)
+def test_an_interval_without_0_is_more_than_luck(lower: float, upper: float, sure: bool) -> None:  # noqa: FBT001
+    assert Swayed("seat A", (lower + upper) / 2, lower, upper, 400).sure is sure
 
 
 def test_a_seat_that_always_wins_has_no_finite_worth() -> None:
