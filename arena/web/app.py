@@ -59,13 +59,13 @@ def create_app(
     )
     app.include_router(_plain_routes(shell, health))
     _answer_errors(app)
-    _mount_panes(app, live.blocks(battles, raters), public_url)
+    _mount_panes(app, live.blocks(battles, raters), shell, public_url)
     app.add_middleware(Answering)
     app.add_middleware(Guard, public_url=public_url)  # the outer one
     return app
 
 
-def _mount_panes(app: FastAPI, panes: gr.Blocks, public_url: str | None) -> None:
+def _mount_panes(app: FastAPI, panes: gr.Blocks, shell: Shell, public_url: str | None) -> None:
     """Mount Gradio last, so that it only hears what no route of ours has answered.
 
     It tells its page where to ask, and behind a proxy the host of a request may be another.
@@ -89,7 +89,13 @@ def _mount_panes(app: FastAPI, panes: gr.Blocks, public_url: str | None) -> None
     mounted = app.routes[-1]
     if not isinstance(mounted, Mount):
         raise TypeError("Gradio was not mounted last. Install the pinned Gradio.")
-    mounted.app = Doors(mounted.app)
+
+    def nothing(request: Request) -> Response:
+        page = shell.page(request, "nothing.html", active="")
+        page.status_code = 404
+        return page
+
+    mounted.app = Doors(mounted.app, nothing)
 
 
 def _plain_routes(shell: Shell, health: Health | None) -> APIRouter:

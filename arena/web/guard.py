@@ -8,10 +8,12 @@ what they may do is not known here.
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log: Final = logging.getLogger(__name__)
@@ -102,15 +104,21 @@ class Guard:
 
 
 class Doors:
-    """ASGI app: lets through to Gradio what the page needs of it, and nothing else."""
+    """ASGI app: lets through to Gradio what the page needs of it, and nothing else.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `nothing` is the page for people who ask for something else.
+    """
+
+    def __init__(self, app: ASGIApp, nothing: Callable[[Request], Response]) -> None:
         self._app = app
+        self._nothing = nothing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 404 at every other address, whatever Gradio would have there."""
         if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
-            await _plain(404)(scope, receive, send)
+            is_read = "text/html" in Headers(scope=scope).get("accept", "")
+            answer = self._nothing(Request(scope)) if is_read else _plain(404)
+            await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -182,6 +182,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "noscript": ("This page needs JavaScript.", "本页需要 JavaScript。"),
     "not_found": ("There is nothing at this address.", "此地址没有内容。"),
+    "not_found_lead": (
+        "Look at how it is spelled, or go on from the head of this page.",
+        "请检查地址的拼写，或从页面顶部继续。",
+    ),
     # the sheets
     "close": ("Close", "关闭"),
     "keys_title": ("Keys", "按键"),

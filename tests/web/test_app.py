@@ -139,6 +139,16 @@ def test_plain_pages(client: httpx.Client) -> None:
     assert client.get("/nowhere").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/leaderbord", "/rate", "/admin", "/metrics", "/r/TOKEN"])
+def test_who_reads_at_an_address_without_a_page_gets_one(client: httpx.Client, path: str) -> None:
+    answer = client.get(path, headers={"Accept": "text/html,*/*", "Accept-Language": "zh"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    for said in ("此地址没有内容。", 'href="/leaderboard"', 'lang="zh'):
+        assert said in answer.text
+    assert client.get(path).text == "There is nothing at this address."
+
+
 def test_the_battle_page_carries_questions_but_not_their_keys(client: httpx.Client) -> None:
     page = client.get("/").text
     assert "Why does ice float?" in page
