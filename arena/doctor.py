@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, ConfigError
 from arena.lacks import Lack, lack_of, no_room
-from arena.record.database import check_file
+from arena.record.database import check_file, place_of
 from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, fault_of
 from arena.roster import Roster, loaded_on, look_at
@@ -113,9 +113,9 @@ def _sqlite(found: tuple[int, ...]) -> Finding:
 
 def _disk(db: Path) -> Finding:
     try:
-        folder = db.resolve().parent
-    except RuntimeError:
-        return Finding(Level.BAD, "disk", f"{db} is a link that leads to itself", "Name a file.")
+        folder = place_of(db).parent
+    except ConfigError as error:
+        return Finding(Level.BAD, "disk", str(error))
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -134,7 +134,7 @@ def _database(db: Path) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "database", f"{db} is not there yet", "A server makes it.")
         return
     try:
-        check_file(db, db.resolve())
+        check_file(db, place_of(db))
     except ArenaError as error:
         yield Finding(Level.BAD, "database", str(error))
         return

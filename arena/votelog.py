@@ -67,10 +67,7 @@ def read_for_boards(source: str | Path) -> VoteLog:
         As `load_votes`.
     """
     tail = followed(source)
-    try:
-        tail.look()
-    finally:
-        tail.close()
+    tail.look()
     return VoteLog(str(source), *tail.votes(), tail.failures)
 
 
@@ -128,9 +125,6 @@ class Reread:
         aside = log[~counts]
         reasons = aside["set_aside"].astype("str").fillna("no reason given")
         return log[counts], aside.assign(set_aside=reasons)
-
-    def close(self) -> None:
-        """Do nothing: the file is closed after each reading."""
 
 
 def is_database(source: str | Path) -> bool:

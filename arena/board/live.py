@@ -115,7 +115,6 @@ class LiveBoards:
         """
         with self._looking:
             if self._tail.gone:
-                self._tail.close()
                 self._tail = followed(self._place)
                 self._seen, self._recount = None, True
             news = self._tail.look()

@@ -6,11 +6,12 @@ with the WAL-reset bug (3.7.0 to 3.51.2) outside its condition. How they connect
 rows.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,6 +24,7 @@ from arena.record.founding import found
 from arena.record.migrations import upgrade
 
 SQLITE_PREFIX: Final = "sqlite:///"
+READERS: Final = 8  # connections that are kept for pages
 MOUNTS: Final = Path("/proc/self/mountinfo")  # of Linux; the fifth word of a line is a place
 
 
@@ -59,20 +61,20 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._place = _place_of(path)
+        self._place = place_of(path)
         check_file(path, self._place)
-        self._lock = _lock(self._place, path)
-        try:
+        with ExitStack() as held:
+            held.enter_context(_lock(self._place, path))
             with _told(path):
                 if not path.exists():
                     found(path)
                 self.writing = writing_engine(self._place)
+                held.callback(self.writing.dispose)
                 self._check_and_upgrade()
             self._files = _files(self._place)
-            self.reading = reading_engine(self._place)
-        except BaseException:
-            self._lock.close()
-            raise
+            self.reading = reading_engine(self._place, kept=READERS)
+            held.callback(self.reading.dispose)
+            self._held = held.pop_all()
 
     def check_place(self) -> None:
         """Make sure that the database and its log are still where they were opened.
@@ -92,9 +94,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection and give up the lock."""
-        self.reading.dispose()
-        self.writing.dispose()
-        self._lock.close()
+        self._held.close()
 
     def _check_and_upgrade(self) -> None:
         with self.writing.begin() as connection:
@@ -104,12 +104,20 @@ class Database:
             upgrade(connection, str(self.path))
 
 
-def _place_of(path: Path) -> Path:
-    """Return the file itself: SQLite puts the log beside it, and not beside a link."""
+def place_of(path: Path) -> Path:
+    """Return the file itself: SQLite puts the log beside it, and not beside a link.
+
+    Raises
+    ------
+    ConfigError
+        If it is a link that leads to itself.
+    """
     try:
-        return path.resolve()
-    except RuntimeError:
-        raise ConfigError(f"{path} is a link that leads to itself. Name a file.") from None
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ConfigError(f"{path} is a link that leads to itself. Name a file.") from None
+    return path.resolve()
 
 
 def check_file(path: Path, place: Path) -> None:

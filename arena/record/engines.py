@@ -9,15 +9,17 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from arena.errors import StoreError
 
 BUSY_MS: Final = 5_000  # how long a statement waits for a lock before it fails
 
 
-def reading_engine(path: Path) -> Engine:
-    """Return an engine whose connections can only read.
+def reading_engine(path: Path, *, kept: int = 0) -> Engine:
+    """Return an engine whose connections can only read; so many are kept for who reads next.
+
+    Where none is kept, each is closed by whoever reads, and the engine needs no end.
 
     Raises
     ------
@@ -26,7 +28,8 @@ def reading_engine(path: Path) -> Engine:
     """
     if not path.is_file():
         raise StoreError(f"There is no database {path}. Start one with `arena demo --db {path}`.")
-    engine = create_engine(_address(path), pool_size=8, max_overflow=24)
+    pool = {"pool_size": kept, "max_overflow": 3 * kept} if kept else {"poolclass": NullPool}
+    engine = create_engine(_address(path), **pool)
 
     @event.listens_for(engine, "connect")
     def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -7,7 +7,7 @@ nothing of other file formats (`arena.formats`).
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -173,14 +173,8 @@ ORDER BY vote.seq
 )
 
 
-@contextmanager
-def _reading(place: str | Path) -> Iterator[Connection]:
-    engine = opened(place)
-    try:
-        with connected(engine, database_path(place)) as connection:
-            yield connection
-    finally:
-        engine.dispose()
+def _reading(place: str | Path) -> AbstractContextManager[Connection]:
+    return connected(opened(place), database_path(place))
 
 
 def opened(place: str | Path) -> Engine:

@@ -134,10 +134,6 @@ class Tail:
         self._set_aside: dict[int, str] = {}
         self._failures: dict[Shown, tuple[int, int]] = {}
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
-
     @property
     def gone(self) -> bool:
         """Whether another file stands in its place by now, or none."""

@@ -61,7 +61,7 @@ def test_what_a_server_would_refuse_is_told_in_its_words(store: Store, tmp_path:
 def test_a_circle_of_links_is_told(tmp_path: Path) -> None:
     circle = tmp_path / "circle.db"
     circle.symlink_to(circle)
-    assert about("disk", circle).found == f"{circle} is a link that leads to itself"
+    assert about("disk", circle).found == f"{circle} is a link that leads to itself. Name a file."
 
 
 def test_a_database_is_looked_at_by_its_whole_name_and_nothing_is_made(tmp_path: Path) -> None:
