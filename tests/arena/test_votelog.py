@@ -1,6 +1,7 @@
 """The vote log: a database and its export say the same, and every vote left out has its reason."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -133,7 +134,7 @@ def test_a_database_is_known_by_what_is_in_it_or_by_its_name(
     database: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "log.csv").write_text("model_a,model_b,winner\n", encoding="utf-8")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         connection.execute("VACUUM INTO ?", (str(tmp_path / "votes.csv"),))
     assert is_database(tmp_path / "votes.csv")
     assert not is_database(tmp_path / "log.csv")
@@ -179,7 +180,7 @@ def test_a_file_that_is_only_called_a_database_is_none(tmp_path: Path, content: 
 
 
 def test_a_database_of_another_program_is_none_of_ours(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "songs.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "songs.db")) as connection:
         connection.execute("CREATE TABLE song (name TEXT)")
     assert "songs.db is no Evenhand database" in refused(tmp_path / "songs.db")
 

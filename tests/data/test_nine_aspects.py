@@ -5,6 +5,7 @@ import re
 import runpy
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from fractions import Fraction
 from itertools import combinations, permutations, product
 from pathlib import Path
@@ -185,7 +186,7 @@ def test_the_query_of_programming_03_lists_namesakes_and_customers_without_order
 ) -> None:
     query = re.match(r"SELECT .*? DESC", question("programming-03").key[language])
     assert query is not None
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(
             "CREATE TABLE customers(id, name); CREATE TABLE orders(id, customer_id, total);"
             "INSERT INTO customers VALUES (1, 'Kim'), (2, 'Lee'), (3, 'Kim');"

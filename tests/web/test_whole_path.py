@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,6 @@ async def test_in_chinese(browser: Browser, demo: Demo) -> None:
 
 
 async def test_what_was_voted_is_in_the_file_and_nothing_more(demo: Demo) -> None:
-    with sqlite3.connect(demo.db) as connection:
+    with closing(sqlite3.connect(demo.db)) as connection:
         outcomes = connection.execute("SELECT outcome FROM vote ORDER BY seq").fetchall()
     assert outcomes == [("model_a",), ("both_bad",), ("model_b",), ("tie",)]

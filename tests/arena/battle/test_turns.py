@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ SLOW = [scripted(name, "word " * 200, chunk_s=0.05) for name in ("oak", "pine")]
 
 
 def endings(store: Store) -> list[tuple[str, ...]]:
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection:
         query = "SELECT kind, cause FROM battle LEFT JOIN ending ON battle.id = battle_id"
         return connection.execute(query).fetchall()
 

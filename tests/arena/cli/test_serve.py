@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -95,7 +95,7 @@ def test_a_kill_right_after_saved_loses_nothing(roster: Path) -> None:
         again = client.get(f"/api/battles/{battle['battle_id']}").json()
         assert (again["state"], again["reveal"]["outcome"]) == ("voted", "model_b")
         assert client.post("/api/votes", json=vote).json()["seq"] == saved.json()["seq"]
-    with sqlite3.connect(roster.with_name("arena.db")) as connection:
+    with closing(sqlite3.connect(roster.with_name("arena.db"))) as connection:
         assert connection.execute("SELECT outcome FROM vote").fetchall() == [("model_b",)]
 
 
@@ -131,7 +131,7 @@ def test_a_battle_that_streams_at_the_end_is_ended_in_order(roster: Path) -> Non
         said = process.stderr.read()
     assert b"close_stream" in rest
     assert len(said.splitlines()) == 2  # loading, and where the votes are
-    with sqlite3.connect(roster.with_name("arena.db")) as connection:
+    with closing(sqlite3.connect(roster.with_name("arena.db"))) as connection:
         query = "SELECT kind, cause FROM ending"
         assert connection.execute(query).fetchall() == [("void", "the server was stopped")]
 
@@ -170,7 +170,7 @@ def test_a_server_whose_log_nobody_can_write_stores_why_a_battle_is_void(roster:
         streamed_battle(client)
         assert client.get("/healthz").status_code == 200
         process.stdout = process.stderr = None
-    with sqlite3.connect(roster.with_name("arena.db")) as connection:
+    with closing(sqlite3.connect(roster.with_name("arena.db"))) as connection:
         query = "SELECT kind, model.name FROM ending JOIN model ON model.id = ending.blames"
         assert connection.execute(query).fetchall() == [("void", "pine")]
 

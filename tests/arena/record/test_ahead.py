@@ -1,6 +1,7 @@
 """Responses made ahead: entered once, found again with who made them, never changed."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ async def test_the_same_key_is_stored_once_and_the_first_one_stays(
     await store.save_ahead(made(key))
     with pytest.raises(StoreError, match="UNIQUE"):
         await store.save_ahead(made(key, "It is heavier."))
-    with sqlite3.connect(tmp_path / "arena.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "arena.db")) as connection:
         assert connection.execute("SELECT text FROM response").fetchall() == [("It is lighter.",)]
 
 
@@ -54,7 +55,7 @@ async def test_a_study_keeps_its_number_and_its_first_file(store: Store, tmp_pat
     first = await store.know_study("survey", "the file")
     assert await store.know_study("survey", "another file") == first
     assert await store.know_study("other", "the file") != first
-    with sqlite3.connect(tmp_path / "arena.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "arena.db")) as connection:
         found = connection.execute("SELECT plan FROM study WHERE name = 'survey'").fetchall()
     assert found == [("the file",)]
 
@@ -63,7 +64,7 @@ async def test_a_response_made_ahead_is_never_changed(store: Store, tmp_path: Pa
     await store.save_ahead(made(await key_of(store)))
     for change in ("UPDATE study_response SET seed = 9", "DELETE FROM study_response"):
         with (
-            sqlite3.connect(tmp_path / "arena.db") as connection,
+            closing(sqlite3.connect(tmp_path / "arena.db")) as connection,
             pytest.raises(sqlite3.IntegrityError, match="never changed"),
         ):
             connection.execute(change)
@@ -71,5 +72,5 @@ async def test_a_response_made_ahead_is_never_changed(store: Store, tmp_path: Pa
 
 async def test_a_character_that_no_database_takes_is_replaced(store: Store, tmp_path: Path) -> None:
     await store.save_ahead(made(await key_of(store), "a\0b"))
-    with sqlite3.connect(tmp_path / "arena.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "arena.db")) as connection:
         assert connection.execute("SELECT text FROM response").fetchone() == ("a\ufffdb",)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -156,14 +157,14 @@ def test_a_damaged_page_is_found_at_the_start(path: Path) -> None:
 
 
 def test_a_database_of_a_newer_evenhand_is_not_opened(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreError, match="newer Evenhand"):
         Database(path)
 
 
 def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     for _ in range(2):
         with pytest.raises(StoreError, match="newer Evenhand") as refusal:

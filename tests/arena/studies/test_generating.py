@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def rows(folder: Folder) -> list[tuple[object, ...]]:
         JOIN question ON question.id = question_id
         JOIN response ON response.id = response_id
         ORDER BY 1, 2, 3"""
-    with sqlite3.connect(folder.db) as connection:
+    with closing(sqlite3.connect(folder.db)) as connection:
         return connection.execute(query).fetchall()
 
 
