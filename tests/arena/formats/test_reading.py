@@ -121,6 +121,11 @@ def test_the_100k_set_names_raters_by_a_hash_and_languages_in_words(tmp_path: Pa
     assert (row["judge"], row["language"], row["turn"]) == ("af3c", "zh", 2)
 
 
+def test_a_column_that_has_our_name_wins(tmp_path: Path) -> None:
+    vote = {"model_a": "oak", "model_b": "pine", "winner": "tie", "judge": "ada"}
+    assert only_row(lines(tmp_path / "v.json", vote | {"judge_hash": "af3c"}))["judge"] == "ada"
+
+
 def test_the_140k_set_packs_content_in_parts_and_dates_in_words(tmp_path: Path) -> None:
     said = [{"role": "user", "content": [{"type": "text", "text": "Hi", "image": None}]}]
     entry = {
@@ -165,6 +170,9 @@ def test_fastchats_log_holds_votes_between_other_events(tmp_path: Path) -> None:
     assert votes["judge"].tolist() == ["arena_user_0", "arena_user_1", "arena_user_0"]
     assert votes["anony"].tolist() == [True, True, False]
     assert votes["turn"].tolist() == [2, 2, 2]
+    for seat, model in (("a", "oak"), ("b", "pine")):
+        assert votes[f"model_{seat}"].tolist() == [model] * 3
+        assert votes[f"conversation_{seat}"][0][1]["content"] == f"I am {model}"
     assert "10.0.0" not in votes.to_csv()
 
 
