@@ -170,10 +170,19 @@ def test_fastchats_log_holds_votes_between_other_events(tmp_path: Path) -> None:
     assert votes["judge"].tolist() == ["arena_user_0", "arena_user_1", "arena_user_0"]
     assert votes["anony"].tolist() == [True, True, False]
     assert votes["turn"].tolist() == [2, 2, 2]
+    assert votes["question_id"].tolist() == ["conv-oak"] * 3
     for seat, model in (("a", "oak"), ("b", "pine")):
         assert votes[f"model_{seat}"].tolist() == [model] * 3
         assert votes[f"conversation_{seat}"][0][1]["content"] == f"I am {model}"
     assert "10.0.0" not in votes.to_csv()
+
+
+def test_fastchats_models_are_named_on_the_page_where_their_state_does_not(tmp_path: Path) -> None:
+    event = fastchat("leftvote", ["### Model A: oak: 7b", "pine"], "10.0.0.7")
+    for state in event["states"]:
+        del state["model_name"]
+    row = only_row(lines(tmp_path / "2024-01-01-conv.json", event))
+    assert (row["model_a"], row["model_b"]) == ("oak: 7b", "pine")
 
 
 @pytest.mark.parametrize("name", ["null", "NA", "nan", "None", "1e5", "007"])
