@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from arena.errors import StoreError
+from arena.record.sqlite_file import lies_still
 
 BUSY_MS: Final = 5_000  # how long a statement waits for a lock before it fails
 
@@ -29,7 +30,8 @@ def reading_engine(path: Path, *, kept: int = 0) -> Engine:
     if not path.is_file():
         raise StoreError(f"There is no database {path}. Start one with `arena demo --db {path}`.")
     pool = {"pool_size": kept, "max_overflow": 3 * kept} if kept else {"poolclass": NullPool}
-    engine = create_engine(_address(path), **pool)
+    address = _address_of_still(path) if lies_still(path) else _address(path)
+    engine = create_engine(address, **pool)
 
     @event.listens_for(engine, "connect")
     def _only_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -67,6 +69,12 @@ def writing_engine(path: Path, *, journal: str = "WAL") -> Engine:
 def _address(path: Path) -> URL:
     """Return the address of a file, whatever signs its name holds."""
     return URL.create("sqlite", database=str(path))
+
+
+def _address_of_still(path: Path) -> URL:
+    """Return the address of a file that does not change: SQLite reads it and makes nothing."""
+    still = {"immutable": "1", "uri": "true"}
+    return URL.create("sqlite", database=path.resolve().as_uri(), query=still)
 
 
 def _set_pragmas(connection: DBAPIConnection, pragmas: dict[str, Any]) -> None:

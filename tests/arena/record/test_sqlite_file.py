@@ -1,12 +1,14 @@
 """Files that are databases, files that are none, and databases that are not sound."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from arena.record.sqlite_file import fault_of, is_sqlite
+from arena.record.engines import reading_engine
+from arena.record.sqlite_file import fault_of, is_sqlite, lies_still
 from arena.record.store import Store
 
 
@@ -38,3 +40,33 @@ def test_a_torn_page_is_found(store: Store) -> None:
         file.seek((root - 1) * 4096)
         file.write(b"\xff" * 64)
     assert "***" in str(fault_of(store.path))
+
+
+def test_a_database_in_a_folder_that_cannot_be_written_is_read_as_it_lies(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive, or somebody else's folder: SQLite would make files beside it, and failed."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert not lies_still(store.path)  # a server has it open
+    store.close()
+    assert lies_still(store.path)
+    files = sorted(store.path.parent.iterdir())
+    engine = reading_engine(store.path)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM vote").scalar() == 0
+        assert sorted(store.path.parent.iterdir()) == files
+    engine.dispose()
+    assert is_sqlite(store.path)
+    assert fault_of(store.path) is None
+
+
+def test_a_file_whose_name_holds_signs_of_an_address_is_read_as_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "a b?%23#é.db"
+    Store(place).close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    engine = reading_engine(place)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM vote").scalar() == 0
+    engine.dispose()
