@@ -47,10 +47,9 @@ def limits(kind: Kind) -> tuple[float, float]:
 def cell_texts(heat: Heat) -> list[list[str]]:
     """Return what stands in the cells: per cent, or points with their sign; nothing if unknown."""
     sign = "+" if heat.kind == "residual" else ""
-    points = np.round(100 * heat.cells) + 0.0  # no "-0"
     return [
         ["" if np.isnan(value) else f"{value:{sign}.0f}" if value else "0" for value in row]
-        for row in points
+        for row in np.round(100 * heat.cells)
     ]
 
 
