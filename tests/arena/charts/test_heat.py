@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from arena.board import Heat
+from arena.board import Heat, Kind
 from arena.charts.heat import (
     cell_texts,
     drawing,
@@ -30,8 +30,8 @@ NONE = np.zeros((2, 2), dtype=bool)
         ("residual", [["", "+25"], ["-5", ""]]),
     ],
 )
-def test_cells_show_whole_points(kind: str, texts: list[list[str]]) -> None:
-    heat = Heat(kind, ("oak", "pine"), VALUES, VOTES, NONE)  # type: ignore[arg-type]  # one of the kinds
+def test_cells_show_whole_points(kind: Kind, texts: list[list[str]]) -> None:
+    heat = Heat(kind, ("oak", "pine"), VALUES, VOTES, NONE)
     assert cell_texts(heat) == texts
 
 
@@ -48,6 +48,22 @@ def test_cells_fade_with_few_votes() -> None:
 
 def test_a_prediction_fades_nowhere() -> None:
     assert not paleness(Heat("predicted", ("oak", "pine"), VALUES, VOTES, NONE)).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends"), [("actual", (0.0, 1.0)), ("predicted", (0.0, 1.0)), ("residual", (-0.3, 0.3))]
+)
+def test_a_figure_has_the_ends_of_its_kind(kind: Kind, ends: tuple[float, float]) -> None:
+    cells = figure(Heat(kind, ("oak", "pine"), VALUES, VOTES, NONE))["cells"]
+    assert (cells["zmin"], cells["zmax"]) == ends
+
+
+@pytest.mark.parametrize(("models", "gap"), [(24, 3), (25, 1)])
+def test_cells_of_many_models_stand_close_and_say_no_numbers(models: int, gap: int) -> None:
+    grid, names = np.full((models, models), 0.5), tuple(map(str, range(models)))
+    cells = figure(Heat("actual", names, grid, grid, np.zeros(grid.shape, dtype=bool)))["cells"]
+    assert (cells["xgap"], cells["ygap"]) == (gap, gap)
+    assert ("texttemplate" in cells) is (gap > 1)
 
 
 def test_a_figure_is_json_without_nan() -> None:
