@@ -45,14 +45,8 @@ class Loaded:
     """How many ids it has a row of numbers for; None where its code does not say."""
 
 
-def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
+def load(spec: ModelSpec) -> Loaded:
     """Load a model onto its device.
-
-    Parameters
-    ----------
-    cpu_threads : int, default 1
-        Threads of one matrix product on the CPU. More than one makes models that run side by
-        side wait for each other.
 
     Raises
     ------
@@ -66,7 +60,7 @@ def load(spec: ModelSpec, *, cpu_threads: int = 1) -> Loaded:
     _settle_libraries()
     devices = devices_for(spec)
     if devices[0].type == "cpu":
-        torch.set_num_threads(cpu_threads)
+        torch.set_num_threads(1)  # with more, models side by side wait for each other
     try:
         # By folder, also what was named on the hub: what was measured is what is read.
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)

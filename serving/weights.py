@@ -38,8 +38,8 @@ class Weights:
         If the model cannot be loaded or started.
     """
 
-    def __init__(self, spec: ModelSpec, *, cpu_threads: int = 1, rest_s: float = SIT_OUT_S) -> None:
-        self.loaded = load(spec, cpu_threads=cpu_threads)
+    def __init__(self, spec: ModelSpec, *, rest_s: float = SIT_OUT_S) -> None:
+        self.loaded = load(spec)
         cuda = self.loaded.model.device.type == "cuda"
         self.shape = CacheShape.of(self.loaded.context_tokens, spec.batch, cuda=cuda)
         self._on_card = cuda

@@ -12,8 +12,7 @@ disk. `turns` knows how responses are made, `draws` which pair meets, `known` wh
 
 import random
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
 
 from arena.battle.admission import Admission, check_key, outcome_of
@@ -53,7 +52,6 @@ class Battles:
         questions: Iterable[Question] = (),
         rater_kind: RaterKind = RaterKind.HUMAN,
         random_source: random.Random | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._responders = responders
@@ -63,7 +61,7 @@ class Battles:
         self._random = random_source or secrets.SystemRandom()
         self._known = Known(store, rater_kind)
         self._admission = Admission(settings.limits)
-        self._draws = Draws(responders, self._random, clock)
+        self._draws = Draws(responders, self._random)
         self._turns = Turns(
             store,
             responders,
@@ -71,7 +69,6 @@ class Battles:
             self._known,
             self._random,
             tick_s=settings.pace.tick_s,
-            clock=clock,
         )
 
     async def start(self, left_out: Collection[str] = ()) -> None:

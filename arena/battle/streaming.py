@@ -40,13 +40,11 @@ class RunningTurn:
         on_over: Callable[[BaseException | None], None],
         *,
         tick_s: float,
-        unread_s: float = UNREAD_S,
     ) -> None:
         self.frame = Frame()
         self._duet = duet
         self._on_end = on_end
         self._tick_s = tick_s
-        self._unread_s = unread_s
         self._last_read = time.monotonic()
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(lambda task: on_over(_trouble(task)))
@@ -104,7 +102,7 @@ class RunningTurn:
         raise RuntimeError("A duet ended without saying how.")
 
     def _unread(self) -> bool:
-        return time.monotonic() - self._last_read > self._unread_s
+        return time.monotonic() - self._last_read > UNREAD_S
 
 
 def _trouble(task: "asyncio.Task[None]") -> BaseException | None:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -43,7 +43,6 @@ class Turns:
         random_source: random.Random,
         *,
         tick_s: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._responders = responders
@@ -51,7 +50,6 @@ class Turns:
         self._known = known
         self._random = random_source
         self._tick_s = tick_s
-        self._clock = clock
         self._running: dict[str, RunningTurn] = {}
         self._starting: dict[str, asyncio.Event] = {}
         self._refused: set[str] = set()  # their rows stand, and their turns came too late
@@ -163,7 +161,7 @@ class Turns:
     def dwell_ms(self, battle_id: str, told: int | None) -> int | None:
         """Return for how long a battle has been ready; what the page told where we do not know."""
         since = self._ready_since.get(battle_id)
-        return told if since is None else round((self._clock() - since) * 1_000)
+        return told if since is None else round((time.monotonic() - since) * 1_000)
 
     def forget(self, battle_id: str) -> None:
         """Forget since when a battle is ready: it was voted on."""
@@ -181,7 +179,7 @@ class Turns:
                 await self._store.save_responses(showing.item_id, len(showing.turns) - 1, responses)
                 if len(self._ready_since) >= REMEMBERED:
                     self._ready_since.pop(next(iter(self._ready_since)))
-                self._ready_since[battle_id] = self._clock()
+                self._ready_since[battle_id] = time.monotonic()
                 self._draws.responded(sides.names)
             case _:
                 ends = ((ending.a, sides.a.model), (ending.b, sides.b.model))

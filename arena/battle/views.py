@@ -26,13 +26,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Turn:
-    """A prompt and the responses in their seats; a finish reason is None until it is known."""
+    """A prompt and the responses in their seats, as far as they are made."""
 
     prompt: str
     a: str
     b: str
-    finish_a: str | None
-    finish_b: str | None
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,7 @@ def reveal_of(showing: Showing) -> Reveal | None:
 def _turn_of(turn: StoredTurn, showing: Showing, frame: Frame | None) -> Turn:
     a, b = (turn.x, turn.y) if showing.x_sits_at_a else (turn.y, turn.x)
     running = frame or Frame()
-    return Turn(
-        prompt=turn.prompt,
-        a=_text(a, running.a),
-        b=_text(b, running.b),
-        finish_a=None if a is None else a.finish_reason,
-        finish_b=None if b is None else b.finish_reason,
-    )
+    return Turn(turn.prompt, _text(a, running.a), _text(b, running.b))
 
 
 def _text(response: StoredResponse | None, running: str) -> str:

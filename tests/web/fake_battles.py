@@ -119,7 +119,7 @@ class FakeBattles:
         return self._view(battle)
 
     def _respond(self, battle: _Battle, prompt: str) -> None:
-        battle.turns.append(Turn(prompt, "", "", None, None))
+        battle.turns.append(Turn(prompt, "", ""))
         battle.state = State.STREAMING
         battle.frame = Frame()
         battle.task = asyncio.get_running_loop().create_task(self._generate(battle))
@@ -137,7 +137,7 @@ class FakeBattles:
         while script.waits and self._held:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         prompt = battle.turns[-1].prompt
-        battle.turns[-1] = Turn(prompt, script.a, script.b, "stop", "stop")
+        battle.turns[-1] = Turn(prompt, script.a, script.b)
         if battle.state is State.STREAMING:
             failed = script.voids > 0 or script.too_long
             battle.state = State.VOID if failed else State.READY
@@ -256,7 +256,7 @@ class FakeBattles:
         turns = list(battle.turns)
         if battle.state is State.STREAMING:
             newest = turns[-1]
-            turns[-1] = Turn(newest.prompt, battle.frame.a, battle.frame.b, None, None)
+            turns[-1] = Turn(newest.prompt, battle.frame.a, battle.frame.b)
         return BattleView(
             battle_id=battle.id,
             state=battle.state,

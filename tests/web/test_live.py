@@ -121,7 +121,7 @@ async def test_an_idle_page_leaves_the_processor_alone(monkeypatch: pytest.Monke
 
 
 def test_turns_stand_below_their_prompts_in_both_panes() -> None:
-    turns = (Turn("One?", "a1", "b1", "stop", "stop"), Turn("T*o?", "", "b2", "stop", "stop"))
+    turns = (Turn("One?", "a1", "b1"), Turn("T*o?", "", "b2"))
     pane_a, pane_b = conversation(turns, "en")
     assert pane_a.index("a1") < pane_a.index("###### T&#42;o&#63;") < pane_a.index("(empty")
     assert pane_b.endswith("b2\n\n")

@@ -225,9 +225,9 @@ async def test_models_on_the_same_weights_load_them_once(
     folder.write(head + oak + elm + pine + "sampling = { temperature = 0.1 }\n")
     loaded: list[str] = []
 
-    def counted(spec: ModelSpec, *, cpu_threads: int) -> Loaded:
+    def counted(spec: ModelSpec) -> Loaded:
         loaded.append(Path(spec.checkpoint or "").name)
-        return load(spec, cpu_threads=cpu_threads)
+        return load(spec)
 
     monkeypatch.setattr("serving.weights.load", counted)
     tallies = await run(folder)
