@@ -29,6 +29,7 @@ from ratings.votes import Votes
 SEAT: Final = "seat A"
 _STEPS: Final = 100
 _LAST: Final = 1e-10
+_OWN: Final = 1e-6  # of a column's information that nothing else says; less is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ def biases(votes: Votes, columns: Mapping[str, NDArray[np.float64]] | None = Non
     ------
     ValueError
         If a column has another length or numbers that are not finite, tells winners without
-        fail, or says nothing that the other columns do not say.
+        fail, or says nothing that models and other columns do not say.
     """
     extra = {SEAT: np.ones(len(votes)), **(columns or {})}
     for name, column in extra.items():
@@ -87,7 +88,11 @@ def biases(votes: Votes, columns: Mapping[str, NDArray[np.float64]] | None = Non
     n_models = len(votes.models)
     pin = np.zeros((design.shape[1],) * 2)  # what the likelihood leaves free: levels of groups
     pin[:n_models, :n_models] = groups.together + np.diag(groups.of_model < 0)
-    found, bread = _climb(design, usable.scores, pin)
+    found, curvature = _climb(design, usable.scores, pin)
+    bread = np.linalg.inv(curvature)
+    own = 1.0 / (np.diag(bread) * np.diag(curvature))[n_models:]
+    if not (own > _OWN).all():  # rounding may leave what is singular a little above it, or below
+        raise ValueError("a column says nothing that models and other columns do not say")
     gradients = csr_array(design * (usable.scores - expit(design @ found))[:, None])
     alone = (gradients.T @ gradients).todense()
     clustered = can_cluster(usable)
@@ -121,7 +126,7 @@ def _design(votes: Votes, beside: NDArray[np.float64]) -> csr_array:
 def _climb(
     design: csr_array, scores: NDArray[np.float64], pin: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the parameters of a logistic regression and its inverse curvature."""
+    """Return the parameters of a logistic regression and its curvature there."""
     found = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         expected = expit(design @ found)
@@ -135,5 +140,5 @@ def _climb(
         reach = float(np.abs(design @ step).max(initial=0.0))
         found = found + (step * np.log1p(reach) / reach if reach > 1.0 else step)
         if reach < _LAST:
-            return found, np.linalg.inv(curvature)
+            return found, curvature
     raise ValueError("a column tells winners without fail or repeats others: it has no finite size")

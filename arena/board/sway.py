@@ -4,12 +4,11 @@ An association is not a cause: better responses may be longer. How the points ar
 `ratings.biases`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import lsqr
 
 from ratings.biases import biases
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 LENGTH: Final = "twice the length"
 MOST: Final = 200_000  # votes: beyond, finding it would take longer than the ratings do
 FEWEST: Final = 100  # votes: with fewer the interval says nothing
-LEAST: Final = 1e-6  # of the variation of lengths that is not the models' own
 
 
 @dataclass(frozen=True)
@@ -40,17 +38,6 @@ class Swayed:
         return self.lower > 0 or self.upper < 0
 
 
-def _varies(votes: "Votes", doublings: "NDArray[np.float64]") -> bool:
-    """Tell whether lengths vary but by model; else they cannot be told from how good models are."""
-    rows, ones = np.arange(len(votes)), np.ones(len(votes))
-    places = np.tile(rows, 2), np.concatenate([votes.a, votes.b])
-    design = csr_array(
-        (np.concatenate([ones, -ones]), places), shape=(len(rows), len(votes.models))
-    )
-    left_over = lsqr(design, doublings)[3]
-    return bool(left_over**2 > LEAST * (doublings @ doublings))
-
-
 def swayed_by(votes: "Votes", doublings: "NDArray[np.float64] | None" = None) -> tuple[Swayed, ...]:
     """Return what the seat is worth and, where lengths are known, what twice the length is.
 
@@ -58,20 +45,19 @@ def swayed_by(votes: "Votes", doublings: "NDArray[np.float64] | None" = None) ->
     """
     if not FEWEST <= len(votes) <= MOST:
         return ()
-    columns: dict[str, NDArray[np.float64]] = {}
+    attempts: list[tuple[Votes, dict[str, NDArray[np.float64]]]] = [(votes, {})]
     if doublings is not None:
         known = np.isfinite(doublings)
         if known.sum() >= max(FEWEST, len(votes) / 2):
-            measured, column = votes.take(known), doublings[known]
-            if _varies(measured, column):
-                votes, columns = measured, {LENGTH: column}
-    try:
-        found = biases(votes, columns)
-    except ValueError:  # a column that tells winners without fail has no finite size
-        return ()
-    return tuple(
-        Swayed(name, float(points), float(lower), float(upper), len(votes))
-        for name, points, lower, upper in zip(
-            found.names, found.points, found.lower, found.upper, strict=True
-        )
-    )
+            attempts.insert(0, (votes.take(known), {LENGTH: doublings[known]}))
+    for counted, columns in attempts:
+        # One that tells winners without fail has no size, nor one that only tells the models.
+        with suppress(ValueError):
+            found = biases(counted, columns)
+            return tuple(
+                Swayed(name, float(points), float(lower), float(upper), len(counted))
+                for name, points, lower, upper in zip(
+                    found.names, found.points, found.lower, found.upper, strict=True
+                )
+            )
+    return ()

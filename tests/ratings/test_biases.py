@@ -98,3 +98,14 @@ def test_refuses_a_column(column: NDArray[np.float64]) -> None:
     votes = Votes.from_arrays(("A", "B"), [[0, 1], [1, 0]], [0, 0])
     with pytest.raises(ValueError, match="column 'told' is not one finite number"):
         biases(votes, {"told": column})
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-6], ids=["exactly", "but for rounding", "nearly"])
+def test_a_column_that_only_tells_the_models_is_refused(noise: float) -> None:
+    draw = np.random.default_rng(0)
+    pairs = np.array([draw.permutation(3)[:2] for _ in range(2000)])
+    votes = Votes.from_arrays(("A", "B", "C"), pairs, draw.integers(2, size=2000))
+    length = np.log2([25.0, 26.0, 90.0])
+    column = length[pairs[:, 0]] - length[pairs[:, 1]] + noise * draw.normal(size=2000)
+    with pytest.raises(ValueError, match="says nothing that models|repeats others"):
+        biases(votes, {"told": column})

@@ -84,6 +84,13 @@ def test_an_interval_without_0_is_more_than_luck(lower: float, upper: float, sur
     assert Swayed("seat A", (lower + upper) / 2, lower, upper, 400).sure is sure
 
 
+def test_a_length_that_always_wins_leaves_what_is_said_of_the_seat() -> None:
+    votes = log(400)
+    longer = votes["length_a"] > votes["length_b"]
+    votes["winner"] = np.where(longer, "model_a", "model_b")
+    assert [each.by for each in swayed(votes)] == ["seat A"]
+
+
 def test_a_seat_that_always_wins_has_no_finite_worth() -> None:
     votes = log(200).assign(winner="model_a")
     assert swayed(votes) == ()
