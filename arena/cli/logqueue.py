@@ -58,6 +58,10 @@ class _Stderr(logging.Handler):
     def createLock(self) -> None:  # noqa: N802 -- the library's name
         self.lock = None  # one thread writes; the end of the program must not wait for it
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.emit(record)  # without the lock, which Python 3.13 wants to be there
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError):
             os.write(STDERR, f"{self.format(record)}\n".encode(errors="replace"))
