@@ -11,9 +11,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,6 +141,26 @@ def until(true: Callable[[], object], seconds: float = 120.0) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def slowed(process: int) -> Iterator[None]:
+    """Let a process run a tenth of the time: a quick one has responded before text is shown."""
+    over = threading.Event()
+
+    def slow() -> None:
+        while not over.wait(0.05):
+            os.kill(process, signal.SIGSTOP)
+            over.wait(0.45)
+            os.kill(process, signal.SIGCONT)
+
+    slowing = threading.Thread(target=slow)
+    slowing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        slowing.join()
+
+
 @pytest.fixture(scope="module")
 def server(
     tmp_path_factory: pytest.TempPathFactory, make_checkpoint: Callable[..., Path]
@@ -203,9 +224,10 @@ def test_a_process_killed_while_text_is_seen_costs_one_battle(
     server: Server, ada: Rater, bob: Rater
 ) -> None:
     ready = bob.gets_ready()
-    lost = ada.opens()
     first = server.child()
-    ada.watches(lost)
+    with slowed(first):
+        lost = ada.opens()
+        ada.watches(lost)
     assert ada.state(lost) == "streaming"
     os.kill(first, signal.SIGKILL)
 
