@@ -17,7 +17,8 @@ from serving.line import PATIENCE_S, Line, Waiter
 from serving.memory import Memory
 from serving.placement import Placement
 from serving.resident import Loader, Resident
-from serving.rests import REST_S, Rests, Searches
+from serving.rests import REST_S, Rests
+from serving.searches import Searches
 from serving.spec import ModelSpec
 
 LOOK_S: Final = 1.0  # seconds between two looks of who waits: nobody tells of a death or a return

@@ -5,18 +5,16 @@ reasons, and no engine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from serving.engine import DEATHS, EngineError, FailureKind
+from serving.engine import DEATHS, EngineError
 
 REST_S: Final = 15.0  # seconds before a model that failed for the first time is tried again
 DEATH_S: Final = 1.0  # the same where its engine died: the next one starts afresh
 LONGEST: Final = 40  # times the first rest: ten minutes
 LONGEST_ASKED: Final = 4  # the same where asking costs nobody a battle: one minute
 FORGOTTEN: Final = 240  # times the first rest without a failure: the next one is a first again
-LOOK_S: Final = 1.0  # seconds at least between two questions to who is looked for
 
 
 @dataclass(slots=True)
@@ -105,48 +103,3 @@ class Rests:
             for name, rest in self._rests.items()
             if self.left(name) > 0 or (rest.until_found and not rest.over)
         }
-
-
-class Searches:
-    """Looks for models that rest until they are found: no battle is to find that out.
-
-    `ask` raises why one is not there, or ends its rest; `refuse` lets one rest again.
-    """
-
-    def __init__(
-        self,
-        rests: Rests,
-        ask: Callable[[str], Awaitable[None]],
-        refuse: Callable[[str, EngineError], None],
-    ) -> None:
-        self._rests = rests
-        self._ask = ask
-        self._refuse = refuse
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-
-    def begin(self, name: str) -> None:
-        """Look for a model, unless it is looked for."""
-        if name not in self._under_way:
-            search = asyncio.create_task(self._search(name), name=f"search {name}")
-            self._under_way[name] = search
-
-    def end(self) -> None:
-        """Look for nobody any more."""
-        for search in self._under_way.values():
-            search.cancel()
-
-    async def _search(self, name: str) -> None:
-        """Ask after each rest.
-
-        Whatever goes wrong, it is looked for again: nobody else would, and it would stay out.
-        """
-        while name in self._rests.reasons():
-            await asyncio.sleep(max(self._rests.left(name), LOOK_S))
-            try:
-                await self._ask(name)
-            except EngineError:
-                pass  # it was logged when it was refused
-            except Exception as error:  # noqa: BLE001 -- see above
-                odd = f"{name}: cannot be asked: {error!r}"
-                self._refuse(name, EngineError(FailureKind.BACKEND, odd))
-        del self._under_way[name]  # at once: who rests from now on is looked for anew

@@ -39,7 +39,7 @@ async def test_an_engine_that_died_rests_for_a_moment_for_the_next_one_starts_af
 async def test_a_server_that_is_away_is_looked_for_before_anybody_is_sent_there(
     when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.rests.LOOK_S", 0.01)
+    monkeypatch.setattr("serving.searches.ASK_S", 0.01)
     away = EngineError(FailureKind.BACKEND, "a: nobody is there")
     shop = Workshop()
     pool = shop.pool(1, kind="remote", rest_s=0.02)
@@ -63,7 +63,7 @@ async def test_a_server_that_is_away_is_looked_for_before_anybody_is_sent_there(
 async def test_a_server_is_looked_for_also_where_the_search_itself_breaks(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("serving.rests.LOOK_S", 0.01)
+    monkeypatch.setattr("serving.searches.ASK_S", 0.01)
     shop = Workshop(broken={"a": EngineError(FailureKind.BACKEND, "a: nobody is there")})
     pool = shop.pool(1, kind="remote", rest_s=0.01)
     await pool.warm("a")
@@ -84,7 +84,7 @@ async def test_a_server_is_looked_for_also_where_the_search_itself_breaks(
 async def test_who_rests_the_moment_a_search_ends_is_looked_for_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("serving.rests.LOOK_S", 0.01)
+    monkeypatch.setattr("serving.searches.ASK_S", 0.01)
     shop = Workshop(broken={"a": EngineError(FailureKind.BACKEND, "a: nobody is there")})
     pool = shop.pool(1, kind="remote", rest_s=0.01)
     await pool.warm("a")

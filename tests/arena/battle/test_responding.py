@@ -296,7 +296,7 @@ async def test_nor_is_a_server_that_is_away_however_soon_it_is_asked_again() -> 
 async def test_a_server_that_goes_away_costs_one_battle_however_long_it_stays_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("serving.rests.LOOK_S", 0.01)
+    monkeypatch.setattr("serving.searches.ASK_S", 0.01)
     monkeypatch.setattr("serving.reach.REACH_S", 1.0)
     well = says(event("blue"), event(finish="stop"), DONE)
     async with serving(well) as server:
