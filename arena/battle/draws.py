@@ -7,6 +7,7 @@ are named to whoever loads them, while the rater reads. What is said in a battle
 """
 
 import logging
+import math
 import random
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from arena.battle.responding import Responders
 from arena.pairing.cycles import Pair
 from arena.pairing.pairings import Pairing, Pairings
 from arena.pairing.past import Event, What
-from serving.engine import EngineError
+from serving.engine import DEATHS, EngineError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Draws:
         self._pairings = Pairings((), (), responders.fit, random_source)
         self._open: dict[str, tuple[Pair, float]] = {}  # oldest first
         self._failures: Counter[str] = Counter()
+        self._died: dict[str, float] = {}  # when the last death was counted
+        self._lately: dict[str, EngineError] = {}  # who failed since anybody was well
 
     def start(self, models: Mapping[str, int], past: Iterable[tuple[str, int, int]]) -> None:
         """Go on where the battles so far have left the plan; they name models by their numbers."""
@@ -86,23 +89,44 @@ class Draws:
         self.look_ahead()
 
     def failed(
-        self, battle: str, model: str | None, error: EngineError, well: Iterable[str] = ()
+        self,
+        battle: str,
+        failures: Mapping[str, EngineError],
+        well: Iterable[str] = (),
+        *,
+        began: float,
     ) -> None:
-        """Note that a battle is void, by which model's engine if by one, and who was well in it."""
+        """Note that a battle is void, who failed and who was well in it, and when its turn began.
+
+        Where both failed they share what broke, and so may all that failed since anybody was well:
+        it counts for all of them, or each would cost three battles to find out.
+        """
         self.give_back(battle)
         self._forgive(well)
-        if model is not None:
-            self._failures[model] += 1
-            if self._failures[model] >= FAILURES:
-                self._pairings.sit_out(model)
-                log.warning("%s failed %d times in a row and rests", model, self._failures[model])
-                self._responders.leave_alone(model, error)
+        alive = {model: error for model, error in failures.items() if error.kind not in DEATHS}
+        self._lately |= alive
+        shared = self._lately if len(alive) > 1 else {}
+        for model, error in {**shared, **failures}.items():
+            self._count(model, error, began)
         self.look_ahead()
+
+    def _count(self, model: str, error: EngineError, began: float) -> None:
+        """Count a failure; a death counts once, however many turns were under way."""
+        if error.kind in DEATHS:
+            if began <= self._died.get(model, -math.inf):
+                return
+            self._died[model] = self._clock()
+        self._failures[model] += 1
+        if self._failures[model] >= FAILURES:
+            self._pairings.sit_out(model)
+            log.warning("%s failed %d times in a row and rests", model, self._failures[model])
+            self._responders.leave_alone(model, error)
 
     def _forgive(self, models: Iterable[str]) -> None:
         """Forget what models failed at before: they have responded whole."""
         for model in models:
             self._failures.pop(model, None)
+            self._lately.clear()  # what they share is not broken
 
     def give_back(self, battle: str) -> None:
         """Let the pair of a battle come again, unless it was given back or voted on."""

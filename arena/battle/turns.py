@@ -127,9 +127,10 @@ class Turns:
             raise _stopping()
         self._ready_since.pop(battle_id, None)
         sides = Sides.of(showing, self._random)
+        began = time.monotonic()
 
         async def on_end(ending: Ending) -> None:
-            await self._end(showing, sides, ending)
+            await self._end(showing, sides, ending, began)
 
         def on_over(trouble: BaseException | None) -> None:
             if self._running.get(battle_id) is turn:  # else another one has begun
@@ -167,7 +168,7 @@ class Turns:
         """Forget since when a battle is ready: it was voted on."""
         self._ready_since.pop(battle_id, None)
 
-    async def _end(self, showing: Showing, sides: Sides, ending: Ending) -> None:
+    async def _end(self, showing: Showing, sides: Sides, ending: Ending, began: float) -> None:
         battle_id = showing.battle_id
         match ending:
             case Abandoned():
@@ -185,13 +186,12 @@ class Turns:
                 ends = ((ending.a, sides.a.model), (ending.b, sides.b.model))
                 failed, blames = _failure(ends)
                 number = None if blames is None else self._known.models[blames]
-                cause = f"{failed.kind}: {failed.cause}"
-                # The lines of a crash after the first say where things lie on the disk.
-                line = cause.splitlines()[0]
-                await self._store.end_battle(battle_id, EndingKind.VOID, line, number)
+                cause = _line_of(failed)
+                await self._store.end_battle(battle_id, EndingKind.VOID, cause, number)
                 well = [name for end, name in ends if isinstance(end, Done)]
-                self._draws.failed(battle_id, blames, EngineError(failed.kind, line), well)
-                log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", cause)
+                self._draws.failed(battle_id, _counted(ending, sides), well, began=began)
+                told = f"{failed.kind}: {failed.cause}"
+                log.warning("battle %s is void (%s): %s", battle_id, blames or "no model", told)
 
 
 async def _left_out(models: Sequence[str]) -> AsyncGenerator[Shown | Finished]:
@@ -214,3 +214,18 @@ def _failure(ends: Iterable[tuple[Done | Failed, str]]) -> tuple[Failed, str | N
     (failed, name), *others = failures
     several = any(other.kind is not FailureKind.CANCELLED for other, _ in others)
     return failed, None if several or failed.kind in OF_NOBODY else name
+
+
+def _counted(ending: Finished, sides: Sides) -> dict[str, EngineError]:
+    """Return the failures that count against whoever had them, also where both had one."""
+    if ending.a is ending.b:
+        return {}  # of neither: no engine was asked
+    ends = ((sides.a.model, ending.a), (sides.b.model, ending.b))
+    failures = ((name, end) for name, end in ends if isinstance(end, Failed))
+    own = ((name, end) for name, end in failures if end.kind not in OF_NOBODY)
+    return {name: EngineError(end.kind, _line_of(end)) for name, end in own}
+
+
+def _line_of(failed: Failed) -> str:
+    """Return why it failed; the lines of a crash after the first tell where things lie on disk."""
+    return f"{failed.kind}: {failed.cause}".splitlines()[0]

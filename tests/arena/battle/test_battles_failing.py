@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from arena.battle.battles import Battles
 from arena.battle.views import State
 from arena.errors import ModelUnavailable
 from arena.record.logquery import read_log
@@ -18,6 +19,8 @@ from serving.processes import Processes
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
 from tests.arena.battle.conftest import OAK, PINE, Make, ready, scripted, shown, token
+from tests.serving import bad_server
+from tests.serving.bad_server import lingers, serving
 
 
 class Fickle(ScriptedEngine):
@@ -31,6 +34,14 @@ class Fickle(ScriptedEngine):
             return
         async for event in super().stream(prompt):
             yield event
+
+
+async def all_void(battles: Battles, number: int) -> None:
+    for _ in range(number):
+        assert (await ready(battles)).state is State.VOID
+
+
+falls_silent = lingers(bad_server.event(""))
 
 
 class Mortal(ScriptedEngine):
@@ -118,6 +129,35 @@ async def test_who_fails_each_time_costs_three_battles_and_then_rests(
     assert ends[-9:] == [State.READY] * 9
 
 
+async def test_behind_a_broken_gateway_raters_soon_hear_that_no_models_are_there(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins each response and ends none, so both sides fail in one moment, each time."""
+    monkeypatch.setattr("serving.reach.REACH_S", 0.7)
+    async with serving(falls_silent) as gateway:
+        battles = await make(
+            *(
+                ModelSpec(name=name, url=gateway.url, remote_name=name, first_token_s=0.7)
+                for name in ("ash", "elm", "oak")
+            )
+        )
+        battles._responders._tempo._wanted = Pace("paced", 1000.0, 0.1, 0.0)  # type: ignore[attr-defined]  # noqa: SLF001
+        with pytest.raises(ModelUnavailable, match="two models"):
+            await all_void(battles, 10)
+
+
+async def test_a_model_that_cannot_be_loaded_is_no_failure_of_who_sits_beside_it(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = ModelSpec(name="elm", checkpoint="/nowhere/at/all")
+    battles = await make(OAK, PINE, broken)
+    pool = battles._responders._pool  # type: ignore[attr-defined]  # noqa: SLF001
+    for _ in range(9):
+        pool._rests.forgive("elm")  # noqa: SLF001 - its rest is over
+        await ready(battles)
+    assert "in a row" not in caplog.text
+
+
 async def test_who_talks_with_a_model_that_failed_others_may_go_on(make: Make) -> None:
     """It rests, so nobody new meets it; its engine is well, and may respond to this prompt."""
     battles = await make(OAK, PINE, build=Fickle)
@@ -132,7 +172,9 @@ async def test_who_talks_with_a_model_that_failed_others_may_go_on(make: Make) -
     assert (await battles.open("bob", "Hm?")).state is State.STREAMING  # it has responded
 
 
-async def test_one_death_that_ends_several_battles_keeps_nobody_out_for_long(make: Make) -> None:
+async def test_one_death_that_ends_several_battles_keeps_nobody_out_for_long(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     """The next engine is on its way before all of them have let the dead one go."""
     born: list[Mortal] = []
 
@@ -153,6 +195,7 @@ async def test_one_death_that_ends_several_battles_keeps_nobody_out_for_long(mak
     for number, view in enumerate(views):
         assert (await shown(battles, view, f"rater {number}")).state is State.VOID
     assert (await ready(battles)).state is State.READY
+    assert "in a row" not in caplog.text
 
 
 async def test_who_responds_whole_beside_one_that_fails_is_well(make: Make) -> None:

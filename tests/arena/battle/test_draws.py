@@ -127,7 +127,7 @@ def test_a_model_that_keeps_failing_does_not_hold_up_the_cycle() -> None:
         battle = f"b{number}"
         pair = draws.draw(battle).pair
         if "ash" in pair:
-            draws.failed(battle, "ash", BROKEN)
+            draws.failed(battle, {"ash": BROKEN}, began=0.0)
         else:
             draws.voted(battle, pair)
             votes += 1
@@ -141,11 +141,45 @@ def test_who_keeps_failing_is_left_alone_until_it_has_responded() -> None:
     for number, cause in enumerate(("", "1", "2", "3", "4", "", "5", "6", "7")):
         draws.draw(battle := f"b{number}")
         if cause:
-            draws.failed(battle, "ash", EngineError(FailureKind.NAN, cause))
+            draws.failed(battle, {"ash": EngineError(FailureKind.NAN, cause)}, began=0.0)
         else:
             draws.responded(["ash", "elm"])
     causes = [(model, error.cause) for model, error in models.left_alone]
     assert causes == [("ash", "3"), ("ash", "4"), ("ash", "7")]
+
+
+def test_a_death_counts_once_however_many_battles_it_ends() -> None:
+    """Who begins after it dies of another one."""
+    models, clock = Models(), Clock()
+    draws = started(models, clock=clock)
+    death = EngineError(FailureKind.ENGINE_DEAD, "ash: killed")
+    for began, died, turns in ((0, 5, 6), (6, 9, 6), (10, 12, 1)):
+        assert models.left_alone == []
+        for number in range(turns):
+            clock.now = died + number / 10
+            draws.failed(f"{began} {number}", {"ash": death}, began=began + number / 2)
+    assert models.left_alone == [("ash", death)]
+
+
+def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did() -> None:
+    models = Models()
+    draws = started(models)
+    for number, pair in enumerate((("ash", "elm"), ("oak", "pine"), ("ash", "elm"))):
+        assert models.left_alone == []
+        draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=0.0)
+    assert {model for model, _ in models.left_alone} == {"ash", "elm"}
+    draws.failed("b3", dict.fromkeys(("oak", "pine"), BROKEN), began=0.0)
+    assert {model for model, _ in models.left_alone} == set(ROSTER)
+
+
+def test_once_anybody_is_well_what_others_share_is_not_what_broke() -> None:
+    models = Models()
+    draws = started(models)
+    for number in range(9):
+        draws.failed(f"b{number}", dict.fromkeys(("ash", "elm"), BROKEN), began=0.0)
+        draws.responded(["oak", "pine"])
+        draws.failed(f"c{number}", dict.fromkeys(("oak", "pine"), BROKEN), began=0.0)
+    assert {model for model, _ in models.left_alone} == {"ash", "elm"}
 
 
 def test_after_each_turn_the_next_set_is_told() -> None:
@@ -154,5 +188,5 @@ def test_after_each_turn_the_next_set_is_told() -> None:
     draws.draw("first")
     draws.responded(["ash", "elm"])
     draws.draw("second")
-    draws.failed("second", None, BROKEN)
+    draws.failed("second", {}, began=0.0)
     assert [len(expected) for expected in models.expected] == [3, 3]
