@@ -78,9 +78,13 @@ class Rests:
         EngineError
             While it rests.
         """
-        if self.left(name) > 0 and self._rests[name].refused:
+        if self.refuses(name):
             error = self._rests[name].error
             raise EngineError(error.kind, error.cause)
+
+    def refuses(self, name: str) -> bool:
+        """Tell whether a model rests, and who asks for it is refused."""
+        return self.left(name) > 0 and self._rests[name].refused
 
     def left(self, name: str) -> float:
         """Return the seconds for which a model rests."""

@@ -182,9 +182,9 @@ class PoolResponders:
 
     async def _outlast(self, models: Collection[str], left_s: float) -> float:
         """Wait while models rest, where that ends soon: a rater waits too. Return the seconds."""
-        watch, resting, most = Watch(), self._pool.unavailable, min(OUTLAST_S, left_s)
-        while not resting().keys().isdisjoint(models) and (rest_s := most - watch.seconds) > 0:
-            if not all(self._pool.rest_ends_within(model, rest_s) for model in models):
+        watch, pool, most = Watch(), self._pool, min(OUTLAST_S, left_s)
+        while (away := list(filter(pool.turns_away, models))) and watch.seconds < most:
+            if not all(pool.rest_ends_within(model, most - watch.seconds) for model in away):
                 break
             await asyncio.sleep(LOOK_S)
         return min(watch.seconds, left_s)

@@ -269,6 +269,31 @@ async def test_a_battle_waits_for_two_where_a_rest_of_a_moment_ends() -> None:
 
 
 @virtual_time
+async def test_a_rest_that_refuses_nobody_is_not_waited_for() -> None:
+    """Who talks with a model that failed others goes on, also where its rest is nearly over."""
+    pool = pool_in_this_process(*[ScriptedEngine] * 9)
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
+    await pool.warm(NAMES)
+    pool.leave_alone("oak", EngineError(FailureKind.NAN, "oak: no number"))
+    await asyncio.sleep(12)
+    start = asyncio.get_running_loop().time()
+    assert isinstance((await finished(made)).a, Done)
+    assert asyncio.get_running_loop().time() - start < 1
+    await pool.close()
+
+
+@virtual_time
+async def test_nor_does_it_keep_anybody_from_waiting_for_a_rest_of_a_moment() -> None:
+    pool = pool_in_this_process(*[ScriptedEngine] * 9)
+    made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
+    pool.leave_alone("oak", EngineError(FailureKind.NAN, "oak: no number"))  # for long
+    pool._rests.add("pine", EngineError(FailureKind.PROCESS_DEAD, "killed"))  # noqa: SLF001
+    ended = await finished(made)
+    assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
+    await pool.close()
+
+
+@virtual_time
 async def test_a_long_rest_is_not_waited_for() -> None:
     pool = pool_in_this_process(Ailing, *[ScriptedEngine] * 9)
     made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
