@@ -128,8 +128,9 @@ class Pool:
         """
         held = await self._admit(names)
         try:
-            # Shielded: another battle may wait for the same load.
-            yield tuple([await asyncio.shield(resident.loading) for resident in held])
+            # Shielded: another battle may wait for the same load. Together: one failure is enough.
+            loads = [asyncio.shield(resident.loading) for resident in held]
+            yield tuple(await asyncio.gather(*loads))
         finally:
             self._release(names, held)
 

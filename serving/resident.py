@@ -18,7 +18,7 @@ from serving.build import Builder
 from serving.engine import DEATHS, Engine, EngineError, FailureKind
 from serving.spec import ModelSpec
 
-LEAVE_S: Final = 3.0  # seconds that closing waits for a load that nothing can stop
+LEAVE_S: Final = 0.5  # seconds that closing waits for a load that nothing can stop
 
 log = logging.getLogger(__name__)
 

@@ -130,6 +130,22 @@ async def test_a_broken_model_does_not_stop_the_others_from_being_loaded_ahead(
     assert caplog.messages == ["b: not loaded (template): no template"]
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+async def test_who_needs_two_models_hears_at_once_that_one_cannot_be_loaded(names: str) -> None:
+    """The other one may load for minutes; it goes on doing so, for others."""
+    shop = Workshop(
+        broken={"a": EngineError(FailureKind.BACKEND, "a: nobody is there")},
+        held={"b": threading.Event()},
+    )
+    pool = shop.pool(2, kind="remote")
+    with pytest.raises(EngineError, match="nobody is there"):
+        await asyncio.wait_for(use(pool, *names), 2)
+    shop.held["b"].set()
+    await use(pool, "b")
+    assert shop.built.count("b") == 1
+    await pool.close()
+
+
 async def test_leaving_while_it_loads_leaves_the_model_for_others() -> None:
     shop = Workshop(held={"a": threading.Event()})
     pool = shop.pool(1)

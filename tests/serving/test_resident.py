@@ -76,6 +76,17 @@ async def test_closing_ends_every_load_that_hangs(monkeypatch: pytest.MonkeyPatc
         through.set()
 
 
+async def test_closing_hardly_waits_for_a_load_that_nothing_can_stop() -> None:
+    """As whoever presses Ctrl+C does then."""
+    build = Held("near")
+    loader = Loader(build)
+    load = asyncio.gather(loader.load(NEAR), return_exceptions=True)
+    await asyncio.sleep(0)
+    await asyncio.wait_for(loader.close(), 2)
+    build.through["near"].set()
+    await load
+
+
 async def test_a_server_that_stays_away_is_one_error_and_its_return_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
