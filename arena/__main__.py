@@ -1,65 +1,20 @@
-"""The command `arena`: runs the command line and turns every refusal into one sentence."""
+"""The command `arena`: whoever stops it reads nothing more, whatever the moment.
 
-import errno
-import os
-import sys
-from pathlib import Path
-from typing import Final
+What a command does, and what is told of its end, is not known here.
+"""
 
-from typer.exceptions import Abort, TyperException
-
-from arena.cli.commands import app
-from arena.cli.oneline import one_line
-from arena.errors import ArenaError
-
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+import signal
 
 
 def main() -> None:
-    """Run the command line; exit with 0 done, 1 failed, 2 wrong usage or configuration."""
-    _fill_closed_streams()
-    try:
-        sys.exit(app(prog_name="arena", standalone_mode=False))
-    except TyperException as error:
-        # What pydantic puts in front says nothing to whoever typed the option.
-        error.message = error.message.removeprefix("Value error, ").replace("Input", "it", 1)
-        if said := error.format_message():  # nothing where the help was the answer
-            command = getattr(getattr(error, "ctx", None), "command_path", "arena")
-            stop = "" if said.endswith("?") else "."
-            _tell(f"{said.rstrip('.')}{stop} See `{command} --help`.")
-        sys.exit(error.exit_code)
-    except Abort:
-        sys.exit(1)
-    except (ArenaError, OSError) as error:
-        if "--debug" in sys.argv:
-            raise
-        _tell(_named(error) if isinstance(error, OSError) else str(error))
-        sys.exit(getattr(error, "exit_status", 1))
+    """Run the command line; Ctrl+C ends it at once while its own modules are loaded."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from arena.cli.stopping import stoppable  # noqa: PLC0415 - takes a while
+    from arena.cli.telling import run  # noqa: PLC0415 - takes longer
 
-
-def _fill_closed_streams() -> None:
-    """Lead streams that a shell closed (`>&-`) nowhere; else a database gets their numbers."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # to the end
-            setattr(sys, name, nowhere)
-
-
-def _named(error: OSError) -> str:
-    """Return what the system refused, and of which file if it says so."""
-    if error.filename is None:
-        if error.errno in FULL:  # of a file it would be known
-            return f"What is said here cannot be written ({error.strerror}). Send it elsewhere."
-        return f"The system refused this command ({error.strerror or error})."
-    return (
-        f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}). Check that its name is "
-        "right, that you may read and write it, and that its disk has room."
-    )
-
-
-def _tell(fault: str) -> None:
-    said = "\n".join(one_line(line) for line in fault.split("\n"))
-    sys.stderr.write(f"arena: {said}\n")
+    with stoppable():
+        run()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def arena(
     ] = False,
 ) -> None:
     """Two quantized models answer; a person picks the better one; votes become ratings."""
-    del debug  # read by `arena.__main__`, which sees errors last
+    del debug  # read by `arena.cli.telling`, which sees errors last
 
 
 for room in (serve, simulate, study, boards, logs, doctor):

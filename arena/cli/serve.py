@@ -1,7 +1,6 @@
 """`arena demo` and `arena serve`: one process with pages, battles, models and the database."""
 
 import asyncio
-import contextlib
 import errno
 import logging
 import socket
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from arena.cli.logqueue import logging_to_stderr
+from arena.cli.stopping import run_loop
 from arena.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def _run(settings: "Settings", port: int | None, host: str | None, db: Path | No
         from arena.running import open_store, put_together  # noqa: PLC0415 - heavy
 
         arena = put_together(settings, *open_store(settings))
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(arena, listener))
+        run_loop(_serve(arena, listener))
 
 
 def _listening(host: str, port: int) -> socket.socket:

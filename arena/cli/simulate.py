@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from arena.cli.stopping import run_loop
 from arena.errors import ConfigError
 
 
@@ -30,8 +31,6 @@ def simulate(
 
     Example: `arena simulate --models 8 --raters 12 --votes 1200 --db rehearsal.db`
     """
-    import asyncio  # noqa: PLC0415 - what a command needs is loaded when it runs
-
     from rich.progress import Progress  # noqa: PLC0415 - with it
 
     from arena.questions import load_bank  # noqa: PLC0415 - heavy
@@ -52,7 +51,7 @@ def simulate(
     rehearsal = Rehearsal(names, raters, votes, seed, tuple(load_bank(bank)))
     with Progress(transient=True) as progress:
         task = progress.add_task("Voting", total=votes)
-        asyncio.run(rehearse(rehearsal, db, lambda: progress.advance(task)))
+        run_loop(rehearse(rehearsal, db, lambda: progress.advance(task)))
     typer.echo(f"{votes} simulated votes by {raters} raters on {len(names)} models are in {db}.")
     typer.echo(f"Look at them with: arena leaderboard {db}")
 

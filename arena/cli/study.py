@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from arena.cli.oneline import logging_to_terminal, one_line
+from arena.cli.stopping import run_loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,8 +44,6 @@ def generate(
 
     Example: `arena study generate survey.toml --db survey.db`
     """
-    import asyncio  # noqa: PLC0415 - what a command needs is loaded when it runs
-
     from arena.cli.rate import watching  # noqa: PLC0415 - heavy
     from arena.studies.generating import generate_into  # noqa: PLC0415 - heavy
     from arena.studies.study_file import load_study  # noqa: PLC0415 - heavy
@@ -52,7 +51,7 @@ def generate(
     described = load_study(file)
     place = db or described.db
     with logging_to_terminal(), watching(len(described.models), len(described)) as watcher:
-        tallies = asyncio.run(generate_into(place, described, watcher))
+        tallies = run_loop(generate_into(place, described, watcher))
     failed = _report(described, tallies, place)
     raise typer.Exit(code=int(failed))
 

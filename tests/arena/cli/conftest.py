@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.__main__ import main
+from arena.cli.telling import run as run_command
 from arena.shipped import shipped
 
 
@@ -32,7 +32,7 @@ def arena(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         if columns is not None:
             monkeypatch.setenv("COLUMNS", str(columns))
         with pytest.raises(SystemExit) as end:
-            main()
+            run_command()
         said = capsys.readouterr()
         return Run(end.value.code if isinstance(end.value.code, int) else 0, said.out, said.err)
 
