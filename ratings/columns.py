@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _PIECE: Final = 100_000  # votes
+_LARGEST: Final = 2.0**53  # below it floats tell whole numbers apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,8 @@ def response_hash(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
     """
     hashed = np.zeros(len(frame), dtype=np.uint64)
     if "item_id" in frame:
-        item = frame["item_id"].astype(str)
+        item = frame["item_id"]
+        item = (item.map(_whole) if item.dtype == object else item).astype(str)
         named = (frame["item_id"].notna() & (item != "")).to_numpy()
         hashed[named] = _never_zero(pd.util.hash_array(item.to_numpy(dtype=object)[named]))
     if {"conversation_a", "conversation_b"} <= set(frame.columns):
@@ -127,13 +129,25 @@ def _seat_hash(model: pd.Series, response: pd.Series) -> NDArray[np.uint64]:
 
 def _without_blanks(names: "pd.Index[str]", codes: NDArray[np.int32]) -> Labels:
     """Return names without blanks around them; what is then empty is missing."""
-    whole = names.dtype.kind == "f" and bool((names.to_numpy() % 1 == 0).all())
-    # 2 beside a missing value was read as 2.0
-    text = (names.astype(np.int64) if whole else names).astype(str)
+    text = _as_written(names)
     bare = text.str.strip()
-    if not bool((bare == text).all()) or bool((text == "").any()):
+    plain = bool((bare == text).all()) and not bool((text == "").any())
+    if not plain or (names.dtype == object and not text.is_unique):  # both 2 and "2"
         place, text = pd.factorize(bare)
         places = np.append(place.astype(np.int32), np.int32(-1))
         places[:-1][np.asarray(bare == "", dtype=bool)] = -1
         codes = places[codes]
     return Labels(text, codes)
+
+
+def _as_written(names: "pd.Index[str]") -> "pd.Index[str]":
+    """Return names as text: 2 beside a missing value was read as 2.0, and is 2 again."""
+    if names.dtype == object:  # as pandas reads a large CSV, a piece at a time
+        return names.map(_whole).astype(str)
+    small = names.dtype.kind == "f" and bool((np.abs(names.to_numpy()) < _LARGEST).all())
+    whole = small and bool((names.to_numpy() % 1 == 0).all())
+    return (names.astype(np.int64) if whole else names).astype(str)
+
+
+def _whole(name: object) -> object:
+    return int(name) if isinstance(name, float) and name.is_integer() else name

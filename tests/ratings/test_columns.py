@@ -21,6 +21,22 @@ def test_a_number_beside_a_missing_one_keeps_its_name() -> None:
     assert Labels.of([7.5, 3.0]).used_names().tolist() == ["7.5", "3.0"]
 
 
+def test_a_number_and_its_text_are_one_name() -> None:
+    """Pandas reads a large CSV a piece at a time, and a column of numbers and names as both."""
+    labels = Labels.of(pd.Series([7, "7", "ann", 3.0, None, "3"], dtype=object))
+    assert labels.names.tolist() == ["7", "ann", "3"]
+    assert labels.codes.tolist() == [0, 0, 1, 2, -1, 2]
+    hashes = response_hash(pd.DataFrame({"item_id": [7, 7.0, "7", None]}, dtype=object))
+    assert hashes is not None
+    assert hashes[0] == hashes[1] == hashes[2] != hashes[3] == 0
+
+
+def test_numbers_that_are_too_large_for_a_whole_one_keep_their_names() -> None:
+    labels = Labels.of([2.0**64, 2.0**65, None, float("inf")])
+    assert labels.codes.tolist() == [0, 1, -1, 2]
+    assert len(set(labels.names)) == 3
+
+
 def test_blanks_around_a_name_are_no_part_of_it() -> None:
     labels = Labels.of(["ann ", "ben", "ann", " ben"])
     assert labels.names.tolist() == ["ann", "ben"]
