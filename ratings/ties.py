@@ -211,7 +211,8 @@ def _rao_kupper_slopes(not_lost: _Table, n_ties: float, logits: _Table, weights:
     slope = 2.0 * n_ties / -np.expm1(-2.0 * threshold) - pull.sum()
     bend = weight.sum() + n_ties / np.sinh(threshold) ** 2
     cross = threshold * (weight.sum(axis=0) - weight.sum(axis=1))
-    own = threshold**2 * bend - threshold * slope
+    # threshold * slope is left out: 0 at the maximum, and elsewhere it may lead downwards
+    own = threshold**2 * bend
     full = np.append(gradient, threshold * slope)
     return likelihood, full, _bordered(curvature, [cross], np.array([[own]]))
 

@@ -80,6 +80,16 @@ def test_one_pair_can_be_worked_out_by_hand() -> None:
     assert np.ptp(davidson(counts).ratings) == pytest.approx(400 * np.log10(2))
 
 
+@pytest.mark.parametrize("times", [1, 1_000])
+def test_a_pair_with_many_ties_and_a_clear_winner_has_a_maximum(times: int) -> None:
+    """The chances of one pair are the shares of its votes."""
+    outcome = [0] * 2 * times + [2] * 29 * times + [1] * 5 * times
+    counts = PairCounts.of(Votes.from_arrays(("A", "B"), [[0, 1]] * 36 * times, outcome))
+    for fitted in (davidson(counts), rao_kupper(counts)):
+        chances = [fitted.win[0, 1], fitted.tie[0, 1], fitted.win[1, 0]]
+        assert_allclose(chances, np.array([2, 29, 5]) / 36, atol=1e-9)
+
+
 def test_half_ties_give_a_narrower_spread_than_either(real_votes: Votes) -> None:
     """Why the scales must not be mixed: the same votes spread wider among decided votes."""
     counts = PairCounts.of(real_votes)
