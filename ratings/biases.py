@@ -90,8 +90,9 @@ def biases(votes: Votes, columns: Mapping[str, NDArray[np.float64]] | None = Non
     pin[:n_models, :n_models] = groups.together + np.diag(groups.of_model < 0)
     found, curvature = _climb(design, usable.scores, pin)
     bread = np.linalg.inv(curvature)
-    own = 1.0 / (np.diag(bread) * np.diag(curvature))[n_models:]
-    if not (own > _OWN).all():  # rounding may leave what is singular a little above it, or below
+    shared = (np.diag(bread) * np.diag(curvature))[n_models:]  # 1 where nothing else says it
+    # rounding may make anything of what is singular: too much, and as well 0 or less
+    if not ((shared > 0.0) & (shared < 1.0 / _OWN)).all():
         raise ValueError("a column says nothing that models and other columns do not say")
     gradients = csr_array(design * (usable.scores - expit(design @ found))[:, None])
     alone = (gradients.T @ gradients).todense()

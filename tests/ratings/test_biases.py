@@ -109,3 +109,11 @@ def test_a_column_that_only_tells_the_models_is_refused(noise: float) -> None:
     column = length[pairs[:, 0]] - length[pairs[:, 1]] + noise * draw.normal(size=2000)
     with pytest.raises(ValueError, match=r"says nothing that models|repeats others"):
         biases(votes, {"told": column})
+
+
+def test_fewer_votes_than_numbers_to_tell_are_refused() -> None:
+    """However they are rounded: some came out as 0 points, give or take 0."""
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 3, [2, 2, 3])
+    for lead in np.random.default_rng(0).normal(size=300):
+        with pytest.raises(ValueError, match=r"says nothing that models|repeats others"):
+            biases(votes, {"told": np.full(3, lead)})
