@@ -96,14 +96,14 @@ class Pool:
         """Note a whole response: what the model failed at before no longer counts."""
         self._rests.forgive(name)
 
-    def leave_alone(self, name: str, error: EngineError) -> None:
+    def leave_alone(self, name: str, error: EngineError, *, shared: bool = False) -> None:
         """Let a model rest that fails battles, unless it does; those that have it may go on.
 
         For long where its engine is well. One that died may have ended several of them at a time,
         and the next one starts afresh.
         """
         if name not in self._rests.reasons():
-            self._rests.add(name, error, refused=False)
+            self._rests.add(name, error, refused=False, shared=shared)
 
     def excuse(self, *names: str) -> None:
         """Note that held engines died before they said anything: nothing rests for that."""

@@ -13,7 +13,7 @@ from serving.engine import DEATHS, EngineError
 REST_S: Final = 15.0  # seconds before a model that failed for the first time is tried again
 DEATH_S: Final = 1.0  # the same where its engine died: the next one starts afresh
 LONGEST: Final = 40  # times the first rest: ten minutes
-LONGEST_ASKED: Final = 4  # the same where asking costs nobody a battle: one minute
+LONGEST_ASKED: Final = 4  # the same where asking costs no battle, or one for many: one minute
 FORGOTTEN: Final = 240  # times the first rest without a failure: the next one is a first again
 
 
@@ -35,7 +35,13 @@ class Rests:
         self._rests: dict[str, _Rest] = {}
 
     def add(
-        self, name: str, error: EngineError, *, until_found: bool = False, refused: bool = True
+        self,
+        name: str,
+        error: EngineError,
+        *,
+        until_found: bool = False,
+        refused: bool = True,
+        shared: bool = False,
     ) -> None:
         """Let a model rest: twice as long as the last time, if that is not long ago.
 
@@ -46,6 +52,8 @@ class Rests:
             that.
         refused : bool, default True
             Whether it is refused meanwhile also to who asks for it all the same.
+        shared : bool, default False
+            Whether others rest for the same, so that one battle asks for all of them.
         """
         now = asyncio.get_running_loop().time()
         last = self._rests.get(name)
@@ -54,7 +62,7 @@ class Rests:
             first = min(first, DEATH_S)
         length = first
         if last is not None and now - last.since < self._first_s * FORGOTTEN:
-            most = LONGEST_ASKED if until_found else LONGEST
+            most = LONGEST_ASKED if until_found or shared else LONGEST
             length = min(max(last.length * 2, first), self._first_s * most)
         self._rests[name] = _Rest(error, now, length, until_found, refused)
 

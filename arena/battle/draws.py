@@ -107,10 +107,10 @@ class Draws:
         self._lately |= alive
         shared = self._lately if len(alive) > 1 else {}
         for model, error in {**shared, **failures}.items():
-            self._count(model, error, began)
+            self._count(model, error, began, shared=bool(shared))
         self.look_ahead()
 
-    def _count(self, model: str, error: EngineError, began: float) -> None:
+    def _count(self, model: str, error: EngineError, began: float, *, shared: bool) -> None:
         """Count a failure; a death counts once, however many turns were under way."""
         if error.kind in DEATHS:
             if began <= self._died.get(model, -math.inf):
@@ -120,7 +120,7 @@ class Draws:
         if self._failures[model] >= FAILURES:
             self._pairings.sit_out(model)
             log.warning("%s failed %d times in a row and rests", model, self._failures[model])
-            self._responders.leave_alone(model, error)
+            self._responders.leave_alone(model, error, shared=shared)
 
     def _forgive(self, models: Iterable[str]) -> None:
         """Forget what models failed at before: they have responded whole."""

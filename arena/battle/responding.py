@@ -86,8 +86,11 @@ class Responders(Protocol):
     async def wait_for_two(self, models: Collection[str]) -> None:
         """Wait until two of these can respond, if that is soon."""
 
-    def leave_alone(self, model: str, error: EngineError) -> None:
-        """Hear that a model keeps failing, and why: it is not available for a while."""
+    def leave_alone(self, model: str, error: EngineError, *, shared: bool) -> None:
+        """Hear that a model keeps failing, and why: it is not available for a while.
+
+        If others fail with it, one battle tells for all of them whether that is over.
+        """
 
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace."""
@@ -145,9 +148,9 @@ class PoolResponders:
                 return
             await asyncio.sleep(LOOK_S)
 
-    def leave_alone(self, model: str, error: EngineError) -> None:
+    def leave_alone(self, model: str, error: EngineError, *, shared: bool) -> None:
         """Let a model rest that keeps failing; the next whole response ends that."""
-        self._pool.leave_alone(model, error)
+        self._pool.leave_alone(model, error, shared=shared)
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours.

@@ -31,12 +31,19 @@ async def test_each_rest_is_twice_as_long_up_to_ten_minutes() -> None:
     assert lengths == [15, 30, 60, 120, 240, 480, 600, 600]
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"until_found": True}, id="a server, without a battle"),
+        pytest.param({"shared": True}, id="many models, with one battle for all"),
+    ],
+)
 @virtual_time
-async def test_a_server_that_is_asked_without_a_battle_is_asked_each_minute() -> None:
+async def test_who_is_asked_at_little_cost_is_asked_each_minute(how: dict[str, bool]) -> None:
     rests = Rests(15)
     lengths = []
     for _ in range(5):
-        rests.add("a", BROKEN, until_found=True)
+        rests.add("a", BROKEN, **how)
         lengths.append(rests.left("a"))
         await asyncio.sleep(rests.left("a"))
     assert lengths == [15, 30, 60, 60, 60]

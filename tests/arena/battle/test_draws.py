@@ -23,6 +23,7 @@ class Models:
     slots: int = 4
     expected: list[Collection[str]] = field(default_factory=list)
     left_alone: list[tuple[str, EngineError]] = field(default_factory=list)
+    shared: set[str] = field(default_factory=set)
 
     def available(self) -> list[str]:
         return list(ROSTER)
@@ -39,8 +40,9 @@ class Models:
     async def wait_for_two(self, models: Collection[str]) -> None:
         assert set(models) == set(ROSTER)
 
-    def leave_alone(self, model: str, error: EngineError) -> None:
+    def leave_alone(self, model: str, error: EngineError, *, shared: bool) -> None:
         self.left_alone.append((model, error))
+        self.shared |= {model} if shared else set()
 
     def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         raise NotImplementedError
@@ -158,7 +160,7 @@ def test_a_death_counts_once_however_many_battles_it_ends() -> None:
         for number in range(turns):
             clock.now = died + number / 10
             draws.failed(f"{began} {number}", {"ash": death}, began=began + number / 2)
-    assert models.left_alone == [("ash", death)]
+    assert (models.left_alone, models.shared) == ([("ash", death)], set())
 
 
 def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did() -> None:
@@ -169,7 +171,7 @@ def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did() ->
         draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=0.0)
     assert {model for model, _ in models.left_alone} == {"ash", "elm"}
     draws.failed("b3", dict.fromkeys(("oak", "pine"), BROKEN), began=0.0)
-    assert {model for model, _ in models.left_alone} == set(ROSTER)
+    assert {model for model, _ in models.left_alone} == set(ROSTER) == models.shared
 
 
 def test_once_anybody_is_well_what_others_share_is_not_what_broke() -> None:
