@@ -1,7 +1,9 @@
 """`arena demo` and `arena serve`: one process with pages, battles, models and the database."""
 
 import asyncio
+import contextlib
 import errno
+import itertools
 import logging
 import socket
 from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from arena.settings import Settings
 
 LAST_PORT: Final = 65_535
+NEAR: Final = 100  # how far from a busy port another one is looked for
 GRACE_S: Final = 3  # how long open streams may hold up the end
 
 Port = Annotated[int | None, typer.Option(help="Port of the page.", min=0, max=LAST_PORT)]
@@ -80,23 +83,39 @@ def _listening(host: str, port: int) -> socket.socket:
             "The address to listen on is empty. Name one with --host: 127.0.0.1 for this machine "
             "alone, 0.0.0.0 for every network."
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        return _bound(host, port)
     except OSError as error:
-        listener.close()
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(
                 f"Port {port} on {host} is in use. Stop the program that uses it, or choose "
-                f"another port: --port {port + 1 if port < LAST_PORT else port - 1}"
+                f"another port: --port {_free_beside(host, port)}"
             ) from None
         raise ConfigError(
             f"The address {host}:{port} cannot be used ({error.strerror}). Choose an address of "
             "this machine with --host, or another --port."
         ) from None
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
     return listener
+
+
+def _free_beside(host: str, port: int) -> int:
+    """Return a port near this one that nobody uses, above it if there is one."""
+    above = range(port + 1, min(port + NEAR, LAST_PORT) + 1)
+    below = range(port - 1, max(port - NEAR, 0), -1)
+    for other in itertools.chain(above, below):
+        with contextlib.suppress(OSError), _bound(host, other):
+            return other
+    return 0  # to the system that is any free one
 
 
 async def _serve(arena: "Arena", listener: socket.socket) -> None:

@@ -170,6 +170,12 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except DatabaseError as error:
         if isinstance(error.orig, sqlite3.OperationalError):
+            if "locked" in str(error.orig):
+                raise StoreConflict(
+                    f"{path} is held by another program ({error.orig}), such as one that edits "
+                    "it or copies it. Close that one or let it end, or name another database "
+                    "with --db."
+                ) from error
             can = (
                 "there is room" if "full" in str(error.orig) else "it and its folder can be written"
             )

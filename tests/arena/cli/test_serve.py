@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -197,7 +197,32 @@ def test_a_busy_port_is_told_with_another_one(roster: Path, arena: Arena) -> Non
         port = holder.getsockname()[1]
         said = refused(arena, "serve", roster, "--port", str(port))
     assert f"Port {port} on 127.0.0.1 is in use" in said
-    assert f"--port {port + 1}" in said
+    other = re.search(r"--port (\d+)$", said.rstrip())
+    assert other
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", int(other[1])))
+
+
+def test_a_port_that_is_in_use_too_is_not_proposed(roster: Path, arena: Arena) -> None:
+    with ExitStack() as held:
+        first, second = two_ports_in_a_row(held)
+        said = refused(arena, "serve", roster, "--port", str(first))
+        assert f"Port {first} on 127.0.0.1 is in use" in said
+        assert f"--port {second}\n" not in said
+
+
+def two_ports_in_a_row(held: ExitStack) -> tuple[int, int]:
+    """Take two ports that follow each other until the stack ends."""
+    while True:
+        one = held.enter_context(socket.socket())
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        port: int = one.getsockname()[1]
+        other = held.enter_context(socket.socket())
+        with suppress(OSError, OverflowError):  # somebody else's, or beyond the last
+            other.bind(("127.0.0.1", port + 1))
+            other.listen()
+            return port, port + 1
 
 
 def test_beside_the_last_port_the_one_before_it_is_named(roster: Path, arena: Arena) -> None:

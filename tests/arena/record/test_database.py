@@ -47,6 +47,18 @@ def test_the_steps_lead_to_the_tables_that_the_code_declares(path: Path) -> None
         assert compare_metadata(context, metadata) == []
 
 
+def test_a_file_that_another_program_holds_is_told_as_such(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.record.engines.BUSY_MS", 50)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreConflict, match="is held by another program") as refusal:
+            Database(path)
+    assert "folder" not in str(refusal.value)
+    Database(path).close()
+
+
 def test_a_second_server_is_refused_and_told_who_holds_it(path: Path) -> None:
     first = Database(path)
     script = (
