@@ -99,28 +99,37 @@ class Draws:
         """Note that a battle is void, who failed and who was well in it, and when its turn began.
 
         Where both failed they share what broke, and so may all that failed since anybody was well:
-        it counts for all of them, or each would cost three battles to find out.
+        it counts for all of them that do not rest, or each would cost three battles to find out.
         """
         self.give_back(battle)
         self._forgive(well)
         alive = {model: error for model, error in failures.items() if error.kind not in DEATHS}
         self._lately |= alive
-        shared = self._lately if len(alive) > 1 else {}
-        for model, error in {**shared, **failures}.items():
-            self._count(model, error, began, shared=bool(shared))
+        shared = len(alive) > 1
+        here = self._available() if shared else ()
+        counted = {model: error for model, error in self._lately.items() if model in here}
+        counted |= failures
+        tired = [model for model in counted if self._tires(model, counted[model], began)]
+        for model in tired:
+            self._pairings.sit_out(model)
+            self._responders.leave_alone(model, counted[model], shared=shared)
+        if tired:
+            times = max(self._failures[model] for model in tired)
+            how = "alike, left alone for a while" if shared else "and rests"
+            log.warning("%s failed %d times in a row %s", ", ".join(tired), times, how)
         self.look_ahead()
 
-    def _count(self, model: str, error: EngineError, began: float, *, shared: bool) -> None:
-        """Count a failure; a death counts once, however many turns were under way."""
+    def _tires(self, model: str, error: EngineError, began: float) -> bool:
+        """Count a failure, and tell whether that was one too many.
+
+        A death counts once, however many turns were under way.
+        """
         if error.kind in DEATHS:
             if began <= self._died.get(model, -math.inf):
-                return
+                return False
             self._died[model] = self._clock()
         self._failures[model] += 1
-        if self._failures[model] >= FAILURES:
-            self._pairings.sit_out(model)
-            log.warning("%s failed %d times in a row and rests", model, self._failures[model])
-            self._responders.leave_alone(model, error, shared=shared)
+        return self._failures[model] >= FAILURES
 
     def _forgive(self, models: Iterable[str]) -> None:
         """Forget what models failed at before: they have responded whole."""

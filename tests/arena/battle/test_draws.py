@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import dataclass, field
 
+import pytest
+
 from arena.battle.draws import FAILURES, LEFT_S, Draws
 from arena.battle.responding import Sides
 from arena.pairing.cycles import Pair
@@ -20,13 +22,14 @@ class Models:
     """Models that are all there, and remember what was expected of them."""
 
     loaded: list[str] = field(default_factory=lambda: list(ROSTER))
+    there: list[str] = field(default_factory=lambda: list(ROSTER))
     slots: int = 4
     expected: list[Collection[str]] = field(default_factory=list)
     left_alone: list[tuple[str, EngineError]] = field(default_factory=list)
     shared: set[str] = field(default_factory=set)
 
     def available(self) -> list[str]:
-        return list(ROSTER)
+        return self.there
 
     def resident(self) -> list[str]:
         return self.loaded
@@ -163,15 +166,22 @@ def test_a_death_counts_once_however_many_battles_it_ends() -> None:
     assert (models.left_alone, models.shared) == ([("ash", death)], set())
 
 
-def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did() -> None:
+def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     models = Models()
     draws = started(models)
     for number, pair in enumerate((("ash", "elm"), ("oak", "pine"), ("ash", "elm"))):
         assert models.left_alone == []
         draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=0.0)
     assert {model for model, _ in models.left_alone} == {"ash", "elm"}
+    models.there.remove("ash")  # it rests
     draws.failed("b3", dict.fromkeys(("oak", "pine"), BROKEN), began=0.0)
     assert {model for model, _ in models.left_alone} == set(ROSTER) == models.shared
+    assert caplog.messages == [
+        "ash, elm failed 3 times in a row alike, left alone for a while",
+        "elm, oak, pine failed 4 times in a row alike, left alone for a while",
+    ]
 
 
 def test_once_anybody_is_well_what_others_share_is_not_what_broke() -> None:
