@@ -25,6 +25,7 @@ from arena.record.migrations import upgrade
 
 SQLITE_PREFIX: Final = "sqlite:///"
 READERS: Final = 8  # connections that are kept for pages
+ROOM: Final = 2**20  # bytes on the disk: with less, writes fail sooner or later
 MOUNTS: Final = Path("/proc/self/mountinfo")  # of Linux; the fifth word of a line is a place
 
 
@@ -91,6 +92,11 @@ class Database:
                 f"{self.path} or its log {self.path.name}-wal was deleted or replaced while the "
                 "server was running. Voting has stopped; put the file back and restart the server."
             )
+
+    def disk_is_full(self) -> bool:
+        """Tell whether there is no room for what comes next, as far as the disk says."""
+        disk = os.statvfs(self._place)
+        return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < ROOM
 
     def close(self) -> None:
         """Close every connection and give up the lock."""

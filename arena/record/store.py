@@ -116,6 +116,8 @@ class Store:
             self._database.check_place()
         except StoreError as error:
             return str(error)
+        if self._database.disk_is_full():
+            return f"The disk of {self.path} is full. Make room; the server goes on by itself."
         return None if self._writer.alive else "The database is closed."
 
     def close(self) -> None:

@@ -236,6 +236,15 @@ async def _limit_pages(store: Store, pages: int) -> None:
     await asyncio.wrap_future(store._writer.submit(job))  # noqa: SLF001 - the disk is below it
 
 
+def test_a_disk_without_room_is_trouble_until_there_is_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr("arena.record.database.ROOM", 2**80)
+        assert "is full" in (store.trouble() or "")
+    assert store.trouble() is None
+
+
 async def test_a_replaced_file_stops_voting_instead_of_losing_votes(
     store: Store, tmp_path: Path
 ) -> None:
