@@ -57,6 +57,22 @@ def test_two_raters_on_one_item_are_no_repeat() -> None:
     assert len(found.by_rater) == 0
 
 
+def test_a_rater_may_vote_on_one_item_as_often_as_they_like() -> None:
+    """A log may call everybody one name: pairs of such votes are too many to lay out."""
+    times = 50_000
+    votes = Votes.from_arrays(
+        ("A", "B"),
+        [[0, 1], [1, 0]] * times,
+        [0, 2] * times,
+        question=Labels.of(["q"] * 2 * times),
+        rater=Labels.of(["all"] * 2 * times),
+    )
+    found = self_agreement(votes)
+    assert (found.swapped, found.kept, found.repeats) == (0.5, 1.0, 1)
+    assert found.by_rater["swapped_pairs"].tolist() == [times**2]
+    assert found.by_rater["kept_pairs"].tolist() == [times * (times - 1)]
+
+
 def test_a_log_without_raters_has_no_repeats() -> None:
     question = Labels.of(["q", "q"])
     votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 2, [0, 0], question=question)
