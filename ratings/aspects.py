@@ -139,7 +139,7 @@ def _shrunk(
     points: NDArray[np.float64], centre: NDArray[np.float64], spread: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return logits about a centre and their variance, at the peak of the posterior."""
-    if spread == 0.0:
+    if spread == 0.0 or not len(centre):
         return centre, np.zeros_like(centre)
     met, precision = points + points.T, 1.0 / spread**2
     logits = centre.copy()

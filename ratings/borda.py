@@ -117,7 +117,7 @@ def _points_by_question(votes: Votes) -> tuple[NDArray[np.float64], int]:
     per_question = np.bincount(votes.question.codes[asked], minlength=len(votes.question.names))
     # a question with fewer votes than pairs cannot be complete: that bounds the table below
     enough = np.flatnonzero(per_question >= max(1, n_models * (n_models - 1) // 2))
-    place = np.full(len(per_question), -1)
+    place = np.full(len(per_question) + 1, -1)  # the last of votes without a question
     place[enough] = np.arange(len(enough))
     usable = np.flatnonzero(asked & (place[votes.question.codes] >= 0))
     shape = (len(enough), n_models, n_models)

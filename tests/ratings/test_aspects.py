@@ -110,6 +110,12 @@ def test_no_votes_give_no_aspects() -> None:
     assert found.ratings.shape == (0, 2)
 
 
+def test_models_that_nothing_compares_have_no_rating_in_any_aspect() -> None:
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 3, [0] * 3, aspect=Labels.of(["x", "x", "y"]))
+    for tau in (None, 50.0):
+        assert np.isnan(aspect_ratings(votes, tau=tau).ratings).all()
+
+
 def test_refuses_a_log_without_aspects_and_a_tau_of_nothing() -> None:
     votes = Votes.from_arrays(("A", "B"), [[0, 1]], [2])
     with pytest.raises(ValueError, match="no aspects"):

@@ -84,6 +84,12 @@ def test_without_a_complete_question_there_are_no_ranks() -> None:
     assert np.isnan(ranked.p)
 
 
+def test_votes_that_all_lack_a_question_give_no_ranks() -> None:
+    ranked = mean_ranks(Votes.from_frame(complete_study(4, 1).assign(question_id=None)))
+    assert (ranked.questions, ranked.left_out) == (0, 0)
+    assert np.isnan(ranked.mean_rank).all()
+
+
 def test_only_ties_share_every_rank() -> None:
     ranked = mean_ranks(Votes.from_frame(complete_study(3, 4).assign(winner="tie")))
     assert_allclose(ranked.mean_rank, 2)
