@@ -88,7 +88,7 @@ class Pool:
 
     def rest_ends_within(self, name: str, seconds: float) -> bool:
         """Tell whether what keeps a model, if anything does, ends by itself and so soon."""
-        if self._specs[name].kind == "remote" and name in self._ill():
+        if self._is_far(name) and name in self._ill():
             return False  # there nothing starts afresh when it is let go
         return self._rests.ends_within(name, seconds)
 
@@ -109,7 +109,7 @@ class Pool:
         """Note that held engines died before they said anything: nothing rests for that."""
         for name in names:
             if name in self._memory and (resident := self._memory[name]).illness:
-                resident.excused = self._specs[name].kind != "remote"  # there nothing starts afresh
+                resident.excused = not self._is_far(name)  # there nothing starts afresh
 
     @asynccontextmanager
     async def engine(self, name: str) -> AsyncIterator[Engine]:
@@ -137,10 +137,17 @@ class Pool:
     async def warm(self, names: Iterable[str]) -> None:
         """Load models ahead of their first use, as many as fit; the rest wait for their turn.
 
-        A model that cannot be loaded stops no other: `unavailable` names it.
+        Servers are asked all at one time. A model that cannot be loaded stops no other:
+        `unavailable` names it.
         """
+        names = tuple(dict.fromkeys(names))
+        near = [name for name in names if not self._is_far(name)]
+        far = [[name] for name in names if name not in near]
+        await asyncio.gather(*map(self._warm, [near, *far]))
+
+    async def _warm(self, names: Iterable[str]) -> None:
         warmed: list[str] = []
-        for name in dict.fromkeys(names):
+        for name in names:
             with suppress(EngineError):  # it was logged when it was refused
                 self._check([name])
                 if self._placement.fit([*warmed, name]):
@@ -260,11 +267,13 @@ class Pool:
         self._memory.shrink()
         return engine
 
+    def _is_far(self, name: str) -> bool:
+        return name in self._specs and self._specs[name].kind == "remote"
+
     def _rest(self, name: str, error: EngineError) -> None:
         """Let a model rest; one behind a server is out until it was found there again."""
-        far = self._specs[name].kind == "remote"
-        self._rests.add(name, error, until_found=far)
-        if far and not self._closed:
+        self._rests.add(name, error, until_found=self._is_far(name))
+        if self._is_far(name) and not self._closed:
             self._searches.begin(name)
 
     def _refused(self, name: str, error: EngineError) -> None:
@@ -293,8 +302,8 @@ class Pool:
                 self._memory.dismiss(name, resident)  # it was lost, and another has its place
         elif (reason := resident.illness) is not None:
             if not resident.excused:  # loaded again at once it would die again at once
-                far = self._specs[name].kind == "remote"  # loading it starts nothing afresh there
-                kind = FailureKind.BACKEND if far else FailureKind.ENGINE_DEAD
+                # Loading one behind a server starts nothing afresh there.
+                kind = FailureKind.BACKEND if self._is_far(name) else FailureKind.ENGINE_DEAD
                 self._rest(name, EngineError(kind, reason))
             self._memory.evict(name)
         elif resident.lost:

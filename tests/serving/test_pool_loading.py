@@ -92,6 +92,19 @@ async def test_warming_loads_ahead_as_many_as_fit() -> None:
     assert pool.resident() == ("a", "b")
 
 
+async def test_warming_asks_all_servers_at_one_time() -> None:
+    """One that hangs takes seconds, and there may be sixteen of them."""
+    shop = Workshop(held={name: threading.Event() for name in "abc"})
+    pool = shop.pool(4, kind="remote")
+    warming = asyncio.create_task(pool.warm("abcd"))
+    await until(lambda: "d" in shop.built)
+    for held in shop.held.values():
+        held.set()
+    await warming
+    assert sorted(pool.resident()) == list("abcd")
+    await pool.close()
+
+
 async def test_a_broken_model_does_not_stop_the_others_from_warming(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
