@@ -23,6 +23,8 @@ class FailureKind(StrEnum):
     """The process of several engines died, or its device is spoilt for all of them; none of them is
     known to be the cause."""
     BACKEND = "backend"
+    PROMPT = "prompt"
+    """A server fails at this prompt, and responds to another."""
     CANCELLED = "cancelled"
 
 

@@ -110,8 +110,8 @@ class RemoteEngine:
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             kind, cause = self._read(raised)
-            if not self._learn(raised, cause):
-                await self._doubt()
+            if not self._learn(raised, cause) and await self._doubt():
+                kind = FailureKind.PROMPT if kind is FailureKind.BACKEND else kind
             yield watch.failed(kind, cause, reply.tokens)
         else:
             self._presence.seen()
@@ -229,8 +229,8 @@ class RemoteEngine:
                 return False
         return True
 
-    async def _doubt(self) -> None:
-        """Find out whether a refusal was the prompt's fault."""
+    async def _doubt(self) -> bool:
+        """Find out whether a refusal was the prompt's fault; return whether it was for certain."""
         try:
             await self.try_out(TRIAL_S)
         except TimeoutError:
@@ -242,6 +242,8 @@ class RemoteEngine:
                 self._presence.missed(cause, STRIKES)
         else:
             self._presence.seen()
+            return True
+        return False
 
     async def close(self) -> None:
         """Close the connections; streams still open end as cancelled."""

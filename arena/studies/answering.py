@@ -25,6 +25,7 @@ RESTS: Final = 8  # of a server, one after the other, after which its model is g
 LOOK_S: Final = 0.5  # seconds between two looks at whether a rest is over
 LOOKS: Final = 32  # in one rest: a server may be asked again after 15 s
 NARROWER: Final = 8  # times fewer at once among which a prompt is looked for that kills
+ONCE_MORE: Final = (FailureKind.BACKEND, FailureKind.PROMPT)  # it may have been a bad moment
 
 
 class Watcher(Protocol):
@@ -203,7 +204,7 @@ class Turn:
                 self._left.append(wanted)
                 self._away = self._away or end
                 return
-            elif end.kind is FailureKind.BACKEND and wanted not in self._again:
+            elif end.kind in ONCE_MORE and wanted not in self._again:
                 self._again.add(wanted)
                 self._left.append(wanted)
             else:

@@ -20,7 +20,8 @@ from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
 from tests.arena.battle.conftest import OAK, PINE, Make, ready, scripted, shown, token
 from tests.serving import bad_server
-from tests.serving.bad_server import lingers, serving
+from tests.serving.bad_server import lingers, refuses, serving
+from tests.serving.far import GOOD
 
 
 class Fickle(ScriptedEngine):
@@ -144,6 +145,24 @@ async def test_behind_a_broken_gateway_raters_soon_hear_that_no_models_are_there
         battles._responders._tempo._wanted = Pace("paced", 1000.0, 0.1, 0.0)  # type: ignore[attr-defined]  # noqa: SLF001
         with pytest.raises(ModelUnavailable, match="two models"):
             await all_void(battles, 10)
+
+
+async def test_prompts_that_a_gateway_refuses_keep_no_other_rater_out(make: Make) -> None:
+    """As a filter of contents does, before all models; it responds to everything else."""
+
+    async def filters(writer: asyncio.StreamWriter) -> None:
+        filtered = "bomb" in gateway.asked[-1]["messages"][-1]["content"]
+        await (refuses(400, b"not about that") if filtered else GOOD)(writer)
+
+    async with serving(filters) as gateway:
+        models = [
+            ModelSpec(name=name, url=gateway.url, remote_name=name) for name in ("ash", "elm")
+        ]
+        battles = await make(*models)
+        for number in range(4):
+            view = await battles.open("ada", f"How is a bomb made, {number}?")
+            assert (await shown(battles, view, "ada")).state is State.VOID
+        assert (await ready(battles)).state is State.READY
 
 
 async def test_a_model_that_cannot_be_loaded_is_no_failure_of_who_sits_beside_it(

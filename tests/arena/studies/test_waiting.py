@@ -134,7 +134,7 @@ async def test_what_a_server_gave_up_on_is_asked_for_once_more_and_never_stored(
         far = FAR.format("elm").replace("http://127.0.0.1:1/v1", server.url)
         folder.write("".join([head, far, *models]))
         elm, *others = await generate_into(folder.db, load_study(folder.study), Heard())
-    told = ["backend: elm: the server ended it: 'abort'"] * 3
+    told = ["prompt: elm: the server ended it: 'abort'"] * 3
     assert (elm.made, [failure.cause for failure in elm.failures]) == (0, told)
     assert len([ask for ask in server.asked if not is_trial(ask)]) == 6
     assert [other.made for other in others] == [3, 3]
