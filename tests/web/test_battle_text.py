@@ -48,6 +48,23 @@ async def fingers(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("screen", [SMALL, {}], ids=["a phone", "a desk"])
+async def test_the_button_to_copy_hides_no_code(
+    arena: Arena, visitors: Visitors, screen: dict[str, object]
+) -> None:
+    code = "```python\n" + "x = " + " + ".join(f"step_{n}" for n in range(40)) + "\n```\n"
+    arena.battles.scripts["long code"] = Script(code, "Only English.")
+    page = (await visitors.open(**screen)).page
+    await battle(page, "long code")
+    pane = response(page, "A")
+    block, button = pane.locator("pre"), pane.locator(".copy_code_button")
+    assert await is_scrolled(block)
+    seen, copy = await block.bounding_box(), await button.bounding_box()
+    assert seen
+    assert copy
+    assert seen["x"] + seen["width"] <= copy["x"]
+
+
 async def test_each_block_runs_in_the_direction_of_its_own_letters(
     arena: Arena, visit: Visit
 ) -> None:
