@@ -46,6 +46,14 @@ class Memory:
         """Return who may leave, the longest idle first."""
         return [name for name, resident in self._residents.items() if resident.idle]
 
+    def ill(self) -> dict[str, str]:
+        """Return who cannot serve and is held, and why; else it is loaded again when wanted."""
+        return {
+            name: reason
+            for name, resident in self._residents.items()
+            if resident.users and not resident.lost and (reason := resident.illness)
+        }
+
     def spots(self) -> list[Spot]:
         """Return who is here and where, as the budget knows them."""
         return [Spot(name, resident.place) for name, resident in self._residents.items()]

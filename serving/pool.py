@@ -72,23 +72,15 @@ class Pool:
 
     def unavailable(self) -> dict[str, str]:
         """Return the models that cannot serve now, with the reason for each."""
-        return self._ill() | self._rests.reasons()
-
-    def _ill(self) -> dict[str, str]:
-        """Return the models that are ill, and cannot be loaded again while somebody holds them."""
-        return {
-            name: reason
-            for name, resident in self._memory.residents()
-            if resident.users and not resident.lost and (reason := resident.illness)
-        }
+        return self._rests.reasons() | self._memory.ill()
 
     def turns_away(self, name: str) -> bool:
         """Tell whether asking for a model now is in vain; one left alone responds all the same."""
-        return self._rests.refuses(name) or name in self._ill()
+        return self._rests.refuses(name) or name in self._memory.ill()
 
     def rest_ends_within(self, name: str, seconds: float) -> bool:
         """Tell whether what keeps a model, if anything does, ends by itself and so soon."""
-        if self._is_far(name) and name in self._ill():
+        if self._is_far(name) and name in self._memory.ill():
             return False  # there nothing starts afresh when it is let go
         return self._rests.ends_within(name, seconds)
 
