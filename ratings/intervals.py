@@ -7,7 +7,7 @@ these raters?* is answered by the sandwich [1]_, which treats every vote as inde
 much narrower: with 50 questions and 20 raters it covers the truth about new ones in 79-88 % of
 cases, not 95 %.
 
-Neither uses the model's own variance: with ties as halves that is 30 % too wide. This module
+Neither uses the model's own variance: with 30 % ties as halves that is 22 % too wide. This module
 does not know which interval a board shows.
 
 References
