@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, hstack
 from scipy.special import expit
 
@@ -61,15 +61,16 @@ class Biases:
     kind: str
 
 
-def biases(votes: Votes, columns: Mapping[str, NDArray[np.float64]] | None = None) -> Biases:
+def biases(votes: Votes, columns: Mapping[str, ArrayLike] | None = None) -> Biases:
     """Estimate how much seats and other columns sway votes.
 
     Parameters
     ----------
     votes : Votes
         With questions and raters where the interval shall hold for new ones.
-    columns : mapping of str to ndarray of shape (n_votes,), optional
+    columns : mapping of str to array_like of shape (n_votes,), optional
         Differences, seat A less seat B, in any unit: ``{"log length": np.log(len_a / len_b)}``.
+        In the order of the votes, whatever the index of a pandas column says.
 
     Raises
     ------
@@ -77,7 +78,8 @@ def biases(votes: Votes, columns: Mapping[str, NDArray[np.float64]] | None = Non
         If a column has another length or numbers that are not finite, tells winners without
         fail, or says nothing that models and other columns do not say.
     """
-    extra = {SEAT: np.ones(len(votes)), **(columns or {})}
+    own = {name: np.asarray(column, dtype=np.float64) for name, column in (columns or {}).items()}
+    extra = {SEAT: np.ones(len(votes)), **own}
     for name, column in extra.items():
         if len(column) != len(votes) or not np.isfinite(column).all():
             raise ValueError(f"column {name!r} is not one finite number for each of the votes")

@@ -9,7 +9,7 @@ past table is this function of the votes up to that row.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -107,7 +107,7 @@ def leaderboard(
     Raises
     ------
     ValueError
-        If a number of orders makes no band: 1, or fewer than 0.
+        If a number of orders makes no band: 1, or fewer than 0; or nothing is called `rank_by`.
     """
     fit = bradley_terry(PairCounts.of(votes))
     new = clustered(fit, votes) if can_cluster(votes) else None
@@ -174,7 +174,14 @@ def leaderboard_of(
         given.
     seed : int, default 0
         The seed of the band, for the settings.
+
+    Raises
+    ------
+    ValueError
+        If nothing is called `rank_by`.
     """
+    if rank_by not in get_args(RankBy):
+        raise ValueError(f"rank_by is {rank_by!r}, not one of {', '.join(get_args(RankBy))}")
     these = sandwich(fit)
     new = these if new is None else new
     rows, order = rows_of(fit, elo, rank_by, new=new, these=these, band=band, redrawn=redrawn)

@@ -1,6 +1,7 @@
 """Biases: statsmodels as a second route, known biases found again, and refusals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from numpy.testing import assert_allclose
@@ -53,6 +54,14 @@ def test_agrees_with_statsmodels() -> None:
     assert ours.kind == "sandwich"
     assert_allclose(ours.points, POINTS * theirs.params[3:], atol=1e-6)
     assert_allclose((ours.upper - ours.lower) / 2, 1.959964 * POINTS * theirs.bse[3:], rtol=1e-6)
+
+
+def test_a_column_of_a_sorted_frame_goes_with_its_votes() -> None:
+    """By place, as the votes are read, and not by an index that still tells the old order."""
+    votes, lengths = swayed(500, seat=40.0, length=60.0)
+    column = pd.Series(lengths, index=np.random.default_rng(0).permutation(500))
+    found = biases(votes, {"log length": column}).points
+    assert found.tolist() == biases(votes, {"log length": lengths}).points.tolist()
 
 
 def test_balanced_seats_leave_the_ratings_as_they_were() -> None:

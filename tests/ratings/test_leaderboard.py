@@ -75,6 +75,12 @@ def test_the_band_can_be_left_out() -> None:
     assert board.rows["elo"].notna().all()
 
 
+def test_an_order_that_nobody_knows_is_refused() -> None:
+    """Before, the table was ordered by Elo, and its doubts were those of ratings."""
+    with pytest.raises(ValueError, match="rank_by is 'Rating', not one of rating, elo"):
+        leaderboard(table((0, 1, 3), (1, 0, 2)), rank_by="Rating")  # type: ignore[arg-type]  # a slip
+
+
 @pytest.mark.parametrize("orders", [-1, 1])
 def test_orders_that_make_no_band_are_refused(orders: int) -> None:
     with pytest.raises(ValueError, match=f"orders is {orders}: a band needs at least 2"):
