@@ -18,14 +18,17 @@
 
   const READABLE = 9; // pixels: the smallest size of numbers
   const APART = 2; // pixels between two of them
-  const NAMED = 72; // pixels that a name keeps where numbers need its room
+  const NAMED = 48; // pixels that a name keeps where numbers need its room
+  const TIGHT = 80; // pixels: with less for each, names are set smaller
   const EDGES = 26; // pixels beside names and cells
 
   function shortened(name, size, room) {
     if (wide(name, size) <= room) return name;
-    let kept = name;
-    while (kept && wide(`${kept}…`, size) > room) kept = kept.slice(0, -1);
-    return `${kept}…`;
+    // From the middle: names of one family differ at their ends, as in "7b-nf4" and "7b-int8".
+    let kept = name.length;
+    const cut = () => `${name.slice(0, Math.ceil(kept / 2))}…${name.slice(name.length - Math.floor(kept / 2))}`;
+    while (kept && wide(cut(), size) > room) kept -= 1;
+    return cut();
   }
 
   function rgb(text) {
@@ -57,7 +60,6 @@
     const strong = 0.86; // the strongest cell still carries its number
     const models = cells.x.length;
     const small = models > 24;
-    const size = small ? 9 : 12.5;
     // Numbers are as large as their cells bear. Where that is too small to read, cells keep a width,
     // names give way first, and then the box, which is narrower than its map, scrolls.
     const em = ems[1];
@@ -65,6 +67,7 @@
     const spares = ems.map((em) => box.clientWidth - models * least(em) - EDGES);
     const spare = spares.find((spare) => spare >= NAMED) ?? Infinity; // maps are alike if they can
     const room = Math.min(170, box.clientWidth * 0.36, spare);
+    const size = small ? 9 : room < TIGHT ? 11 : 12.5; // pixels, of names
     const short = cells.y.map((name) => shortened(name, size, room));
     const longest = Math.max(...short.map((name) => wide(name, size)));
     const margin = longest + 12;

@@ -139,8 +139,11 @@ async def test_numbers_stay_apart_where_a_map_is_wider_than_its_box(
 
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="session")
-async def test_long_names_make_room_before_a_map_scrolls(browser: Browser, tmp_path: Path) -> None:
-    """With twelve models and signs before the numbers; all maps of a page are alike."""
+@pytest.mark.parametrize("screen", [{"width": 1280, "height": 860}, PHONE], ids=["desk", "phone"])
+async def test_long_names_make_room_before_a_map_scrolls(
+    browser: Browser, tmp_path: Path, screen: ViewportSize
+) -> None:
+    """With twelve models and signs before the numbers; all maps are alike, no two names are."""
     draw = np.random.default_rng(0)
     names = np.array([f"a-model-with-a-long-name-{n}" for n in range(12)])
     pairs = names[np.array([draw.permutation(12)[:2] for _ in range(2000)])]
@@ -150,10 +153,11 @@ async def test_long_names_make_room_before_a_map_scrolls(browser: Browser, tmp_p
     votes["rater_kind"] = "human"
     votes.to_csv(tmp_path / "live.csv", index=False)
     with serving(tmp_path / "live.csv") as address:
-        page, _ = await opened(browser, address, {"width": 1280, "height": 860})
+        page, _ = await opened(browser, address, screen)
         wider = "all => all.map(box => box.scrollWidth - box.clientWidth)"
         assert await page.locator(".heat").evaluate_all(wider) == [0, 0, 0]
         cells = page.locator(".heat .heatmaplayer .hm:first-child")
         widths = "all => all.map(cell => Math.round(cell.getBoundingClientRect().width))"
         assert len(set(await cells.evaluate_all(widths))) == 1
+        assert len(set(await page.locator(".heat .ytick text").all_text_contents())) == 12
         await page.context.close()
