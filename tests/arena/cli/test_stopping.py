@@ -4,13 +4,26 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from arena.cli.stopping import SIGNALS
 from tests.arena.cli.conftest import SIMULATED
 
 ENDS = (130, -signal.SIGINT)  # a shell says 130 of both
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """Let processes hear every signal, also where the tests run below `nohup` or a script."""
+    shut_out = [sent for sent in SIGNALS if signal.getsignal(sent) is signal.SIG_IGN]
+    for sent in shut_out:
+        signal.signal(sent, signal.SIG_DFL)
+    yield
+    for sent in shut_out:
+        signal.signal(sent, signal.SIG_IGN)
 
 
 @pytest.mark.slow
