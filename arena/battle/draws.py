@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from arena.battle.responding import Responders
-from arena.pairing.cycles import Pair
+from arena.pairing.cycles import TWO, Pair
 from arena.pairing.pairings import Pairing, Pairings
 from arena.pairing.past import Event, What
-from serving.engine import DEATHS, EngineError
+from serving.engine import DEATHS, EngineError, FailureKind
 
 log = logging.getLogger(__name__)
 
 LEFT_S: Final = 1800.0  # seconds after which a battle without a vote gives its pair back
 FAILURES: Final = 3  # failures in a row after which a model rests, as after each one more
+PROMPTS: Final = 9  # in a row at which both sides fail, after which it is not the prompt
+PROMPT: Final = FailureKind.PROMPT
 
 
 class Draws:
@@ -43,6 +45,7 @@ class Draws:
         self._open: dict[str, tuple[Pair, float]] = {}  # oldest first
         self._failures: Counter[str] = Counter()
         self._died: dict[str, float] = {}  # when the last death was counted
+        self._prompts = 0  # at which both sides failed, since anybody was well
         self._lately: dict[str, EngineError] = {}  # who failed since anybody was well
 
     def start(self, models: Mapping[str, int], past: Iterable[tuple[str, int, int]]) -> None:
@@ -103,6 +106,8 @@ class Draws:
         """
         self.give_back(battle)
         self._forgive(well)
+        if self._is_of_the_prompt(failures):
+            failures = {}
         alive = {model: error for model, error in failures.items() if error.kind not in DEATHS}
         self._lately |= alive
         shared = len(alive) > 1
@@ -118,6 +123,17 @@ class Draws:
             how = "alike, left alone for a while" if shared else "and rests"
             log.warning("%s failed %d times in a row %s", ", ".join(tired), times, how)
         self.look_ahead()
+
+    def _is_of_the_prompt(self, failures: Mapping[str, EngineError]) -> bool:
+        """Tell whether both fail at this prompt alone, as before a filter of contents.
+
+        That says nothing of what others ask, unless nothing else comes for long: a server that
+        fails at all but our trial looks the same.
+        """
+        if len(failures) < TWO or {error.kind for error in failures.values()} != {PROMPT}:
+            return False
+        self._prompts += 1
+        return self._prompts < PROMPTS
 
     def _tires(self, model: str, error: EngineError, began: float) -> bool:
         """Count a failure, and tell whether that was one too many.
@@ -136,6 +152,7 @@ class Draws:
         for model in models:
             self._failures.pop(model, None)
             self._lately.clear()  # what they share is not broken
+            self._prompts = 0
 
     def give_back(self, battle: str) -> None:
         """Let the pair of a battle come again, unless it was given back or voted on."""

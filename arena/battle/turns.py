@@ -217,18 +217,12 @@ def _failure(ends: Iterable[tuple[Done | Failed, str]]) -> tuple[Failed, str | N
 
 
 def _counted(ending: Finished, sides: Sides) -> dict[str, EngineError]:
-    """Return the failures that count against whoever had them, also where both had one.
-
-    Where both fail at this prompt alone, as before a filter of contents, it says nothing of what
-    others ask.
-    """
+    """Return the failures that count against whoever had them, also where both had one."""
     if ending.a is ending.b:
         return {}  # of neither: no engine was asked
     ends = ((sides.a.model, ending.a), (sides.b.model, ending.b))
     failures = ((name, end) for name, end in ends if isinstance(end, Failed))
-    own = [(name, end) for name, end in failures if end.kind not in OF_NOBODY]
-    if len(own) > 1 and all(end.kind is FailureKind.PROMPT for _, end in own):
-        return {}
+    own = ((name, end) for name, end in failures if end.kind not in OF_NOBODY)
     return {name: EngineError(end.kind, _line_of(end)) for name, end in own}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from arena.battle.draws import FAILURES, LEFT_S, Draws
+from arena.battle.draws import FAILURES, LEFT_S, PROMPTS, Draws
 from arena.battle.responding import Sides
 from arena.pairing.cycles import Pair
 from serving.duet import Finished, Shown
@@ -182,6 +182,20 @@ def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did(
         "ash, elm failed 3 times in a row alike, left alone for a while",
         "elm, oak, pine failed 4 times in a row alike, left alone for a while",
     ]
+
+
+def test_prompts_that_both_sides_fail_at_count_for_neither_unless_there_is_nothing_else() -> None:
+    models = Models()
+    draws = started(models)
+    filtered = dict.fromkeys(("ash", "elm"), EngineError(FailureKind.PROMPT, "filtered"))
+    for number in range(2 * PROMPTS):
+        if number == PROMPTS - 1:
+            draws.responded(["oak", "pine"])
+        assert models.left_alone == []
+        draws.failed(f"b{number}", filtered, began=0.0)
+    for number in range(FAILURES):
+        draws.failed(f"c{number}", filtered, began=0.0)
+    assert {model for model, _ in models.left_alone} == {"ash", "elm"}
 
 
 def test_once_anybody_is_well_what_others_share_is_not_what_broke() -> None:
