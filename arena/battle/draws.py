@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 LEFT_S: Final = 1800.0  # seconds after which a battle without a vote gives its pair back
 FAILURES: Final = 3  # failures in a row after which a model rests, as after each one more
+MOMENT_S: Final = 2.0  # seconds in which turns that are cut off together hear of it
 PROMPTS: Final = 9  # in a row at which both sides fail, after which it is not the prompt
 PROMPT: Final = FailureKind.PROMPT
 
@@ -44,7 +45,7 @@ class Draws:
         self._pairings = Pairings((), (), responders.fit, random_source)
         self._open: dict[str, tuple[Pair, float]] = {}  # oldest first
         self._failures: Counter[str] = Counter()
-        self._died: dict[str, float] = {}  # when the last death was counted
+        self._failed: dict[str, float] = {}  # when the last of them was counted
         self._prompts = 0  # at which both sides failed, since anybody was well
         self._lately: dict[str, EngineError] = {}  # who failed since anybody was well
 
@@ -138,12 +139,13 @@ class Draws:
     def _tires(self, model: str, error: EngineError, began: float) -> bool:
         """Count a failure, and tell whether that was one too many.
 
-        A death counts once, however many turns were under way.
+        What ends many turns at one time counts once: a death of those under way, or a moment in
+        which a server is started again.
         """
-        if error.kind in DEATHS:
-            if began <= self._died.get(model, -math.inf):
-                return False
-            self._died[model] = self._clock()
+        last, now = self._failed.get(model, -math.inf), self._clock()
+        if began <= last and (error.kind in DEATHS or now - last < MOMENT_S):
+            return False
+        self._failed[model] = now
         self._failures[model] += 1
         return self._failures[model] >= FAILURES
 

@@ -14,6 +14,7 @@ from serving.duet import Finished, Shown
 from serving.engine import EngineError, FailureKind
 
 BROKEN = EngineError(FailureKind.BACKEND, "ash: no number")
+LATER = 1.0  # a turn that began after all that failed so far, on a clock that stands
 ROSTER = {"ash": 1, "elm": 2, "oak": 3, "pine": 4}
 
 
@@ -132,7 +133,7 @@ def test_a_model_that_keeps_failing_does_not_hold_up_the_cycle() -> None:
         battle = f"b{number}"
         pair = draws.draw(battle).pair
         if "ash" in pair:
-            draws.failed(battle, {"ash": BROKEN}, began=0.0)
+            draws.failed(battle, {"ash": BROKEN}, began=LATER)
         else:
             draws.voted(battle, pair)
             votes += 1
@@ -146,7 +147,7 @@ def test_who_keeps_failing_is_left_alone_until_it_has_responded() -> None:
     for number, cause in enumerate(("", "1", "2", "3", "4", "", "5", "6", "7")):
         draws.draw(battle := f"b{number}")
         if cause:
-            draws.failed(battle, {"ash": EngineError(FailureKind.NAN, cause)}, began=0.0)
+            draws.failed(battle, {"ash": EngineError(FailureKind.NAN, cause)}, began=LATER)
         else:
             draws.responded(["ash", "elm"])
     causes = [(model, error.cause) for model, error in models.left_alone]
@@ -166,6 +167,21 @@ def test_a_death_counts_once_however_many_battles_it_ends() -> None:
     assert (models.left_alone, models.shared) == ([("ash", death)], set())
 
 
+def test_what_breaks_many_turns_in_one_moment_counts_once() -> None:
+    """A gateway that is started again, under battles of all models."""
+    models, clock = Models(), Clock()
+    draws = started(models, clock=clock)
+    for number in range(6):
+        clock.now = 5 + number / 10
+        pair = (("ash", "elm"), ("oak", "pine"))[number % 2]
+        draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=number)
+    assert models.left_alone == []
+    for number in range(2):
+        clock.now = 60 + 10 * number  # began before the other failed, and fails much later
+        draws.failed(f"c{number}", {"ash": BROKEN}, began=50)
+    assert [model for model, _ in models.left_alone] == ["ash"]
+
+
 def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -173,10 +189,10 @@ def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did(
     draws = started(models)
     for number, pair in enumerate((("ash", "elm"), ("oak", "pine"), ("ash", "elm"))):
         assert models.left_alone == []
-        draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=0.0)
+        draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=LATER)
     assert {model for model, _ in models.left_alone} == {"ash", "elm"}
     models.there.remove("ash")  # it rests
-    draws.failed("b3", dict.fromkeys(("oak", "pine"), BROKEN), began=0.0)
+    draws.failed("b3", dict.fromkeys(("oak", "pine"), BROKEN), began=LATER)
     assert {model for model, _ in models.left_alone} == set(ROSTER) == models.shared
     assert caplog.messages == [
         "ash, elm failed 3 times in a row alike, left alone for a while",
@@ -192,9 +208,9 @@ def test_prompts_that_both_sides_fail_at_count_for_neither_unless_there_is_nothi
         if number == PROMPTS - 1:
             draws.responded(["oak", "pine"])
         assert models.left_alone == []
-        draws.failed(f"b{number}", filtered, began=0.0)
+        draws.failed(f"b{number}", filtered, began=LATER)
     for number in range(FAILURES):
-        draws.failed(f"c{number}", filtered, began=0.0)
+        draws.failed(f"c{number}", filtered, began=LATER)
     assert {model for model, _ in models.left_alone} == {"ash", "elm"}
 
 
@@ -202,9 +218,9 @@ def test_once_anybody_is_well_what_others_share_is_not_what_broke() -> None:
     models = Models()
     draws = started(models)
     for number in range(9):
-        draws.failed(f"b{number}", dict.fromkeys(("ash", "elm"), BROKEN), began=0.0)
+        draws.failed(f"b{number}", dict.fromkeys(("ash", "elm"), BROKEN), began=LATER)
         draws.responded(["oak", "pine"])
-        draws.failed(f"c{number}", dict.fromkeys(("oak", "pine"), BROKEN), began=0.0)
+        draws.failed(f"c{number}", dict.fromkeys(("oak", "pine"), BROKEN), began=LATER)
     assert {model for model, _ in models.left_alone} == {"ash", "elm"}
 
 
@@ -214,5 +230,5 @@ def test_after_each_turn_the_next_set_is_told() -> None:
     draws.draw("first")
     draws.responded(["ash", "elm"])
     draws.draw("second")
-    draws.failed("second", {}, began=0.0)
+    draws.failed("second", {}, began=LATER)
     assert [len(expected) for expected in models.expected] == [3, 3]
