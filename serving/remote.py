@@ -7,6 +7,7 @@ Knows nothing of how the server runs its model, and restarts nothing.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, Final
@@ -105,12 +106,12 @@ class RemoteEngine:
             if reply.heard:  # it only thinks for long
                 self._presence.seen()
             else:
-                self._presence.missed(cause)
+                self._presence.missed(cause, asked=watch.start)
             yield watch.failed(FailureKind.DEADLINE, cause, reply.tokens)
         except Exception as error:  # noqa: BLE001 -- a server can make the client raise anything
             raised = unwrapped(error)
             kind, cause = self._read(raised)
-            if not self._learn(raised, cause) and await self._doubt():
+            if not self._learn(raised, cause, watch.start) and await self._doubt():
                 kind = FailureKind.PROMPT if kind is FailureKind.BACKEND else kind
             yield watch.failed(kind, cause, reply.tokens)
         else:
@@ -216,7 +217,7 @@ class RemoteEngine:
         """Return a cause for the log."""
         return f"{self._spec.name}: {without(self._key, cause)}"
 
-    def _learn(self, error: Exception, cause: str) -> bool:
+    def _learn(self, error: Exception, cause: str, asked: float = math.inf) -> bool:
         """Note whether the server is there; return whether how it failed tells that."""
         if self._closed.is_set() or isinstance(error, _NotAskedError):
             return True
@@ -224,7 +225,7 @@ class RemoteEngine:
             case APIConnectionError() if is_nobody(error):
                 self._presence.missed(cause, STRIKES)
             case APIConnectionError() | BrokenOffError() | AbsentError() | BusyError():
-                self._presence.missed(cause)
+                self._presence.missed(cause, asked=asked)
             case _:
                 return False
         return True

@@ -28,6 +28,11 @@ class Watch:
         return self._loop.time()
 
     @property
+    def start(self) -> float:
+        """When it was started."""
+        return self._start
+
+    @property
     def seconds(self) -> float:
         """Seconds since the start."""
         return self._loop.time() - self._start

@@ -26,6 +26,7 @@ from tests.serving.bad_server import (
     serving,
 )
 from tests.serving.far import GOOD, engine_of, events, far, is_trial, text, unknown_name
+from tests.serving.workshop import until
 
 
 async def test_a_refused_connection_is_a_failure() -> None:
@@ -60,6 +61,30 @@ async def test_where_nobody_is_there_once_is_enough(
     assert why in first.cause
     assert engine.health() == first.cause
     assert again.cause == f"far: not asked: {first.cause}"
+
+
+async def test_what_is_cut_off_in_one_moment_counts_once() -> None:
+    """A server that is started again under many battles; afterwards it is there."""
+    stopped = asyncio.Event()
+
+    async def is_stopped(writer: asyncio.StreamWriter) -> None:
+        await says(event("word "))(writer)
+        await stopped.wait()
+        writer.transport.abort()
+
+    async with serving(is_stopped) as server:
+        engine = engine_of(server.url)
+        cut = [asyncio.create_task(events(engine)) for _ in range(6)]
+        await until(lambda: len(server.asked) == len(cut))
+        stopped.set()
+        for ended in await asyncio.gather(*cut):
+            assert isinstance(ended[-1], Failed)
+        assert engine.health() is None
+        for _ in range(2):  # each of these is another failure
+            assert engine.health() is None
+            await events(engine)
+        assert engine.health() is not None
+    await engine.close()
 
 
 async def hangs_up(writer: asyncio.StreamWriter) -> None:
