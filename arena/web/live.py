@@ -29,6 +29,9 @@ LOOKS_EVERY_S: Final = 0.02
 # Who follows models that are silent puts the same out again after so long: only then does Gradio
 # look whether the tab is still there, and end what nobody reads.
 SILENT_S: Final = 5.0
+# A browser draws both panes anew each time, which takes the longer the more they hold. Long ones
+# are put out less often, or the page would stand still for a minute.
+DRAWN_PER_S: Final = 100_000  # characters
 _TABS: Final = 10_000  # as many sessions as Gradio itself remembers
 # An invisible character: an empty value would leave the pane of the last battle as it was.
 _NOTHING: Final = "\N{ZERO WIDTH SPACE}"
@@ -55,7 +58,8 @@ class Panes:
             async for panes in self._follow(battle, rater, lang):
                 if self._newest.get(tab) != order:
                     return  # the tab asks for something else by now
-                if panes != shown or time.monotonic() - when > SILENT_S:
+                waited = time.monotonic() - when
+                if (panes != shown and waited >= _drawing_s(panes)) or waited > SILENT_S:
                     yield (shown := panes)
                     when = time.monotonic()
             end = f"\n\n{END}{number}{END}"
@@ -85,6 +89,10 @@ class Panes:
         if view.state is State.VOID:
             return  # what was shown of it stays until the next battle opens
         yield conversation(view.turns, lang)
+
+
+def _drawing_s(panes: tuple[str, str]) -> float:
+    return sum(map(len, panes)) / DRAWN_PER_S
 
 
 def conversation(turns: Iterable[Turn], lang: str) -> tuple[str, str]:

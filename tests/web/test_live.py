@@ -3,13 +3,14 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from arena.battle.views import Turn
+from arena.battle.views import Frame, Turn
 from arena.signing import Signer
 from arena.web.live import Panes, blocks, conversation
 from arena.web.raters import Raters
@@ -148,3 +149,34 @@ async def test_what_a_tab_showed_ends_when_it_asks_again_though_the_models_are_s
     assert earlier == [("\u200b", "\u200b")]  # once, however often nothing is new
     battles.release()
     assert "\ue0f22\ue0f2" in (await asyncio.wait_for(second, 2))[-1][0]
+
+
+@pytest.mark.parametrize(
+    ("drawn_per_s", "times"),
+    [
+        pytest.param(100_000, 53, id="where a browser is quick"),
+        pytest.param(1, 3, id="where drawing takes longer than the whole stream"),
+    ],
+)
+async def test_long_responses_are_put_out_less_often(
+    monkeypatch: pytest.MonkeyPatch, drawn_per_s: int, times: int
+) -> None:
+    """A browser draws all of both panes anew each time, and stood still for half a minute."""
+    battles = FakeBattles(Signer(b"k" * 32))
+    battles.scripts["Tell me all."] = Script("short", "short", waits=True)
+    battle = await battles.open("ada", "Tell me all.")
+    raters: Any = SimpleNamespace(require=lambda _: "ada")
+    request: Any = SimpleNamespace(session_hash="tab", request=object())
+
+    async def frames(*_: str) -> AsyncIterator[Frame]:
+        for number in range(50):
+            await asyncio.sleep(0.005)
+            yield Frame("a" * number, "b" * 3)
+        battles.release()
+
+    monkeypatch.setattr(battles, "stream", frames)
+    monkeypatch.setattr("arena.web.live.DRAWN_PER_S", drawn_per_s)
+    order = json.dumps({"battle": battle.battle_id, "lang": "en", "n": 1})
+    shown = [texts async for texts in Panes(battles, raters).show(order, request)]
+    assert len(shown) == times
+    assert "\ue0f21\ue0f2" in shown[-1][0]
