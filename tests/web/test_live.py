@@ -155,7 +155,7 @@ async def test_what_a_tab_showed_ends_when_it_asks_again_though_the_models_are_s
     ("drawn_per_s", "times"),
     [
         pytest.param(100_000, 53, id="where a browser is quick"),
-        pytest.param(1, 3, id="where drawing takes longer than the whole stream"),
+        pytest.param(1, 2, id="where drawing takes longer than the whole stream"),
     ],
 )
 async def test_long_responses_are_put_out_less_often(
