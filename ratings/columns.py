@@ -105,7 +105,7 @@ def response_hash(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
     hashed = np.zeros(len(frame), dtype=np.uint64)
     if "item_id" in frame:
         item = frame["item_id"]
-        item = (item.map(_whole) if item.dtype == object else item).astype(str)
+        item = (item.map(_whole) if item.dtype == object else item).astype(str).str.strip()
         named = (frame["item_id"].notna() & (item != "")).to_numpy()
         hashed[named] = _never_zero(pd.util.hash_array(item.to_numpy(dtype=object)[named]))
     if {"conversation_a", "conversation_b"} <= set(frame.columns):
@@ -122,7 +122,7 @@ def _never_zero(hashed: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _seat_hash(model: pd.Series, response: pd.Series) -> NDArray[np.uint64]:
-    spoken = model.astype(str) + "\x00" + response.map(repr)
+    spoken = model.astype(str).str.strip() + "\x00" + response.map(repr)
     hashed: NDArray[np.uint64] = pd.util.hash_array(spoken.to_numpy(dtype=object))
     return hashed
 

@@ -77,6 +77,17 @@ def test_the_hash_knows_which_model_said_what() -> None:
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_blanks_around_names_make_no_other_response() -> None:
+    frame = pd.DataFrame({"model_a": ["Gemma", "Gemma "], "model_b": ["Qwen", " Qwen"]})
+    for said in (
+        {"conversation_a": ["hi", "hi"], "conversation_b": ["ho", "ho"]},
+        {"item_id": ["i1", " i1"]},
+    ):
+        hashes = response_hash(frame.assign(**said))
+        assert hashes is not None
+        assert hashes[0] == hashes[1]
+
+
 def test_a_vote_without_an_items_name_is_told_by_its_responses() -> None:
     """A log that went through a file has every column, also those it has no entries for."""
     frame = pd.DataFrame(
