@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Request, Route, expect
 
+from arena.web.words import say
 from tests.web.conftest import Arena, Visit, visit_in
 from tests.web.fake_battles import Script
 from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
@@ -311,6 +312,22 @@ async def test_a_battle_the_server_no_longer_knows_gives_its_prompt_back(
     await button(page, "Tie").click()
     await expect(said).to_be_visible()
     await expect(prompt_box(page)).to_have_value("Precious words")
+
+
+async def test_a_server_that_cannot_save_is_not_taken_for_a_line_that_is_cut(
+    arena: Arena, visit: Visit
+) -> None:
+    """As on a full disk: it says so, and the battle goes on once there is room."""
+    page = visit.page
+    arena.battles.scripts["First?"] = Script(waits=True)
+    await send(page, "First?")
+    await expect(response(page, "A")).to_contain_text("less dense")
+    refusal = {"error": "no_store", "message": say("no_store", "en")}
+    await page.route(BATTLE, lambda route: route.fulfill(status=503, json=refusal))
+    arena.battles.release()
+    await expect(status(page)).to_have_text(refusal["message"])
+    await page.unroute(BATTLE)
+    await until_ready(page)
 
 
 async def test_a_line_that_is_back_brings_the_text_that_is_written(

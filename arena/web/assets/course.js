@@ -69,7 +69,7 @@ export async function news() {
   }
   if (at.phase !== phase || at.battle !== asked) return null; // that was about an earlier turn
   if (refused?.status === 403) intoTheBox(asked, () => sentenceOf(refused));
-  else if (refused && phase === "streaming") tellLost();
+  else if (refused && phase === "streaming") tellLost(refused);
   return view;
 }
 

@@ -1,5 +1,6 @@
 // The status line of the bar: one sentence at a time, in whatever language is read now.
 
+import { sentenceOf } from "./talk.js";
 import { say } from "./words.js";
 
 const by = (id) => document.getElementById(id);
@@ -34,8 +35,15 @@ export function tellWriting() {
   if (said === waiting || said === lost) tell(() => say("writing"));
 }
 
-const lost = () => say("lost_line");
-export const tellLost = () => tell(lost);
+// A server that answers, but cannot say how the battle stands, says what it lacks.
+let refusal = null;
+const lost = () => (refusal.status === 503 ? sentenceOf(refusal) : say("lost_line"));
+
+export function tellLost(why) {
+  refusal = why;
+  tell(lost);
+}
+
 export const isLost = () => said === lost;
 
 setInterval(() => {
