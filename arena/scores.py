@@ -3,11 +3,14 @@
 What a score means, or whether it should agree with people's votes, is not known here.
 """
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
+from pandas.errors import ParserWarning
 from scipy.stats import spearmanr
 
 from arena.errors import ConfigError, LogError
@@ -32,7 +35,11 @@ def read_scores(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such file; check the path after --with.")
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig", dtype={"model": str})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ParserWarning)  # or entries without a name were dropped
+            table = pd.read_csv(path, encoding="utf-8-sig", dtype=str, index_col=False)
+    except ParserWarning as error:
+        raise LogError(f"{path}: rows have more entries than the first line has names.") from error
     except ValueError as error:  # also what is no text, or no table
         why = str(error).strip()
         raise LogError(
@@ -40,14 +47,32 @@ def read_scores(path: Path) -> pd.DataFrame:
         ) from error
     if "model" not in table:
         raise LogError(f"{path}: there is no column model; it names the model of each row.")
+    table["model"] = table["model"].str.strip()
     twice = table["model"][table["model"].duplicated()]
     if len(twice):
         line = twice.index[0] + 2
         raise LogError(f"{path}: line {line}: the model {twice.iloc[0]!r} stands there twice.")
-    scores = table.set_index("model").select_dtypes("number")
+    scores = table.set_index("model").pipe(_numbers, path)
     if scores.columns.empty:
         raise LogError(f"{path}: there is no column of numbers beside model.")
     return scores.add_prefix(PREFIX)
+
+
+def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the columns of numbers; one that is words throughout is no score."""
+    scores = {}
+    for name, said in table.items():
+        numbers = pd.to_numeric(said, errors="coerce")
+        unread = np.flatnonzero(numbers.isna() & said.notna())
+        if not len(unread):
+            scores[str(name)] = numbers
+        elif numbers.notna().any():
+            row = int(unread[0])
+            raise LogError(
+                f"{path}: line {row + 2}: {name} is {said.iloc[row]!r}, no number; "
+                "leave the entry empty where there is none."
+            )
+    return pd.DataFrame(scores, index=table.index)
 
 
 def with_scores(board: "Board", scores: pd.DataFrame) -> "Board":

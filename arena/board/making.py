@@ -108,7 +108,9 @@ def boards_by(
         raise ConfigError(f"--by {by}: a board can be split by aspect or by language.")
     log = read_for_boards(source)
     choice = choice or Choice()
-    found = sorted(present(choice.of(log.votes)[by]))
+    votes = choice.of(log.votes)
+    blind = votes[votes["anony"].to_numpy(dtype=bool)]  # the others count in no board
+    found = sorted(present(blind[by])) or sorted(present(votes[by]))
     if not found:
         raise ConfigError(f"--by {by}: {log.source} names no {by}; leave the option out.")
     boards = dict(_split(log, by, found, choice, rank_by))

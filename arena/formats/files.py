@@ -244,7 +244,7 @@ def _unbroken(path: Path, read: Callable[[], Any]) -> Any:  # noqa: ANN401  # py
 
     try:
         return read()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # names may be no text
         if getattr(error, "errno", None) is not None:  # what the system refused, not what is broken
             raise
         said = " ".join(str(error).split())

@@ -37,12 +37,19 @@ def test_scores_stand_beside_the_ratings_with_their_rank_correlation(tmp_path: P
         ("model,mmlu\noak,1\noak,2\n", "line 3: the model 'oak' stands there twice"),
         ("model,mmlu\noak,good\n", "no column of numbers"),
         ("model,mmlu\noak,1,2,3\noak,1,2,3,4\n", r"no CSV that can be read \(.*saw 5\); save"),
+        ("model,mmlu\noak,1,2\npine,1,2\n", "more entries than the first line has names"),
+        ("model,mmlu,bbh\noak,1,2\npine,-,3\n", "line 3: mmlu is '-', no number; leave"),
         ("", "no CSV that can be read"),
     ],
 )
 def test_scores_that_cannot_be_joined_are_refused(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(LogError, match=says):
         read_scores(scores(tmp_path, text))
+
+
+def test_a_spreadsheets_last_comma_and_blanks_around_a_name_say_nothing(tmp_path: Path) -> None:
+    table = read_scores(scores(tmp_path, "model,mmlu,who\noak ,1,x,\n pine,2,y,\n"))
+    assert table["score: mmlu"].to_dict() == {"oak": 1, "pine": 2}
 
 
 def test_a_missing_file_of_scores_is_named(tmp_path: Path) -> None:

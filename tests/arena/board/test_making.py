@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from arena.board import Choice, board_of, boards_by, plain
-from arena.errors import ArenaError, ConfigError
+from arena.errors import ArenaError, ConfigError, LogError
 from arena.shipped import shipped
 from tests.arena.logs import vote, written
 
@@ -154,6 +154,17 @@ def test_a_split_gives_one_board_a_value() -> None:
 def test_a_split_that_cannot_be_made_is_a_usage_error(tmp_path: Path, by: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         boards_by(written(tmp_path, vote("oak", "pine", "tie")), by=by)
+
+
+def test_a_split_leaves_out_a_value_of_which_no_vote_counts(tmp_path: Path) -> None:
+    seen = [vote("oak", "pine", said, aspect="seen", anony=False) for said in ("tie", "model_a")]
+    log = written(tmp_path, vote("oak", "pine", "tie", aspect="blind"), *seen)
+    assert {value: board.counted for value, board in boards_by(log, by="aspect").items()} == {
+        "blind": 1
+    }
+    (tmp_path / "shown").mkdir()
+    with pytest.raises(LogError, match="2 with the names shown"):
+        boards_by(written(tmp_path / "shown", *seen), by="aspect")
 
 
 def test_heat_maps_stand_in_the_order_of_the_table() -> None:

@@ -66,6 +66,7 @@ def damaged(path: Path, old: bytes, new: bytes) -> Path:
     [
         pytest.param(PAGE, b"\xffakpine", id="text that is none"),
         pytest.param(b"PAR1\x15", b"PAR1\xff", id="a page without a head"),
+        pytest.param(b"model_a", b"\xffodel_a", id="a name that is none"),
     ],
 )
 def test_damaged_parquet_is_told_with_its_name(
