@@ -142,7 +142,8 @@ def _show(
     out.print()
     out.print(Text.assemble((one_line(source), "bold"), ("   agreement of raters", "dim")))
     if not found.items:
-        out.print("No item was judged by two raters, so nothing can be said about agreement.\n")
+        out.print("No item was judged by two raters, so nothing can be said of their agreement.\n")
+    if not (found.items or figures["repeats"]):
         _show_judges(judges, out)
         return
     table = Table(box=None, show_header=False, padding=(0, 1))

@@ -1,7 +1,7 @@
 """Vote logs in files: every public format in, and ours and theirs out.
 
 `columns` says what a vote is, `families` how each format says it, `files` how tables lie on disk,
-`reading` and `writing` join them. Databases, ratings and pages are not known here.
+`reading` and `writing` join them. Databases, boards and pages are not known here.
 """
 
 from arena.formats.columns import COLUMNS, OUTCOMES

@@ -18,6 +18,7 @@ from arena.errors import LogError
 from arena.formats.columns import STANDING, TEXT, conform, repeated
 from arena.formats.families import LONG, NEEDED, Family
 from arena.formats.files import Table, read_pieces, read_table
+from arena.formats.items import by_responses, undecided
 from arena.formats.reading import family_of, refusal
 
 NAMED: Final = (
@@ -28,6 +29,7 @@ HASHED: Final = ("question_id", "item_id")
 TRUE: Final = ("anony", "in_force")  # unless a row says otherwise
 _ENDED: Final = ("finish_reason_a", "finish_reason_b", "length_a", "length_b")
 READ: Final = (*NAMED, *HASHED, *TRUE, *_ENDED, "seq")
+WANTED: Final = frozenset({*READ, *STANDING, *NEEDED, *LONG})
 
 UNKNOWN, GAVE, FAILED = -1, 0, 1  # what is known of a response
 
@@ -146,7 +148,9 @@ def read_coded(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     coding, problems, rows = Coding(), [], 0
-    for family, table in _pieces(path):
+    names: tuple[str, ...] = ()
+    for family, table in _pieces(path, WANTED - LONG):
+        names = table.names
         log, found = conform(family.read(table.frame), READ)
         rows += len(log)
         problems += found
@@ -155,6 +159,8 @@ def read_coded(path: str | Path) -> pd.DataFrame:
     if problems:
         raise LogError(refusal(path, problems, rows))
     votes = coding.frame()
+    if (alike := undecided(votes, names)).any():
+        votes["item_id"] |= by_responses(_pieces(path, WANTED), alike)
     seq = votes["seq"].to_numpy()
     if not (np.diff(seq) > 0).all() and (twice := repeated(votes["seq"][seq >= 0])):
         raise LogError(refusal(path, twice, rows))
@@ -163,9 +169,8 @@ def read_coded(path: str | Path) -> pd.DataFrame:
     return votes
 
 
-def _pieces(path: Path) -> Iterator[tuple[Family, Table]]:
+def _pieces(path: Path, wanted: frozenset[str]) -> Iterator[tuple[Family, Table]]:
     """Yield a file in pieces, or whole where a row cannot be read without the others."""
-    wanted = frozenset({*READ, *STANDING, *NEEDED}) - LONG
     for number, table in enumerate(read_pieces(path, wanted)):
         family = family_of(path, table.names)
         if number == 0 and not (family.row_by_row and _plain_names(table.frame)):

@@ -98,3 +98,25 @@ def test_a_model_judge_stands_beside_people(arena: Arena, tmp_path: Path) -> Non
 def test_agreement_without_shared_items_says_so(arena: Arena, tmp_path: Path) -> None:
     run = arena("agreement", written(tmp_path, vote("oak", "pine", "tie")))
     assert "No item was judged by two raters" in run.stdout
+
+
+def test_who_repeats_items_that_nobody_else_judged_is_shown(arena: Arena, tmp_path: Path) -> None:
+    rows = [vote("oak", "pine", "tie", judge="ann", question_id="q", seq=n) for n in (1, 2)]
+    run = arena("agreement", written(tmp_path, *rows))
+    assert "No item was judged by two raters" in run.stdout
+    assert "self agreement 1.00000" in " ".join(run.stdout.split())
+
+
+def test_raters_who_saw_other_responses_did_not_disagree(arena: Arena, tmp_path: Path) -> None:
+    rows = [
+        vote("oak", "pine", winner, judge=judge, question_id="q")
+        | {f"conversation_{seat}": [{"role": "assistant", "content": made}] for seat in "ab"}
+        for judge, winner, made in (
+            ("ann", "model_a", "so"),
+            ("ben", "model_a", "so"),
+            ("col", "model_b", "or so"),
+            ("dan", "model_b", "or so"),
+        )
+    ]
+    told = json.loads(arena("agreement", written(tmp_path, *rows), "-f", "json").stdout)
+    assert (told["items"], told["tie_discounted"]) == (2, 1.0)
