@@ -13,8 +13,7 @@ def main() -> None:
     from arena.cli.stopping import stoppable  # noqa: PLC0415 - takes a while
     from arena.cli.telling import run  # noqa: PLC0415 - takes longer
 
-    with stoppable():
-        run()
+    stoppable(run)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ does is not known here.
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from threading import Timer, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -35,17 +34,16 @@ class _Stop:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """End the program quietly where a signal ended the block, whatever it raised of that."""
+def stoppable(command: Callable[[], None]) -> None:
+    """Run a command, and end the program quietly where a signal ended it, whatever came of that."""
     stop = _Stop()
     # A script keeps Ctrl+C from what it runs in the background, and `nohup` the end of a terminal.
     heard = [sent for sent in SIGNALS if signal.getsignal(sent) is not signal.SIG_IGN]
-    for sent in heard:
-        signal.signal(sent, stop)
-    sys.unraisablehook = _raise_again
-    try:
-        yield
+    try:  # no context: between the first line of one and its block a signal would be told
+        for sent in heard:
+            signal.signal(sent, stop)
+        sys.unraisablehook = _raise_again
+        command()
     except BaseException as error:
         if not (stop.asked or isinstance(error, KeyboardInterrupt)):
             raise

@@ -47,8 +47,10 @@ def stopped(block: str, before: str = "") -> subprocess.CompletedProcess[str]:
 import signal, time, weakref
 from arena.cli.stopping import stoppable
 {before}
-with stoppable():
-{textwrap.indent(textwrap.dedent(block), "    ")}"""
+def command():
+{textwrap.indent(textwrap.dedent(block), "    ")}
+stoppable(command)
+"""
     return subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
     )
