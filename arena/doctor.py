@@ -17,7 +17,7 @@ from arena.errors import ArenaError, ConfigError
 from arena.lacks import Lack, lack_of, no_room
 from arena.record.database import check_file, place_of
 from arena.record.logquery import log_counts
-from arena.record.sqlite_file import VERSION, fault_of
+from arena.record.sqlite_file import VERSION, check_log, fault_of
 from arena.roster import Roster, loaded_on, look_at
 from arena.settings import Settings
 from arena.signing import KEY_BYTES, key_of
@@ -135,6 +135,7 @@ def _database(db: Path) -> Iterator[Finding]:
         return
     try:
         check_file(db, place_of(db))
+        check_log(db)
     except ArenaError as error:
         yield Finding(Level.BAD, "database", str(error))
         return

@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from arena.errors import StoreError
-from arena.record.sqlite_file import lies_still
+from arena.record.sqlite_file import check_log, lies_still
 
 BUSY_MS: Final = 5_000  # how long a statement waits for a lock before it fails
 
@@ -25,10 +25,11 @@ def reading_engine(path: Path, *, kept: int = 0) -> Engine:
     Raises
     ------
     StoreError
-        If there is no such file.
+        If there is no such file, or its newest votes cannot be read where it lies.
     """
     if not path.is_file():
         raise StoreError(f"There is no database {path}. Start one with `arena demo --db {path}`.")
+    check_log(path)
     pool = {"pool_size": kept, "max_overflow": 3 * kept} if kept else {"poolclass": NullPool}
     address = _address_of_still(path) if lies_still(path) else _address(path)
     engine = create_engine(address, **pool)

@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from arena.errors import StoreError
+
 VERSION: Final = sqlite3.sqlite_version_info
 
 
@@ -32,8 +34,33 @@ def lies_still(path: Path) -> bool:
 
     SQLite makes files of its own beside one that it reads, unless it is told that it lies still.
     """
+    return _is_read_only(path) and not _beside(path, "-wal").exists()
+
+
+def check_log(path: Path) -> None:
+    """Refuse a database whose newest votes SQLite could only read if it may write beside them.
+
+    Raises
+    ------
+    StoreError
+        If a killed server has left them in its log, and that was copied where nobody can write.
+    """
+    log = _beside(path, "-wal")
+    if _is_read_only(path) and log.exists() and not _beside(path, "-shm").exists():
+        raise StoreError(
+            f"The newest votes of {path} are in {log.name} beside it, and SQLite reads that only "
+            "in a folder that can be written. Copy both files to such a folder, and name the copy."
+        )
+
+
+def _is_read_only(path: Path) -> bool:
+    return not os.access(path.resolve().parent, os.W_OK)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """Return a file of SQLite's own, which lies where the database lies."""
     file = path.resolve()
-    return not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
+    return file.with_name(f"{file.name}{ending}")
 
 
 def fault_of(path: Path) -> str | None:

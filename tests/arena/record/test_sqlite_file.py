@@ -1,14 +1,17 @@
 """Files that are databases, files that are none, and databases that are not sound."""
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from arena.doctor import examine
+from arena.errors import StoreError
 from arena.record.engines import reading_engine
-from arena.record.sqlite_file import fault_of, is_sqlite, lies_still
+from arena.record.sqlite_file import check_log, fault_of, is_sqlite, lies_still
 from arena.record.store import Store
 
 
@@ -58,6 +61,24 @@ def test_a_database_in_a_folder_that_cannot_be_written_is_read_as_it_lies(
     engine.dispose()
     assert is_sqlite(store.path)
     assert fault_of(store.path) is None
+
+
+def test_votes_in_a_log_that_cannot_be_read_are_told_and_not_left_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed server left, copied to an archive: SQLite wants to write beside it."""
+    log, archive = Path(f"{store.path}-wal"), store.path.parent / "archive"
+    archive.mkdir()
+    for file in (store.path, log):
+        shutil.copy(file, archive)
+    copy = archive / store.path.name
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    check_log(store.path)  # a server has it open: its index of the log is there
+    for look in (check_log, reading_engine):
+        with pytest.raises(StoreError, match=f"{log.name} beside it.*Copy both files"):
+            look(copy)
+    (finding,) = (found for found in examine(copy) if found.what == "database")
+    assert "Copy both files" in finding.found
 
 
 def test_a_file_whose_name_holds_signs_of_an_address_is_read_as_it_lies(
