@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from arena.battle.draws import FAILURES, LEFT_S, PROMPTS, Draws
+from arena.battle.draws import LEFT_S, Draws
+from arena.battle.failing import FAILURES
 from arena.battle.responding import Sides
 from arena.pairing.cycles import Pair
 from serving.duet import Finished, Shown
@@ -141,87 +142,29 @@ def test_a_model_that_keeps_failing_does_not_hold_up_the_cycle() -> None:
     assert votes >= (60 - FAILURES - 1) * 3 // 4
 
 
-def test_who_keeps_failing_is_left_alone_until_it_has_responded() -> None:
+def test_who_keeps_failing_is_left_alone_and_sits_out(caplog: pytest.LogCaptureFixture) -> None:
     models = Models()
     draws = started(models)
-    for number, cause in enumerate(("", "1", "2", "3", "4", "", "5", "6", "7")):
-        draws.draw(battle := f"b{number}")
-        if cause:
-            draws.failed(battle, {"ash": EngineError(FailureKind.NAN, cause)}, began=LATER)
-        else:
-            draws.responded(["ash", "elm"])
-    causes = [(model, error.cause) for model, error in models.left_alone]
-    assert causes == [("ash", "3"), ("ash", "4"), ("ash", "7")]
+    for number in range(FAILURES):
+        draws.failed(f"b{number}", {"ash": BROKEN}, began=LATER)
+    assert (models.left_alone, models.shared) == ([("ash", BROKEN)], set())
+    assert not any("ash" in pair for pair in drawn(draws, range(3)))
+    assert caplog.messages == ["ash failed 3 times in a row and rests"]
 
 
-def test_a_death_counts_once_however_many_battles_it_ends() -> None:
-    """Who begins after it dies of another one."""
-    models, clock = Models(), Clock()
-    draws = started(models, clock=clock)
-    death = EngineError(FailureKind.ENGINE_DEAD, "ash: killed")
-    for began, died, turns in ((0, 5, 6), (6, 9, 6), (10, 12, 1)):
-        assert models.left_alone == []
-        for number in range(turns):
-            clock.now = died + number / 10
-            draws.failed(f"{began} {number}", {"ash": death}, began=began + number / 2)
-    assert (models.left_alone, models.shared) == ([("ash", death)], set())
-
-
-def test_what_breaks_many_turns_in_one_moment_counts_once() -> None:
-    """A gateway that is started again, under battles of all models."""
-    models, clock = Models(), Clock()
-    draws = started(models, clock=clock)
-    for number in range(6):
-        clock.now = 5 + number / 10
-        pair = (("ash", "elm"), ("oak", "pine"))[number % 2]
-        draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=number)
-    assert models.left_alone == []
-    for number in range(2):
-        clock.now = 60 + 10 * number  # began before the other failed, and fails much later
-        draws.failed(f"c{number}", {"ash": BROKEN}, began=50)
-    assert [model for model, _ in models.left_alone] == ["ash"]
-
-
-def test_where_both_fail_each_time_three_battles_tell_that_for_all_that_did(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_who_fails_alike_is_left_alone_together(caplog: pytest.LogCaptureFixture) -> None:
     models = Models()
     draws = started(models)
-    for number, pair in enumerate((("ash", "elm"), ("oak", "pine"), ("ash", "elm"))):
-        assert models.left_alone == []
-        draws.failed(f"b{number}", dict.fromkeys(pair, BROKEN), began=LATER)
-    assert {model for model, _ in models.left_alone} == {"ash", "elm"}
-    models.there.remove("ash")  # it rests
-    draws.failed("b3", dict.fromkeys(("oak", "pine"), BROKEN), began=LATER)
-    assert {model for model, _ in models.left_alone} == set(ROSTER) == models.shared
+    for number in range(FAILURES):
+        draws.failed(f"b{number}", dict.fromkeys(("ash", "elm"), BROKEN), began=LATER)
+    models.there.remove("ash")  # it rests, and is counted no more
+    draws.failed("c", dict.fromkeys(("oak", "pine"), BROKEN), began=LATER)
+    assert [model for model, _ in models.left_alone] == ["ash", "elm", "elm"]
+    assert models.shared == {"ash", "elm"}
     assert caplog.messages == [
         "ash, elm failed 3 times in a row alike, left alone for a while",
-        "elm, oak, pine failed 4 times in a row alike, left alone for a while",
+        "elm failed 4 times in a row alike, left alone for a while",
     ]
-
-
-def test_prompts_that_both_sides_fail_at_count_for_neither_unless_there_is_nothing_else() -> None:
-    models = Models()
-    draws = started(models)
-    filtered = dict.fromkeys(("ash", "elm"), EngineError(FailureKind.PROMPT, "filtered"))
-    for number in range(2 * PROMPTS):
-        if number == PROMPTS - 1:
-            draws.responded(["oak", "pine"])
-        assert models.left_alone == []
-        draws.failed(f"b{number}", filtered, began=LATER)
-    for number in range(FAILURES):
-        draws.failed(f"c{number}", filtered, began=LATER)
-    assert {model for model, _ in models.left_alone} == {"ash", "elm"}
-
-
-def test_once_anybody_is_well_what_others_share_is_not_what_broke() -> None:
-    models = Models()
-    draws = started(models)
-    for number in range(9):
-        draws.failed(f"b{number}", dict.fromkeys(("ash", "elm"), BROKEN), began=LATER)
-        draws.responded(["oak", "pine"])
-        draws.failed(f"c{number}", dict.fromkeys(("oak", "pine"), BROKEN), began=LATER)
-    assert {model for model, _ in models.left_alone} == {"ash", "elm"}
 
 
 def test_after_each_turn_the_next_set_is_told() -> None:
