@@ -25,8 +25,12 @@
   function shortened(name, size, room) {
     if (wide(name, size) <= room) return name;
     // From the middle: names of one family differ at their ends, as in "7b-nf4" and "7b-int8".
-    let kept = name.length;
-    const cut = () => `${name.slice(0, Math.ceil(kept / 2))}…${name.slice(name.length - Math.floor(kept / 2))}`;
+    const letters = [...name]; // whole ones: a string may break one in two
+    let kept = letters.length;
+    const cut = () => {
+      const tail = letters.slice(letters.length - Math.floor(kept / 2));
+      return [...letters.slice(0, Math.ceil(kept / 2)), "…", ...tail].join("");
+    };
     while (kept && wide(cut(), size) > room) kept -= 1;
     return cut();
   }
