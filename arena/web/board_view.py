@@ -160,7 +160,9 @@ def _row(row: Mapping[Any, Any], board: Board, axis: Axis, words: Mapping[str, s
         "rating": _rounded(row["rating"]),
         "interval": _interval(row, axis, words),
         "elo": _rounded(row["elo"]),
-        "band": _rounded((row["elo_high"] - row["elo_low"]) / 2),
+        "band": ""
+        if math.isnan(row["elo_low"])
+        else _rounded((row["elo_high"] - row["elo_low"]) / 2),
         "band_said": ""
         if math.isnan(row["elo_low_all"])
         else words["band_said"].format(

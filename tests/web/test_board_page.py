@@ -82,6 +82,15 @@ async def test_a_model_cannot_speak_html(tmp_path: Path) -> None:
     assert "<script>alert" not in page
 
 
+async def test_where_there_is_no_band_of_elo_none_is_begun(tmp_path: Path) -> None:
+    log = pd.DataFrame({"model_a": ["oak"], "model_b": ["pine"], "winner": ["tie"]})
+    log.assign(rater_kind="human").to_csv(tmp_path / "one.csv", index=False)
+    async with visiting(tmp_path / "one.csv") as site:
+        page = await site.page()
+    assert ">1000</td>" in page
+    assert "±–" not in page
+
+
 async def test_votes_of_studies_and_votes_set_aside_stay_away(tmp_path: Path) -> None:
     log = load_votes(peoples_log(tmp_path))
     log["study"] = log["study"].mask(log.index < 100, "pilot")
