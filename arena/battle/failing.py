@@ -5,7 +5,7 @@ Knows no pairs, and not how a model is left alone.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,7 +46,7 @@ class Failing:
     def add(
         self,
         failures: Mapping[str, EngineError],
-        available: Callable[[], Iterable[str]],
+        available: Callable[[], Collection[str]],
         *,
         began: float,
     ) -> Tired:

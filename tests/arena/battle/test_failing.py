@@ -1,6 +1,6 @@
 """Who keeps failing: three failures in a row, of which a moment and a death make one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from arena.battle.failing import FAILURES, MOMENT_S, PROMPTS, Failing
 from serving.engine import EngineError, FailureKind
@@ -14,7 +14,7 @@ FILTERED = EngineError(FailureKind.PROMPT, "filtered")
 class House:
     """Failures on a clock that stands, of turns that began after all before, unless it is said."""
 
-    def __init__(self, available: Iterable[str] = ROSTER) -> None:
+    def __init__(self, available: Collection[str] = ROSTER) -> None:
         self.now = 0.0
         self.failing = Failing(lambda: self.now)
         self._available = available
