@@ -4,16 +4,13 @@ Models that differ only in adapter, prompts or sampling share it: each is a user
 text nor templates.
 """
 
-import ctypes
-import functools
 import gc
 import logging
-import sys
 import threading
-from collections.abc import Callable
 
 import torch
 
+from serving.allocator import apart, give_back
 from serving.batching import Batcher
 from serving.cache import CacheShape
 from serving.engine import EngineError, FailureKind
@@ -38,6 +35,7 @@ class Weights:
         If the model cannot be loaded or started.
     """
 
+    @apart()
     def __init__(self, spec: ModelSpec, *, rest_s: float = SIT_OUT_S) -> None:
         self.loaded = load(spec)
         cuda = self.loaded.model.device.type == "cuda"
@@ -51,6 +49,7 @@ class Weights:
         self.batched = isinstance(first, Batcher)
         self.footprint = bytes_of(self.loaded.model) + self._cache(first)
 
+        @apart()
         def again() -> TokenSource:
             free_memory()
             # What was served batched is not made slower for good by one bad moment.
@@ -68,6 +67,7 @@ class Weights:
         held = source.footprint if isinstance(source, Batcher) else self.shape.bytes(config, width)
         return held + working
 
+    @apart()
     def join(self, spec: ModelSpec) -> int:
         """Add a user, with its adapter if it has one; return the adapter's bytes."""
         with self._lock:
@@ -168,16 +168,4 @@ def free_memory() -> None:
     if torch.cuda.is_available():  # elsewhere a full collection only holds up the event loop
         gc.collect()
         torch.cuda.empty_cache()
-    if (trim := _trimmer()) is not None:
-        trim(0)
-
-
-@functools.cache
-def _trimmer() -> Callable[[int], int] | None:
-    """Return what makes the allocator give free memory back to the system, where it has that.
-
-    glibc keeps the memory of closed models in pieces: 130 MiB after 180 loads of tiny ones.
-    """
-    if not sys.platform.startswith("linux"):
-        return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    give_back()
