@@ -28,6 +28,9 @@ def judges_beside_people(source: str | Path, choice: Choice) -> tuple[JudgeAgree
     people, models = blind[kinds == "human"], blind[kinds == "model"]
     found = []
     for judge in sorted(models["judge"].unique()):
-        both = pd.concat([people, models[models["judge"] == judge]], ignore_index=True)
+        apart = people["judge"].replace({judge: f"{judge} (a person)"})  # raters are told by name
+        both = pd.concat(
+            [people.assign(judge=apart), models[models["judge"] == judge]], ignore_index=True
+        )
         found.append(judge_agreement(Votes.from_frame(both), str(judge)))
     return tuple(each for each in found if each.items)

@@ -52,3 +52,11 @@ def test_a_choice_and_votes_with_the_names_shown_are_left_out(
     assert judges_beside_people(written(tmp_path, *rows), Choice(language="en")) == ()
     (other,) = judges_beside_people(written(tmp_path, *rows), Choice())
     assert other.judge == "other"
+
+
+def test_a_person_of_a_judge_s_name_is_a_person(
+    people: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    rows = [*people, *votes("ann", "bbbb", rater_kind="model")]
+    (ann,) = judges_beside_people(written(tmp_path, *rows), Choice())
+    assert (ann.tie_discounted, ann.people, ann.items) == (0.125, 0.75, 4)
