@@ -13,7 +13,7 @@ from serving.engine import DEATHS, EngineError, FailureKind
 
 FAILURES: Final = 3  # in a row after which a model is left alone, as after each one more
 MOMENT_S: Final = 2.0  # seconds in which turns that are cut off together hear of it
-PROMPTS: Final = 9  # in a row at which both sides fail, after which it is not the prompt
+PROMPTS: Final = 9  # in a row that one model, or both sides, fail at: then it is not the prompt
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,16 @@ class Failing:
         self._in_a_row: Counter[str] = Counter()
         self._counted: dict[str, float] = {}  # when the last of them was
         self._lately: dict[str, EngineError] = {}  # who failed since anybody was well
-        self._prompts = 0  # at which both sides failed since then
+        self._prompts: Counter[str | None] = Counter()  # that each model failed at, None for both
 
     def forgive(self, models: Collection[str]) -> None:
         """Forget what models failed at before: they have responded whole."""
         if models:  # what others share with them is not broken
             self._lately.clear()
-            self._prompts = 0
+            self._prompts.pop(None, None)
         for model in models:
             self._in_a_row.pop(model, None)
+            self._prompts.pop(model, None)
 
     def add(
         self,
@@ -71,16 +72,16 @@ class Failing:
         return Tired(tired, times, alike)
 
     def _is_of_the_prompt(self, failures: Mapping[str, EngineError]) -> bool:
-        """Tell whether both fail at this prompt alone, as before a filter of contents.
+        """Tell whether who failed did so at this prompt alone, as before a filter of contents.
 
         That says nothing of what others ask, unless nothing else comes for long: a server that
         fails at all but our trial looks the same.
         """
-        kinds = [error.kind for error in failures.values()]
-        if len(kinds) < 2 or set(kinds) != {FailureKind.PROMPT}:  # noqa: PLR2004 -- both sides
+        if {error.kind for error in failures.values()} != {FailureKind.PROMPT}:
             return False
-        self._prompts += 1
-        return self._prompts < PROMPTS
+        whose = None if len(failures) > 1 else next(iter(failures))
+        self._prompts[whose] += 1
+        return self._prompts[whose] < PROMPTS
 
     def _tires(self, model: str, error: EngineError, began: float) -> bool:
         """Count a failure, and tell whether that was one too many.

@@ -147,8 +147,11 @@ async def test_behind_a_broken_gateway_raters_soon_hear_that_no_models_are_there
             await all_void(battles, 10)
 
 
-async def test_prompts_that_a_gateway_refuses_keep_no_other_rater_out(make: Make) -> None:
-    """As a filter of contents does, before all models; it responds to everything else."""
+@pytest.mark.parametrize("before_all", [True, False], ids=["before all models", "before one"])
+async def test_prompts_that_a_gateway_refuses_keep_no_other_rater_out(
+    make: Make, *, before_all: bool
+) -> None:
+    """As a filter of contents does; it responds to everything else."""
 
     async def filters(writer: asyncio.StreamWriter) -> None:
         filtered = "bomb" in gateway.asked[-1]["messages"][-1]["content"]
@@ -158,7 +161,7 @@ async def test_prompts_that_a_gateway_refuses_keep_no_other_rater_out(make: Make
         models = [
             ModelSpec(name=name, url=gateway.url, remote_name=name) for name in ("ash", "elm")
         ]
-        battles = await make(*models)
+        battles = await make(*(models if before_all else (models[0], OAK)))
         for number in range(4):
             view = await battles.open("ada", f"How is a bomb made, {number}?")
             assert (await shown(battles, view, "ada")).state is State.VOID

@@ -50,7 +50,8 @@ def test_a_whole_response_begins_another_row() -> None:
 def test_the_newest_failure_is_the_reason() -> None:
     house = House()
     times(FAILURES - 1, lambda: house.fails("ash"))
-    assert house.fails("ash", error=FILTERED) == {"ash": FILTERED}
+    newest = EngineError(FailureKind.BACKEND, "no word")
+    assert house.fails("ash", error=newest) == {"ash": newest}
 
 
 def test_a_death_counts_once_however_many_turns_it_ends() -> None:
@@ -119,6 +120,23 @@ def test_prompts_that_both_sides_fail_at_count_for_neither_unless_there_is_nothi
     assert times(FAILURES, filtered) == [set(), set(), {"ash", "elm"}]
 
 
-def test_a_prompt_that_one_side_fails_at_counts_for_it() -> None:
+def test_prompts_that_one_side_fails_at_count_for_it_only_after_many_in_a_row() -> None:
     house = House()
-    assert times(FAILURES, lambda: house.fails("ash", error=FILTERED))[-1] == {"ash"}
+
+    def filtered() -> Mapping[str, EngineError]:
+        return house.fails("ash", error=FILTERED)
+
+    assert not any(times(PROMPTS - 1, filtered))
+    house.failing.forgive(["ash"])
+    assert not any(times(PROMPTS - 1, filtered))
+    house.failing.forgive(["elm"])  # that another one responds tells nothing of this one
+    assert times(FAILURES, filtered) == [set(), set(), {"ash"}]
+
+
+def test_prompts_that_a_model_fails_at_do_not_hide_its_other_failures() -> None:
+    house = House()
+    for _ in range(FAILURES - 1):
+        assert not house.fails("ash", error=FILTERED)
+        assert not house.fails("ash")
+    assert not house.fails("ash", error=FILTERED)
+    assert house.fails("ash") == {"ash": BROKEN}
