@@ -66,6 +66,10 @@ class Builder:
             case "local":
                 return self._local(spec)
 
+    def process(self, spec: ModelSpec) -> str:
+        """Return which process a model of this machine is loaded in; this one has no name."""
+        return "" if self._processes is None else self._processes.place(spec)
+
     def close(self) -> None:
         """End the processes of engines, if there are any; blocks until they are gone."""
         if self._processes is not None:

@@ -30,6 +30,10 @@ class Processes:
         self._lock = threading.Lock()
         self._closed = False
 
+    def place(self, spec: ModelSpec) -> str:
+        """Return which process a model belongs in: models of one place share it."""
+        return spec.weights_key() if self._by_model else spec.device
+
     def load(self, spec: ModelSpec) -> AwayEngine:
         """Return an engine in the process where it belongs; blocks while the model loads.
 
@@ -38,7 +42,7 @@ class Processes:
         EngineError
             If the model cannot be loaded.
         """
-        place = spec.weights_key() if self._by_model else spec.device
+        place = self.place(spec)
         house = self._enter(place, spec)
         try:
             return AwayEngine(spec, house.process, lambda: self._leave(place, house))

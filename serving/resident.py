@@ -1,11 +1,12 @@
-"""A model that holds memory, and who brings it there: one at a time, off the event loop.
+"""A model that holds memory, and who brings it there: one at a time in each process.
 
-A model behind a server holds none here and waits for nobody. Knows how an engine is made and how it
+Off the event loop. A model behind a server holds none here and waits for nobody. Knows how an engine is made and how it
 is; who is loaded and when is decided by `serving.pool`.
 """
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import nullcontext, suppress
@@ -59,7 +60,9 @@ class Loader:
 
     def __init__(self, build: Callable[[ModelSpec], Engine]) -> None:
         self._build = build
-        self._one = asyncio.Lock()  # at a time: the library's loader keeps process-wide state
+        # One at a time in each process: the library's loader keeps process-wide state. Not in all
+        # of them: one that is stuck must not hold up the others.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._making: set[Future[Engine]] = set()
         self._away: dict[str, str] = {}  # what was said last of servers that do not serve us
         self._closed = False
@@ -89,7 +92,7 @@ class Loader:
         return engine
 
     async def _make(self, spec: ModelSpec) -> Engine:
-        async with nullcontext() if spec.kind == "remote" else self._one:
+        async with nullcontext() if spec.kind == "remote" else self._turns[self._process(spec)]:
             if self._closed:
                 raise _stopped(spec.name)
             made = aside(partial(self._build, spec), "load")
@@ -102,6 +105,9 @@ class Loader:
                 raise refused from error
             finally:
                 self._making.discard(made)
+
+    def _process(self, spec: ModelSpec) -> str:
+        return self._build.process(spec) if isinstance(self._build, Builder) else ""
 
     def tell(self, spec: ModelSpec, refused: EngineError) -> None:
         """Log why a model is not loaded; quietly what was said of its server the last time too."""

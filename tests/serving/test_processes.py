@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.away import AwayEngine
-from serving.build import Builder
+from serving.build import Apart, Builder
 from serving.engine import Done, EngineError, Failed, FailureKind, Prompt
 from serving.pool import Pool
 from serving.processes import Processes
@@ -212,6 +212,29 @@ async def _stopped_while_it_loads(builder: Builder, pool: Pool) -> "tuple[int, a
     (house,) = processes._houses.values()  # noqa: SLF001 -- who else would know
     os.kill(house.process.pid, signal.SIGSTOP)
     return house.process.pid, waiting
+
+
+@pytest.mark.parametrize(
+    ("apart", "device"),
+    [
+        pytest.param("model", "cpu", id="one process for each model"),
+        pytest.param("device", "cuda:1", id="one process for each device"),
+    ],
+)
+async def test_a_process_that_is_stuck_as_it_loads_holds_up_no_other(
+    apart: Apart, device: str
+) -> None:
+    builder = Builder(apart)
+    pool = Pool([model("a"), model("b", device)], {"cpu": 2, "cuda:1": 2}, build=builder)
+    stuck, waiting = await _stopped_while_it_loads(builder, pool)
+    try:
+        async with asyncio.timeout(30), pool.engine("b") as engine:
+            assert isinstance(await _all(engine), Done)
+        assert not waiting.done()
+    finally:
+        os.kill(stuck, signal.SIGCONT)
+        await waiting
+        await pool.close()
 
 
 async def test_closing_ends_a_process_in_which_a_model_loads_for_ever(
