@@ -1,7 +1,7 @@
 """A model that holds memory, and who brings it there: one at a time in each process.
 
-Off the event loop. A model behind a server holds none here and waits for nobody. Knows how an engine is made and how it
-is; who is loaded and when is decided by `serving.pool`.
+Off the event loop. A model behind a server holds none here and waits for nobody. Knows how an
+engine is made and how it is; who is loaded and when is decided by `serving.pool`.
 """
 
 import asyncio
