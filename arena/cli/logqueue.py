@@ -4,7 +4,8 @@ A pipe that nobody reads fills up and then blocks whoever writes to it, which mu
 loop. Lines for which there is no room are lost, and counted: when there is room again, the log says
 how many.
 
-What a record looks like is known by `arena.cli.oneline`.
+What a record looks like is known by `arena.cli.oneline`, which one is left out by
+`arena.cli.repeats`.
 """
 
 import logging
@@ -16,6 +17,7 @@ from logging.handlers import QueueHandler, QueueListener
 from typing import Final
 
 from arena.cli.oneline import FORMAT, OneLine
+from arena.cli.repeats import Repeats
 
 KEPT: Final = 1_000  # lines that wait for a reader
 STDERR: Final = 2
@@ -100,6 +102,7 @@ def logging_to_stderr() -> Iterator[None]:
     """Send warnings, and what is worse, to stderr meanwhile."""
     waiting: queue.Queue[logging.LogRecord] = queue.Queue(KEPT)
     handler = _Dropping(waiting)
+    handler.addFilter(Repeats())
     handler.setFormatter(OneLine(FORMAT))  # it makes the text; the other thread only writes it
     listener = _Listener(waiting, handler, _Stderr())
     listener.start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from arena.cli.descriptors import open_more
 from arena.cli.logqueue import logging_to_stderr
 from arena.cli.stopping import run_loop
 from arena.errors import ConfigError
@@ -63,6 +64,7 @@ def serve(
 
 
 def _run(settings: "Settings", port: int | None, host: str | None, db: Path | None) -> None:
+    open_more()
     asked = {"port": port, "host": host, "db": db}
     said = {key: value for key, value in asked.items() if value is not None}
     settings = settings.model_copy(update={"arena": settings.arena.model_copy(update=said)})
@@ -101,6 +103,8 @@ def _bound(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What connects inherits it: a phone that vanishes before it has asked is let go.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.bind((host, port))
     except OSError:
         listener.close()

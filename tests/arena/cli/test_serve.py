@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -20,10 +21,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from arena.cli.serve import is_no_cancelled_stream, where_it_is
+from arena.cli.serve import _listening, is_no_cancelled_stream, where_it_is
 from tests.arena.cli.conftest import Arena
 
 pytestmark = pytest.mark.slow
+
+FEW = 128  # open files that a server is given in a test
 
 ROSTER = """\
 [arena]
@@ -267,3 +270,30 @@ def test_a_roster_without_two_usable_models_is_refused(roster: Path, arena: Aren
     said = refused(arena, "serve", roster, "--port", "0", "--db", roster.with_name("a.db"))
     assert "Fewer than two models of the roster can respond" in said
     assert f"{roster}, line 6, models[0].checkpoint: oak: " in said
+
+
+def test_forgotten_tabs_beyond_the_first_limit_of_connections_shut_nobody_out(roster: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, hard))  # what the server is given
+    try:
+        with served(roster) as (process, address), ExitStack() as tabs:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            host, port = address.removeprefix("http://").split(":")
+            for tab in range(FEW + 50):
+                line = tabs.enter_context(socket.create_connection((host, int(port)), 10))
+                line.sendall(
+                    f"GET /gradio_api/heartbeat/s{tab} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+                )
+            assert httpx.get(f"{address}/healthz", timeout=20).text == "ok\n"
+            assert process.poll() is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_who_connects_is_looked_after_so_that_one_that_vanished_is_let_go() -> None:
+    with _listening("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()):
+            line, _ = listener.accept()
+            with line:
+                assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
