@@ -32,7 +32,10 @@ SILENT_S: Final = 5.0
 # A browser draws both panes anew each time, which takes the longer the more they hold. Long ones
 # are put out less often, or the page would stand still for a minute.
 DRAWN_PER_S: Final = 100_000  # characters
-_TABS: Final = 10_000  # as many sessions as Gradio itself remembers
+# Tabs of which something is remembered. Gradio by itself never forgets which had an event; and of
+# the last 10,000 it keeps a copy of the page with all that both panes hold.
+_TABS: Final = 10_000
+_COPIES: Final = 500  # 45 KB each, and the text
 # An invisible character: an empty value would leave the pane of the last battle as it was.
 _NOTHING: Final = "\N{ZERO WIDTH SPACE}"
 
@@ -141,6 +144,7 @@ def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
     panes = Panes(flow, raters)
     page = gr.Blocks(title="Battle", analytics_enabled=False, fill_width=True)
     page.max_threads = EVENTS_AT_ONCE
+    page.state_session_capacity = _COPIES  # one that is forgotten is made again by the next event
     with page:
         order = gr.Textbox(elem_id="order", container=False, show_label=False, label="order")
         with gr.Row(elem_id="panes", equal_height=True):
@@ -158,6 +162,7 @@ def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
     queue = page._queue  # noqa: SLF001  # no option leads there
     queue.sleep_when_free = LOOKS_EVERY_S
     queue.progress_update_sleep_when_free = 1.0  # none of our events has a progress bar
+    queue.pending_event_ids_session = gr.utils.LRUCache(_TABS)
     return page
 
 

@@ -14,7 +14,7 @@ from arena.battle.views import Frame, Turn
 from arena.signing import Signer
 from arena.web.live import Panes, blocks, conversation
 from arena.web.raters import Raters
-from tests.web.conftest import Arena
+from tests.web.conftest import Arena, Served
 from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles, Script
 from tests.web.test_api import opened
 
@@ -60,6 +60,28 @@ def test_a_tab_that_was_closed_reads_no_more_though_the_models_are_silent(
         time.sleep(0.05)
     assert arena.battles.readers == 0
     arena.battles.release()
+
+
+def test_of_tabs_that_come_and_go_no_more_is_kept_than_of_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("arena.web.live._TABS", 6)
+    monkeypatch.setattr("arena.web.live._COPIES", 4)
+    made: list[Any] = []
+    monkeypatch.setattr(
+        "arena.web.live.blocks", lambda *parts: made.append(blocks(*parts)) or made[0]
+    )
+    served = Served()
+    url = served.start().url
+    with httpx.Client(base_url=url, trust_env=False, timeout=20) as client:
+        client.get("/")
+        for number in range(9):
+            order = json.dumps({"battle": opened(client)["battle_id"], "lang": "en", "n": number})
+            assert "less dense" in ordered(client, order, f"tab{number}")
+    served.stop()
+    (page,) = made
+    assert len(page.state_holder.session_data) == 4
+    assert len(page._queue.pending_event_ids_session) == 6  # noqa: SLF001 - no option leads there
 
 
 def test_the_battle_of_another_is_not_shown(client: httpx.Client, arena: Arena) -> None:
