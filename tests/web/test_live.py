@@ -12,6 +12,7 @@ import pytest
 
 from arena.battle.views import Frame, Turn
 from arena.signing import Signer
+from arena.web.flow import Flow
 from arena.web.live import Panes, blocks, conversation
 from arena.web.raters import Raters
 from tests.web.conftest import Arena, Served
@@ -68,9 +69,12 @@ def test_of_tabs_that_come_and_go_no_more_is_kept_than_of_a_few(
     monkeypatch.setattr("arena.web.live._TABS", 6)
     monkeypatch.setattr("arena.web.live._COPIES", 4)
     made: list[Any] = []
-    monkeypatch.setattr(
-        "arena.web.live.blocks", lambda *parts: made.append(blocks(*parts)) or made[0]
-    )
+
+    def kept(flow: Flow, raters: Raters) -> Any:  # noqa: ANN401 - Gradio's
+        made.append(blocks(flow, raters))
+        return made[-1]
+
+    monkeypatch.setattr("arena.web.live.blocks", kept)
     served = Served()
     url = served.start().url
     with httpx.Client(base_url=url, trust_env=False, timeout=20) as client:
