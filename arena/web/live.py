@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from arena.battle.views import State, Turn
+from arena.errors import StoreError
 from arena.web.flow import Flow
 from arena.web.gradio_import import gr
 from arena.web.markdown import END, FORMULAS, safe
@@ -67,6 +68,8 @@ class Panes:
                     when = time.monotonic()
             end = f"\n\n{END}{number}{END}"
             yield (panes[0] + end, panes[1] + end)
+        except StoreError as error:  # a full disk, say: the same sentence for every pane
+            _log.error("%s", error)
         except Exception:  # noqa: BLE001 - the page boundary: the browser learns nothing but "reload"
             _log.exception("showing a battle failed")
 

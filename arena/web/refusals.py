@@ -69,7 +69,7 @@ def answer_to(request: Request, error: Exception, instead: str | None = None) ->
     if isinstance(error, ModelUnavailable):  # why each model rests was logged when it failed
         _log.warning("%s %s refused: %s", request.method, request.url.path, error)
     elif status >= 500:  # noqa: PLR2004 - the class of answers that are our fault
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        _tell(request, error)
         key = instead if instead and key in _NAMELESS else key
     elif isinstance(error, ArenaError):
         _log.info("%s %s refused: %s", request.method, request.url.path, error)
@@ -77,6 +77,14 @@ def answer_to(request: Request, error: Exception, instead: str | None = None) ->
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(max(1, round(error.retry_s)))
     return answer
+
+
+def _tell(request: Request, error: Exception) -> None:
+    """Log what failed; of a database that takes nothing one sentence, the same for all pages."""
+    if isinstance(error, (StoreError, VoteNotSaved)):
+        _log.error("%s", error)
+    else:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
 
 
 class Answering:

@@ -111,7 +111,9 @@ async def test_a_battle_without_two_models_is_one_line_of_the_log(
     assert record.getMessage().startswith("POST /api/battles refused: ")
 
 
-async def test_a_page_without_its_store_is_503_and_names_no_file() -> None:
+async def test_a_page_without_its_store_is_503_names_no_file_and_is_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     signer = Signer(b"k" * 32)
     app = create_app(scripted_settings(), FakeBattles(signer), signer, routers=[_failing_router()])
     transport = httpx.ASGITransport(app)
@@ -120,6 +122,27 @@ async def test_a_page_without_its_store_is_503_and_names_no_file() -> None:
     assert answer.status_code == 503
     assert answer.json()["error"] == "no_store"
     assert CANARY_A not in answer.text
+    (record,) = (line for line in caplog.records if line.name.startswith("arena"))
+    assert record.getMessage() == f"the database of {CANARY_A} was replaced"
+    assert (record.levelname, record.exc_info) == ("ERROR", None)
+
+
+async def test_votes_that_are_not_saved_are_all_told_by_the_same_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signer = Signer(b"k" * 32)
+    battles = FakeBattles(signer)
+    battles.vote_failures = 2
+    transport = httpx.ASGITransport(create_app(scripted_settings(), battles, signer))
+    async with httpx.AsyncClient(transport=transport, base_url="http://arena") as visitor:
+        await visitor.get("/")
+        for key in ("first-press-of-many", "second-press-of-many"):
+            vote = {"token": "t", "outcome": "tie", "key": key}
+            answer = await visitor.post("/api/votes", json=vote)
+            assert (answer.status_code, answer.json()["error"]) == (503, "not_saved")
+    lines = [line for line in caplog.records if line.name.startswith("arena")]
+    assert [line.exc_info for line in lines] == [None, None]
+    assert len({line.getMessage() for line in lines}) == 1
 
 
 async def test_an_arena_that_cannot_save_says_that_it_is_not_healthy() -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from arena.battle.views import Frame, Turn
+from arena.errors import StoreError
 from arena.signing import Signer
 from arena.web.flow import Flow
 from arena.web.live import Panes, blocks, conversation
@@ -61,6 +62,24 @@ def test_a_tab_that_was_closed_reads_no_more_though_the_models_are_silent(
         time.sleep(0.05)
     assert arena.battles.readers == 0
     arena.battles.release()
+
+
+def test_a_store_that_fails_is_one_line_of_the_log_and_the_pane_stays_as_it_is(
+    client: httpx.Client,
+    arena: Arena,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def view(*_: object) -> None:
+        raise StoreError(f"the disk of {CANARY_A} is full")
+
+    battle = opened(client)
+    monkeypatch.setattr(arena.battles, "view", view)
+    order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 1})
+    assert CANARY_A not in ordered(client, order, "full")
+    (record,) = (line for line in caplog.records if line.name == "arena.web.live")
+    assert record.getMessage() == f"the disk of {CANARY_A} is full"
+    assert record.exc_info is None
 
 
 def test_of_tabs_that_come_and_go_no_more_is_kept_than_of_a_few(
