@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ratings.columns import Labels
+from ratings.columns import Labels, run_starts
 from ratings.votes import Votes
 
 FEWEST_QUESTIONS: Final = 8  # below these, too few clusters for a clustered interval
@@ -66,11 +66,10 @@ def two_way_meat(votes: Votes, gradients: Gradients) -> tuple[NDArray[np.float64
         raise ValueError("the votes name no questions or no raters to cluster by")
     questions, n_questions = _own_where_missing(votes.question)
     raters, n_raters = _own_where_missing(votes.rater)
-    both = questions.astype(np.int64) * (int(raters.max(initial=0)) + 1) + raters
     meat = (
         _squared_sums(gradients, questions) * _few_clusters(n_questions)
         + _squared_sums(gradients, raters) * _few_clusters(n_raters)
-        - _squared_sums(gradients, pd.factorize(both)[0])
+        - _squared_sums(gradients, _crossed(questions, raters))
     )
     return meat, min(n_questions, n_raters) - 1
 
@@ -83,7 +82,7 @@ def _squared_sums(gradients: Gradients, cluster: NDArray[np.integer]) -> NDArray
     few = int(cluster.max(initial=0)) < np.iinfo(np.uint16).max
     # NumPy sorts 16 bits several times faster
     order = np.argsort(cluster.astype(np.uint16) if few else cluster, kind="stable")
-    firsts = np.flatnonzero(np.diff(cluster[order], prepend=-1))
+    firsts = run_starts(cluster[order])
     ends = np.append(firsts, len(order))
     block = np.searchsorted(ends, np.arange(0, len(order) + _BLOCK, _BLOCK))
     edges = np.unique(np.minimum(np.append(block, len(firsts)), len(firsts)))
@@ -98,6 +97,13 @@ def _squared_sums(gradients: Gradients, cluster: NDArray[np.integer]) -> NDArray
     if isinstance(meat, float):  # no votes
         return np.zeros((gradients(order).shape[1],) * 2)
     return meat
+
+
+def _crossed(questions: NDArray[np.int32], raters: NDArray[np.int32]) -> NDArray[np.int32]:
+    both = questions.astype(np.int64)
+    both *= int(raters.max(initial=0)) + 1
+    both += raters
+    return pd.factorize(both)[0].astype(np.int32)
 
 
 def _own_where_missing(labels: Labels) -> tuple[NDArray[np.int32], int]:

@@ -117,6 +117,13 @@ def response_hash(frame: pd.DataFrame) -> NDArray[np.uint64] | None:
     return hashed if bool(hashed.any()) else None
 
 
+def run_starts(codes: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return where each run of equal codes begins."""
+    begins = np.ones(len(codes), dtype=np.bool_)
+    np.not_equal(codes[1:], codes[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
 def _never_zero(hashed: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return hashed | np.uint64(1)
 

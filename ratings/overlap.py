@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ratings.columns import Labels
+from ratings.columns import Labels, run_starts
 from ratings.votes import BOTH_BAD, SCORES, Votes
 
 BAD_STANCE: Final = 3  # column of both-bad votes in a tally
@@ -20,7 +19,7 @@ _ITEMS: Final = 100_000  # taken at once
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """Votes on the items that two or more raters judged, sorted by item.
+    """Votes on the items that two or more raters judged, by item and then by rater.
 
     Attributes
     ----------
@@ -70,27 +69,41 @@ def stances(votes: Votes) -> NDArray[np.int8]:
 
 def shared_items(votes: Votes) -> Overlap:
     """Collect the items with two or more raters; of a rater's votes on an item the first counts."""
-    rater = np.full(len(votes), -1) if votes.rater is None else votes.rater.codes
-    usable = np.flatnonzero((votes.items >= 0) & (rater >= 0))
-    seen = pd.DataFrame({"item": votes.items[usable], "rater": rater[usable]})
-    rows = usable[~seen.duplicated().to_numpy()]
-    items = votes.items[rows]
-    voters = np.bincount(items, minlength=1)
-    rows = rows[voters[items] > 1]
-    rows = rows[np.argsort(votes.items[rows], kind="stable")]
-    item, _ = pd.factorize(votes.items[rows])
-    first = np.flatnonzero(np.diff(item, prepend=-1))
-    question = _code_of(votes.question, rows[first])
+    rows, rater = _first_votes(votes)
+    voters = np.diff(run_starts(votes.items[rows]), append=len(rows))
+    several = voters > 1
+    keep = np.repeat(several, voters)
+    rows, rater, voters = rows[keep], rater[keep], voters[several]
+    item = np.repeat(np.arange(len(voters)), voters)
+    first = np.minimum.reduceat(rows, np.cumsum(voters) - voters)  # vote on each item
+    question = _code_of(votes.question, first)
     own = question.max(initial=0) + 1 + np.arange(len(first))
     stance = stances(votes)[rows]
     return Overlap(
         item,
-        rater[rows].astype(np.int32),
+        rater,
         stance,
         _tallies(item, stance, votes.outcome[rows] == BOTH_BAD, len(first)),
         np.where(question < 0, own, question),
-        _code_of(votes.aspect, rows[first]),
+        _code_of(votes.aspect, first),
     )
+
+
+def _first_votes(votes: Votes) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Return the first vote of each rater on each item, by item and then by rater, and the rater.
+
+    Both are sorted as one number: a hash table of as many takes several times the memory and time.
+    """
+    if votes.rater is None:
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.int32)
+    rater = votes.rater.codes
+    rows = np.flatnonzero((votes.items >= 0) & (rater >= 0))
+    judged = votes.items[rows]
+    judged *= len(votes.rater.names)
+    judged += rater[rows]
+    order = np.argsort(judged, kind="stable")
+    rows = rows[order[run_starts(judged[order])]]
+    return rows, rater[rows].astype(np.int32, copy=False)
 
 
 def _tallies(

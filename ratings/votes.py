@@ -119,13 +119,15 @@ class Votes:
         An item is equal question and equal unordered pair, and equal responses where the log has
         them; several raters may judge one item.
         """
-        question = np.full(len(self), -1) if self.question is None else self.question.codes
-        low, high = np.sort(self.pairs, axis=1).astype(np.int64).T
-        key = (question.astype(np.int64) * len(self.models) + low) * len(self.models) + high
-        known = question >= 0
+        asked = None if self.question is None else self.question.codes
+        key = np.full(len(self), -1, np.int64) if asked is None else asked.astype(np.int64)
+        known = key >= 0
+        for seat in (np.minimum, np.maximum):  # in place: of many votes each array takes memory
+            key *= len(self.models)
+            key += seat(self.a, self.b)
         if self.responses is not None:
             known = known | (self.responses != 0)
-            key = pd.util.hash_array(key).astype(np.uint64) ^ self.responses
+            key = (pd.util.hash_array(key) ^ self.responses).view(np.int64)
         codes = np.full(len(self), -1, dtype=np.int64)
         codes[known] = pd.factorize(key[known])[0]
         return codes

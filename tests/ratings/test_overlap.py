@@ -1,8 +1,12 @@
 """Overlap: items two raters share, and each rater once on each."""
 
+import tracemalloc
+
+import numpy as np
 import pandas as pd
 import pytest
 
+from ratings.columns import Labels
 from ratings.overlap import shared_items, stances
 from ratings.votes import Votes
 
@@ -47,6 +51,34 @@ def test_the_first_vote_of_a_rater_on_an_item_counts() -> None:
 def test_a_vote_without_rater_is_left_out() -> None:
     votes = judged(("q", "G", "Q", "tie", "ann"), ("q", "G", "Q", "tie", ""))
     assert len(shared_items(votes).tallies) == 0
+
+
+def test_an_item_has_the_aspect_of_its_first_vote() -> None:
+    """Also where a rater who comes later is known from before."""
+    rows = [("p", "ann", "tone"), ("q", "ben", "facts"), ("q", "ann", "tone")]
+    log = pd.DataFrame(rows, columns=["question_id", "judge", "aspect"])
+    votes = Votes.from_frame(log.assign(model_a="G", model_b="Q", winner="tie"))
+    assert votes.aspect is not None
+    assert votes.aspect.names[shared_items(votes).aspect].tolist() == ["facts"]
+
+
+def test_many_votes_take_little_memory() -> None:
+    """With ten million of them, this is where a leaderboard takes the most."""
+    source, many = np.random.default_rng(0), 200_000
+    votes = Votes(
+        ("Gemma", "Qwen", "Yi"),
+        np.tile(np.array([[0, 1], [2, 1]], np.int32), (many // 2, 1)),
+        np.zeros(many, np.int8),
+        question=Labels.of(source.integers(10_000, size=many)),
+        rater=Labels.of(source.integers(50, size=many)),
+    )
+    tracemalloc.start()
+    try:
+        shared_items(votes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / many < 70  # bytes
 
 
 def test_items_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
