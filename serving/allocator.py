@@ -15,7 +15,7 @@ from typing import Final
 TRIM_THRESHOLD: Final = -1  # names and numbers of glibc's <malloc.h>
 MMAP_THRESHOLD: Final = -3
 LOADING: Final = 2**17  # bytes from which a piece is mapped by itself while a model is loaded,
-RUNNING: Final = 2**20  # and else: what a pass takes and frees at once is quicker had from the heap
+RUNNING: Final = 2**25  # and else, the most: a pass takes and frees megabytes for every token
 KEPT: Final = 2**26  # free bytes at the heap's end that are kept for the next pass
 
 

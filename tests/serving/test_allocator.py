@@ -46,20 +46,20 @@ def told(code: str, *arguments: str) -> Any:  # noqa: ANN401 -- JSON
 
 
 def test_large_pieces_are_mapped_by_themselves_while_a_model_is_loaded() -> None:
-    before, inside, small, after = told(
+    before, inside, small, large = told(
         """
 found = [mapped_by(lambda: [libc.malloc(2**19) for _ in range(4)])[0]]
 with apart():
     found.append(mapped_by(lambda: [libc.malloc(2**19) for _ in range(40)])[0])
 found.append(mapped_by(lambda: [libc.malloc(2**19) for _ in range(4)])[0])
-found.append(mapped_by(lambda: [libc.malloc(2**22) for _ in range(40)])[0])
+found.append(mapped_by(lambda: [libc.malloc(2**24) for _ in range(4)])[0])
 print(json.dumps(found))
 """
     )
     assert before == 0
     assert inside >= 36  # a hole that fits is taken all the same
     assert small == 0
-    assert after >= 36
+    assert large == 0  # logits of a large vocabulary: mapped anew for each token they take longer
 
 
 def test_the_weights_of_a_model_are_mapped_by_themselves() -> None:
