@@ -23,15 +23,16 @@ class Repeats(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._last: OrderedDict[_Said, tuple[float, int]] = (
-            OrderedDict()
-        )  # when, and since left out
+        # When a line was written, and how often it was left out since.
+        self._last: OrderedDict[_Said, tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a record is to be written; one that was left out often says how often."""
-        message = record.getMessage()
-        error = record.exc_info[1] if record.exc_info else None
-        said = record.name, message, repr(error)
+        try:
+            message = record.getMessage()
+            said = record.name, message, repr(record.exc_info and record.exc_info[1])
+        except Exception:  # noqa: BLE001 - of whoever logs: what writes it says so, and goes on
+            return True
         since, left_out = self._last.pop(said, (None, 0))
         now = self._clock()
         if since is not None and now - since < AFTER_S:

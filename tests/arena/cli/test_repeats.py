@@ -55,3 +55,7 @@ def test_of_many_lines_the_oldest_are_forgotten() -> None:
         assert repeats.filter(record("line %d", number))
     assert repeats.filter(record("line %d", 0))
     assert not repeats.filter(record("line %d", REMEMBERED))
+
+
+def test_a_line_that_cannot_be_made_is_left_to_who_writes_it() -> None:
+    assert Repeats(Clock()).filter(record("%d of %d", "one"))
