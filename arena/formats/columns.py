@@ -148,9 +148,10 @@ def _seconds(raw: "pd.Series[Any]") -> "pd.Series[Any]":
         return raw
     else:
         moments = pd.to_datetime(raw, utc=True, errors="coerce", format="ISO8601")
-        if moments.isna().any():
+        if (moments.isna() & as_text(raw).notna()).any():
             return raw
-    seconds = (moments - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    start = pd.Timestamp(0, tz="UTC").as_unit("s")  # nanoseconds end in 2262, and a date may not
+    seconds = (moments - start) / pd.Timedelta(seconds=1).as_unit("s")
     return seconds.astype("float64")
 
 

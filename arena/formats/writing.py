@@ -92,7 +92,7 @@ def _arena_140k(votes: pd.DataFrame) -> pd.DataFrame:
     for name in CONVERSATIONS:
         log[name] = pd.Series([_in_parts(turns) for turns in votes[name]], index=votes.index)
     log["language"] = votes["language"]
-    log["timestamp"] = pd.to_datetime(votes["tstamp"], unit="s")
+    log["timestamp"] = (votes["tstamp"] * 1e6).round().to_numpy().astype("datetime64[us]")
     return log
 
 
@@ -229,7 +229,7 @@ def _arrow_type(name: str, column: "pd.Series[Any]") -> Any:  # noqa: ANN401  # 
     if name in NUMBER:
         return pa.float64()
     if name == "timestamp":
-        return pa.timestamp("ns")
+        return pa.timestamp("us")  # nanoseconds end in 2262
     whole = name in WHOLE or name.startswith("winner_") or name == "evaluation_order"
     return pa.int64() if whole else text
 

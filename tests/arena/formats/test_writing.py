@@ -83,6 +83,18 @@ def test_a_public_format_keeps_what_it_has_a_column_for(
     assert same(back, log, public - LOST[export]) == []
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_date_that_nanoseconds_do_not_reach_is_a_date(
+    log: pd.DataFrame, tmp_path: Path, ending: str
+) -> None:
+    """As programs write it for never: the last second of the year 9999, and one long ago."""
+    out = tmp_path / f"out{ending}"
+    times = [253_402_300_799.0, -10_000_000_000.5, 1700000000.123456, float("nan")]
+    write_votes(log.assign(tstamp=times), out, export="arena-140k")
+    read = read_votes(out)["tstamp"]
+    assert [*read[:3], read.isna()[3]] == [*times[:3], True]
+
+
 def test_the_older_sets_spell_both_bad_their_way(log: pd.DataFrame, tmp_path: Path) -> None:
     for export in ("lmsys", "arena-100k"):
         write_votes(log, tmp_path / "out.csv", export=export)
