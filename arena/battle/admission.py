@@ -6,12 +6,9 @@ becomes of it, is decided by `arena.battle.battles`.
 
 import math
 import time
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
 from typing import Final
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from arena.errors import PromptRefused, TooMany, VoteRefused
 from arena.settings import Limits
@@ -20,17 +17,19 @@ from serving.bound import bytes_of
 
 AT_ONCE: Final = 500  # battles that may stream at one time, whoever opened them
 WAIT_S: Final = 5.0  # after so many seconds one of them has ended
+MINUTE_S: Final = 60.0
 KEY_CHARACTERS: Final = (8, 128)  # shortest and longest key of a press that is taken
 
 
 class Admission:
     """Counts what raters ask for, against the limits of one server."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._bound = math.inf
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerMinute(limits.battles_per_minute)
+        self._clock = clock
+        # When raters opened battles within the last minute; who did so longest ago comes first.
+        self._opened: OrderedDict[str, deque[float]] = OrderedDict()
 
     def set_bound(self, bound: float) -> None:
         """Set the bytes of conversation that every model can hear, before the first battle."""
@@ -85,11 +84,25 @@ class Admission:
         TooMany
             If this rater opened too many within a minute, or too many stream.
         """
-        if not self._limiter.hit(self._rate, rater):
-            reset = self._limiter.get_window_stats(self._rate, rater).reset_time
-            raise TooMany("Too many battles within a minute.", max(reset - time.time(), 1.0))
+        now = self._clock()
+        self._forget(now - MINUTE_S)
+        opened = self._opened.setdefault(rater, deque())
+        while opened and opened[0] <= now - MINUTE_S:
+            opened.popleft()
+        if len(opened) >= self._limits.battles_per_minute:
+            raise TooMany("Too many battles within a minute.", opened[0] + MINUTE_S - now)
+        opened.append(now)
+        self._opened.move_to_end(rater)
         if streaming >= AT_ONCE:
             raise TooMany("Too many battles are streaming.", WAIT_S)
+
+    def _forget(self, until: float) -> None:
+        """Forget raters who opened their last battle by then: they never come again, perhaps."""
+        while self._opened:
+            rater, opened = next(iter(self._opened.items()))
+            if opened[-1] > until:
+                return
+            del self._opened[rater]
 
 
 def outcome_of(said: str) -> Outcome:

@@ -5,6 +5,7 @@ the log and never into an answer.
 """
 
 import logging
+import math
 from typing import Final
 
 from starlette.requests import Request
@@ -75,7 +76,7 @@ def answer_to(request: Request, error: Exception, instead: str | None = None) ->
         _log.info("%s %s refused: %s", request.method, request.url.path, error)
     answer = refusal(request, status, key)
     if isinstance(error, TooMany):
-        answer.headers["Retry-After"] = str(max(1, round(error.retry_s)))
+        answer.headers["Retry-After"] = str(max(1, math.ceil(error.retry_s)))
     return answer
 
 

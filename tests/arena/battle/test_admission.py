@@ -1,5 +1,7 @@
 """Admission: limits are kept for each rater, and a prompt is taken clean or not at all."""
 
+import threading
+
 import pytest
 
 from arena.battle.admission import AT_ONCE, Admission
@@ -37,3 +39,29 @@ def test_the_last_turn_is_the_last() -> None:
     admission.turn(1)
     with pytest.raises(PromptRefused, match="2 turns"):
         admission.turn(2)
+
+
+def test_a_rater_may_open_battles_again_a_minute_after_each_of_them() -> None:
+    now = [0.0]
+    admission = Admission(Limits(battles_per_minute=2), lambda: now[0])
+    for now[0] in (0.0, 20.0):
+        admission.battle("anna", 0)
+    now[0] = 59.0
+    with pytest.raises(TooMany) as refusal:
+        admission.battle("anna", 0)
+    assert refusal.value.retry_s == pytest.approx(1.0)
+    now[0] = 60.0
+    admission.battle("anna", 0)
+    with pytest.raises(TooMany) as refusal:
+        admission.battle("anna", 0)
+    assert refusal.value.retry_s == pytest.approx(20.0)
+
+
+def test_raters_who_never_come_again_are_forgotten_and_cost_nothing() -> None:
+    now = [0.0]
+    admission = Admission(Limits(), lambda: now[0])
+    for number in range(5_000):
+        now[0] += 0.1
+        admission.battle(f"rater-{number}", 0)
+    assert len(admission._opened) <= 601  # noqa: SLF001 - those of the last minute
+    assert threading.active_count() < 10  # none is started for it
