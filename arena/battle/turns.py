@@ -17,7 +17,7 @@ from arena.battle.draws import Draws
 from arena.battle.known import Known
 from arena.battle.responding import Responders, Sides
 from arena.battle.streaming import Abandoned, Ending, RunningTurn
-from arena.errors import AlreadyVoted, BattleNotReady, ModelUnavailable
+from arena.errors import AlreadyVoted, BattleNotReady, ModelUnavailable, StoreError
 from arena.record.showing import Showing
 from arena.record.store import Store
 from arena.record.tables import EndingKind
@@ -135,7 +135,9 @@ class Turns:
         def on_over(trouble: BaseException | None) -> None:
             if self._running.get(battle_id) is turn:  # else another one has begun
                 del self._running[battle_id]
-            if trouble is not None:
+            if isinstance(trouble, StoreError):  # its sentence says all, a full disk for one
+                log.error("battle %s: its turn is lost: %s", battle_id, trouble)
+            elif trouble is not None:
                 log.error("battle %s: its turn is lost", battle_id, exc_info=trouble)
 
         strangers = [name for name in sides.names if name not in self._known.models]

@@ -1,8 +1,8 @@
 """What a log says over and over: once, and after a while how often it was.
 
 On a full disk every press of every visitor fails alike, and where no connection is left the event
-loop says so two thousand times a second. Lines that differ in a word are different ones. Where the
-log goes is not known here.
+loop says so without a pause. Lines that differ in a word are different ones. Where the log goes is
+not known here.
 """
 
 import logging

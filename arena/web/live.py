@@ -36,7 +36,7 @@ DRAWN_PER_S: Final = 100_000  # characters
 # Tabs of which something is remembered. Gradio by itself never forgets which had an event; and of
 # the last 10,000 it keeps a copy of the page with all that both panes hold.
 _TABS: Final = 10_000
-_COPIES: Final = 500  # 45 KB each, and the text
+_COPIES: Final = 500  # tens of kilobytes each, and the text
 # An invisible character: an empty value would leave the pane of the last battle as it was.
 _NOTHING: Final = "\N{ZERO WIDTH SPACE}"
 
