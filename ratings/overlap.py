@@ -75,7 +75,7 @@ def shared_items(votes: Votes) -> Overlap:
     keep = np.repeat(several, voters)
     rows, rater, voters = rows[keep], rater[keep], voters[several]
     item = np.repeat(np.arange(len(voters)), voters)
-    first = rows[np.cumsum(voters) - voters]  # any vote on each item
+    first = np.minimum.reduceat(rows, np.cumsum(voters) - voters)  # vote on each item
     question = _code_of(votes.question, first)
     own = question.max(initial=0) + 1 + np.arange(len(first))
     stance = stances(votes)[rows]

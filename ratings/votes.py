@@ -116,7 +116,7 @@ class Votes:
     def items(self) -> NDArray[np.int64]:
         """Code of each vote's item, -1 where the log does not say what was compared.
 
-        An item is equal question, aspect and unordered pair, and equal responses where the log has
+        An item is equal question and equal unordered pair, and equal responses where the log has
         them; several raters may judge one item.
         """
         asked = None if self.question is None else self.question.codes
@@ -125,9 +125,6 @@ class Votes:
         for seat in (np.minimum, np.maximum):  # in place: of many votes each array takes memory
             key *= len(self.models)
             key += seat(self.a, self.b)
-        if self.aspect is not None:  # no rater repeats or contradicts a vote by one on another
-            key *= len(self.aspect.names) + 1
-            key += self.aspect.codes + 1
         if self.responses is not None:
             known = known | (self.responses != 0)
             key = (pd.util.hash_array(key) ^ self.responses).view(np.int64)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ratings.agreement import agreement, items_needed, question_interval
 from ratings.coefficients import CREDIT, credit_of_items
 from ratings.overlap import shared_items, stances
-from ratings.repeats import self_agreement
 from ratings.votes import Votes
 
 
@@ -85,21 +84,6 @@ def test_chance_at_30_percent_ties_is_545() -> None:
     assert (0.8 - found.chance) / (1 - found.chance) == pytest.approx(0.56, abs=1e-3)
     assert found.kappa == pytest.approx(1)
     assert found.alpha == pytest.approx(1)
-
-
-def test_one_response_judged_by_two_aspects_is_two_items() -> None:
-    """Nobody contradicts anybody here, nor repeats a vote."""
-    said = [("facts", "model_a"), ("tone", "model_b")]
-    rows = [
-        {"judge": rater, "aspect": aspect, "winner": winner}
-        for rater, order in (("ann", said), ("ben", said[::-1]))
-        for aspect, winner in order
-    ]
-    log = pd.DataFrame(rows).assign(question_id="q", model_a="Gemma", model_b="Qwen")
-    votes = Votes.from_frame(log.assign(item_id="i"))
-    assert (agreement(votes).tie_discounted, agreement(votes).items) == (1, 2)
-    assert agreement(votes).by_aspect["tie_discounted"].tolist() == [1, 1]
-    assert self_agreement(votes).repeats == 0
 
 
 def test_by_aspect_has_a_row_for_each_aspect_with_shared_items() -> None:

@@ -53,6 +53,15 @@ def test_a_vote_without_rater_is_left_out() -> None:
     assert len(shared_items(votes).tallies) == 0
 
 
+def test_an_item_has_the_aspect_of_its_first_vote() -> None:
+    """Also where a rater who comes later is known from before."""
+    rows = [("p", "ann", "tone"), ("q", "ben", "facts"), ("q", "ann", "tone")]
+    log = pd.DataFrame(rows, columns=["question_id", "judge", "aspect"])
+    votes = Votes.from_frame(log.assign(model_a="G", model_b="Q", winner="tie"))
+    assert votes.aspect is not None
+    assert votes.aspect.names[shared_items(votes).aspect].tolist() == ["facts"]
+
+
 def test_many_votes_take_little_memory() -> None:
     """With ten million of them, this is where a leaderboard takes the most."""
     source, many = np.random.default_rng(0), 200_000
