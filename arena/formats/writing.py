@@ -24,6 +24,7 @@ SPOKEN: Final = (  # a column of text, the conversation it is taken from, and wh
     ("response_a", "conversation_a", "assistant"),
     ("response_b", "conversation_b", "assistant"),
 )
+NANOSECONDS: Final = ("1678", "2262")  # years that they reach
 ROW_GROUP: Final = 65_536  # rows; fixed, so that equal votes give equal Parquet files
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs at the start of a cell
 
@@ -229,7 +230,8 @@ def _arrow_type(name: str, column: "pd.Series[Any]") -> Any:  # noqa: ANN401  # 
     if name in NUMBER:
         return pa.float64()
     if name == "timestamp":
-        return pa.timestamp("us")  # nanoseconds end in 2262
+        # As the public set has them; nanoseconds end in 2262, and a date for "never" does not fit.
+        return pa.timestamp("ns" if column.dropna().between(*NANOSECONDS).all() else "us")
     whole = name in WHOLE or name.startswith("winner_") or name == "evaluation_order"
     return pa.int64() if whole else text
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from arena.errors import ConfigError
 from arena.formats import EXPORTS, read_votes, write_votes
@@ -93,6 +95,15 @@ def test_a_date_that_nanoseconds_do_not_reach_is_a_date(
     write_votes(log.assign(tstamp=times), out, export="arena-140k")
     read = read_votes(out)["tstamp"]
     assert [*read[:3], read.isna()[3]] == [*times[:3], True]
+
+
+@pytest.mark.parametrize(("time", "unit"), [(1700000000.5, "ns"), (253_402_300_799.0, "us")])
+def test_times_in_parquet_are_nanoseconds_as_in_the_public_set_where_they_fit(
+    log: pd.DataFrame, tmp_path: Path, time: float, unit: str
+) -> None:
+    out = tmp_path / "out.parquet"
+    write_votes(log.assign(tstamp=time), out, export="arena-140k")
+    assert parquet.read_schema(out).field("timestamp").type == pa.timestamp(unit)
 
 
 def test_the_older_sets_spell_both_bad_their_way(log: pd.DataFrame, tmp_path: Path) -> None:
