@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from arena.record.logtail import Cast, Failures, Tail
 
 DATABASE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
+OWN_FORMATS: Final = ("evenhand", "flat")  # no public one says whether raters are people,
+SHOWN_UNSAID: Final = ("arena-55k", "arena-140k")  # and these not even who voted blind
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many votes a file got, and how many of them its format makes a person's blind ones.
+
+    Those are counted by the kind of their rater, or as `shown`.
+    """
+
+    votes: int
+    unsaid: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +201,8 @@ def export_votes(
     every: bool = False,
     excel: bool = False,
     public: bool = False,
-) -> int:
-    """Write a source's votes into a file and return how many.
+) -> Exported:
+    """Write a source's votes into a file and return how many, and what the format cannot say.
 
     Raises
     ------
@@ -201,7 +214,7 @@ def export_votes(
     from arena.formats.masking import masked  # noqa: PLC0415
     from arena.formats.outputs import check_is_another  # noqa: PLC0415
 
-    if every and export not in ("evenhand", "flat"):
+    if every and export not in OWN_FORMATS:
         raise ConfigError(
             f"--all with --format {export}: that format cannot say which votes count; "
             "leave out one of the two."
@@ -209,7 +222,14 @@ def export_votes(
     check_is_another(Path(destination), source)
     log = every_vote(source) if every else load_votes(source, conversations=True)
     write_votes(masked(log) if public else log, destination, export=export, excel=excel)
-    return len(log)
+    return Exported(len(log), {} if export in OWN_FORMATS else _unsaid(log, export))
+
+
+def _unsaid(log: "pd.DataFrame", export: str) -> dict[str, int]:
+    found = log["rater_kind"].value_counts().drop("human", errors="ignore").to_dict()
+    if export in SHOWN_UNSAID:
+        found["shown"] = int((~log["anony"].fillna(value=True).astype(bool)).sum())
+    return {str(what): number for what, number in found.items() if number}
 
 
 def listed(counts: dict[str, int]) -> str:

@@ -5,11 +5,14 @@ What formats hold is not known here.
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from arena.cli.working import working
+
+if TYPE_CHECKING:
+    from arena.votelog import Exported
 
 
 class ExportFormat(StrEnum):
@@ -54,12 +57,26 @@ def export(
     with working("Writing the votes"):
         from arena.votelog import export_votes  # noqa: PLC0415  # brings pandas
 
-        votes = export_votes(
+        done = export_votes(
             source, dest, export=form.value, every=every, excel=excel, public=public
         )
-    from arena.cli.board_table import numbered  # noqa: PLC0415  # brings rich
+    typer.echo(f"{dest}: {_told(done, form)}", err=True)
 
-    typer.echo(f"{dest}: {numbered(votes, 'vote')} as {form.value}.", err=True)
+
+def _told(done: "Exported", form: ExportFormat) -> str:
+    from arena.board.choice import OTHERS  # noqa: PLC0415  # brings pandas
+    from arena.cli.board_table import numbered  # noqa: PLC0415  # brings rich
+    from arena.votelog import listed  # noqa: PLC0415
+
+    told = f"{numbered(done.votes, 'vote')} as {form.value}."
+    if not done.unsaid:
+        return told
+    words = {**OTHERS, "shown": "with the names shown"}
+    those = listed({words[what]: number for what, number in done.unsaid.items()})
+    return (
+        f"{told} Among them {those}, which this format cannot say: whoever reads it takes them for "
+        "votes of people who voted blind. evenhand and flat keep them apart."
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from arena.errors import ConfigError, StoreError
-from arena.formats import COLUMNS
+from arena.formats import COLUMNS, EXPORTS
 from arena.record.casting import NewVote
 from arena.record.store import Store
 from arena.record.tables import FlagKind
@@ -100,7 +100,7 @@ def test_an_export_loads_as_the_database_does(database: Path, tmp_path: Path, en
 
 
 def test_an_export_of_all_keeps_the_reasons(database: Path, tmp_path: Path) -> None:
-    assert export_votes(database, tmp_path / "all.csv", every=True) == 5
+    assert export_votes(database, tmp_path / "all.csv", every=True).votes == 5
     source = read_source(tmp_path / "all.csv")
     assert source.votes["battle_id"].tolist() == ["b1", "b3"]
     reasons = dict(source.aside[["battle_id", "set_aside"]].to_numpy().tolist())
@@ -114,6 +114,31 @@ def test_all_votes_stand_in_their_order(database: Path) -> None:
 def test_a_public_format_cannot_say_which_votes_count(database: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="leave out one of the two"):
         export_votes(database, tmp_path / "all.csv", export="lmsys", every=True)
+
+
+def test_an_export_tells_whose_votes_its_format_makes_a_person_s_blind_ones(tmp_path: Path) -> None:
+    rows = [
+        {"rater_kind": "human"},
+        {"rater_kind": None, "anony": False},
+        {"rater_kind": "simulated"},
+        {"rater_kind": "model"},
+        {"rater_kind": "model"},
+    ]
+    log = pd.DataFrame(rows).assign(model_a="oak", model_b="pine", winner="tie")
+    log.to_json(tmp_path / "v.jsonl", orient="records", lines=True)
+    told = {
+        form: export_votes(tmp_path / "v.jsonl", tmp_path / "out.csv", export=form).unsaid
+        for form in EXPORTS
+    }
+    others = {"simulated": 1, "model": 2}
+    assert told == {
+        "evenhand": {},
+        "flat": {},
+        "lmsys": others,
+        "arena-100k": others,
+        "arena-55k": {**others, "shown": 1},
+        "arena-140k": {**others, "shown": 1},
+    }
 
 
 def test_conversations_come_when_asked_for(database: Path) -> None:

@@ -186,6 +186,13 @@ def test_an_export_is_a_log_again(arena: Arena, tmp_path: Path) -> None:
     assert again == arena("leaderboard", SIMULATED, "-f", "csv").stdout
 
 
+def test_an_export_says_what_its_format_cannot(arena: Arena, tmp_path: Path) -> None:
+    run = arena("export", SIMULATED, tmp_path / "out.csv", "--format", "lmsys")
+    assert run.returncode == 0
+    assert "Among them" in run.stderr
+    assert "by simulated raters, which this format cannot say" in run.stderr
+
+
 @pytest.mark.parametrize("command", ["leaderboard", "agreement", "heatmap", "export"])
 def test_help_shows_an_example(arena: Arena, command: str) -> None:
     assert f"Example: arena {command}" in " ".join(arena(command, "--help").stdout.split())
