@@ -14,7 +14,8 @@ from typing import Final
 AFTER_S: Final = 60.0  # the same line is written once in so many seconds
 REMEMBERED: Final = 200  # lines
 
-_Said = tuple[str, str, str]
+# The name, the words, the error, and how it came there, also in a process of engines.
+_Said = tuple[str, str, str, str | None, str | None]
 
 
 class Repeats(logging.Filter):
@@ -30,7 +31,8 @@ class Repeats(logging.Filter):
         """Tell whether a record is to be written; one that was left out often says how often."""
         try:
             message = record.getMessage()
-            said = record.name, message, repr(record.exc_info and record.exc_info[1])
+            error = repr(record.exc_info and record.exc_info[1])
+            said = record.name, message, error, getattr(record, "trace", None), record.stack_info
         except Exception:  # noqa: BLE001 - of whoever logs: what writes it says so, and goes on
             return True
         since, left_out = self._last.pop(said, (None, 0))

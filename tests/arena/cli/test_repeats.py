@@ -35,6 +35,9 @@ def test_lines_that_differ_in_a_word_or_in_their_error_all_come() -> None:
     repeats = Repeats(Clock())
     lines = [record("battle %s is void", name) for name in ("one", "two")]
     lines += [record("failed", error=error) for error in (OSError(1, "a"), OSError(1, "b"))]
+    for trace in ("a process died of this", "and of that"):
+        lines.append(record("died"))
+        lines[-1].trace = trace
     assert all(repeats.filter(line) for line in lines)
 
 
