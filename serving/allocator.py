@@ -21,7 +21,10 @@ KEPT: Final = 2**26  # free bytes at the heap's end that are kept for the next p
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Map what is allocated meanwhile by itself; of two at a time the first to end ends both."""
+    """Map each large piece that is allocated meanwhile by itself, to go as a whole later.
+
+    Of two at a time the first to end ends it for both.
+    """
     _map_from(LOADING)
     try:
         yield

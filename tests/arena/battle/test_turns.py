@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -119,6 +119,21 @@ async def test_an_ending_that_cannot_be_stored_holds_up_no_other(
     assert turns() == []
     ended = ("void", "the server was stopped")
     assert sorted(endings(store), key=str) == [ended, ended, (None, None)]
+
+
+async def test_a_turn_that_a_full_disk_loses_is_one_line_of_the_log(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    battles = await make(OAK, scripted("pine", "No."))
+    monkeypatch.setattr(store, "save_responses", full)
+    with suppress(StoreError):
+        await ready(battles)
+    (line,) = (line for line in caplog.records if "its turn is lost" in line.getMessage())
+    assert line.getMessage().endswith(": its turn is lost: the disk is full")
+    assert line.exc_info is None
 
 
 async def test_a_model_that_is_left_out_stays_out_of_older_battles_too(
