@@ -89,7 +89,7 @@ def _check_room(settings: Settings, left_out: Collection[str]) -> None:
 def _reasons(arena: Arena, left_out: Mapping[str, Lack]) -> dict[str, str]:
     """Return who cannot respond at the start, and why; the pool knows only whom it has tried."""
     out = {name: f"{lack.what}; {lack.way_out}" for name, lack in left_out.items()}
-    out |= arena.pool.unavailable()
+    out |= arena.pool.standing.unavailable()
     reasons = {}
     for number, spec in enumerate(arena.settings.models):
         if spec.name in out:

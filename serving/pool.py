@@ -1,7 +1,8 @@
 """Engines that share memory: loaded when needed, kept while there is room, never dropped in use.
 
-Who goes where is decided by `serving.placement`; here it happens. Knows bytes and names; it does
-not know battles, and no engine knows the pool.
+Who goes where is decided by `serving.placement`; here it happens. Who may be asked at all is known
+by `serving.standing`. Knows bytes and names; it does not know battles, and no engine knows the
+pool.
 """
 
 import asyncio
@@ -17,9 +18,9 @@ from serving.line import PATIENCE_S, Line, Waiter
 from serving.memory import Memory
 from serving.placement import Placement
 from serving.resident import Loader, Resident
-from serving.rests import REST_S, Rests
-from serving.searches import Searches
+from serving.rests import REST_S
 from serving.spec import ModelSpec
+from serving.standing import Standing
 
 LOOK_S: Final = 1.0  # seconds between two looks of who waits: nobody tells of a death or a return
 
@@ -39,6 +40,11 @@ class Pool:
     build, measure : callable
         How an engine is made and what parts it has in memory, both for a specification whose device
         is settled; tests put their own here.
+
+    Attributes
+    ----------
+    standing : Standing
+        Who may be asked now.
     """
 
     def __init__(
@@ -55,10 +61,9 @@ class Pool:
         self._budget = Budget({CPU: rooms} if isinstance(rooms, int) else rooms, measure)
         self._placement = Placement(self._budget, self._specs.values())
         self._loader = Loader(build or Builder())
-        self._rests = Rests(rest_s)
         self._line = Line[Held](patience_s)
         self._memory = Memory(self._budget, self._wake)
-        self._searches = Searches(self._rests, self._ask, self._refused)  # for servers
+        self.standing = Standing(self._specs, self._memory, self._ask, rest_s)
         self._closed = False
 
     def resident(self) -> tuple[str, ...]:
@@ -69,39 +74,6 @@ class Pool:
     def places(self) -> dict[str, str]:
         """Return where models hold memory, loaded or on their way."""
         return self._memory.places()
-
-    def unavailable(self) -> dict[str, str]:
-        """Return the models that cannot serve now, with the reason for each."""
-        return self._rests.reasons() | self._memory.ill()
-
-    def turns_away(self, name: str) -> bool:
-        """Tell whether asking for a model now is in vain; one left alone responds all the same."""
-        return self._rests.refuses(name) or name in self._memory.ill()
-
-    def rest_ends_within(self, name: str, seconds: float) -> bool:
-        """Tell whether what keeps a model, if anything does, ends by itself and so soon."""
-        if self._is_far(name) and name in self._memory.ill():
-            return False  # there nothing starts afresh when it is let go
-        return self._rests.ends_within(name, seconds)
-
-    def forgive(self, name: str) -> None:
-        """Note a whole response: what the model failed at before no longer counts."""
-        self._rests.forgive(name)
-
-    def leave_alone(self, name: str, error: EngineError, *, shared: bool = False) -> None:
-        """Let a model rest that fails battles, unless it does; those that have it may go on.
-
-        For long where its engine is well. One that died may have ended several of them at a time,
-        and the next one starts afresh.
-        """
-        if name not in self._rests.reasons():
-            self._rests.add(name, error, refused=False, shared=shared)
-
-    def excuse(self, *names: str) -> None:
-        """Note that held engines died before they said anything: nothing rests for that."""
-        for name in names:
-            if name in self._memory and (resident := self._memory[name]).illness:
-                resident.excused = not self._is_far(name)  # there nothing starts afresh
 
     @asynccontextmanager
     async def engine(self, name: str) -> AsyncIterator[Engine]:
@@ -133,7 +105,7 @@ class Pool:
         `unavailable` names it.
         """
         names = tuple(dict.fromkeys(names))
-        near = [name for name in names if not self._is_far(name)]
+        near = [name for name in names if not self.standing.is_far(name)]
         far = [[name] for name in names if name not in near]
         await asyncio.gather(*map(self._warm, [near, *far]))
 
@@ -179,7 +151,7 @@ class Pool:
         """Close all engines; who waits is refused, streams still open end as cancelled."""
         self._closed = True
         self._line.refuse(_closed_error())
-        self._searches.end()
+        self.standing.close()
         for name in self.places():
             self._memory.evict(name)
         await self._loader.close()  # first: who closes an engine that still loads waits for it
@@ -216,12 +188,12 @@ class Pool:
         """Refuse what cannot be: unknown models, files that cannot be read, never enough room."""
         names = tuple(names)
         for name in names:
-            self._rests.check(name)
+            self.standing.check(name)
             try:
                 self._placement.options(name)
             except EngineError as error:
                 if name in self._specs:
-                    self._refused(name, error)
+                    self.standing.refused(name, error)
                 raise
         self._placement.check(names)
 
@@ -252,26 +224,12 @@ class Pool:
         try:
             engine = await self._loader.load(self._specs[spot.name].on(spot.place))
         except EngineError as refused:
-            self._rest(spot.name, refused)
+            self.standing.refused(spot.name, refused)
             raise
-        self._rests.cut_short(spot.name)
+        self.standing.loaded(spot.name)
         self._budget.learn(spot, engine.footprint)
         self._memory.shrink()
         return engine
-
-    def _is_far(self, name: str) -> bool:
-        return name in self._specs and self._specs[name].kind == "remote"
-
-    def _rest(self, name: str, error: EngineError) -> None:
-        """Let a model rest; one behind a server is out until it was found there again."""
-        self._rests.add(name, error, until_found=self._is_far(name))
-        if self._is_far(name) and not self._closed:
-            self._searches.begin(name)
-
-    def _refused(self, name: str, error: EngineError) -> None:
-        """Log why a model cannot be loaded, and let it rest."""
-        self._loader.tell(self._specs[name], error)
-        self._rest(name, error)
 
     async def _ask(self, name: str) -> None:
         """Load a model for nobody in particular."""
@@ -293,10 +251,8 @@ class Pool:
             if not self._closed:
                 self._memory.dismiss(name, resident)  # it was lost, and another has its place
         elif (reason := resident.illness) is not None:
-            if not resident.excused:  # loaded again at once it would die again at once
-                # Loading one behind a server starts nothing afresh there.
-                kind = FailureKind.BACKEND if self._is_far(name) else FailureKind.ENGINE_DEAD
-                self._rest(name, EngineError(kind, reason))
+            if not resident.excused:
+                self.standing.died(name, reason)
             self._memory.evict(name)
         elif resident.lost:
             self._memory.evict(name)

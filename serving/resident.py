@@ -64,7 +64,6 @@ class Loader:
         # of them: one that is stuck must not hold up the others.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._making: set[Future[Engine]] = set()
-        self._away: dict[str, str] = {}  # what was said last of servers that do not serve us
         self._closed = False
 
     async def load(self, spec: ModelSpec) -> Engine:
@@ -84,9 +83,8 @@ class Loader:
         except EngineError as died:
             if died.kind not in DEATHS:
                 raise
+            log.warning("%s; tried once more", died.cause)
             engine = await self._make(spec)
-        if self._away.pop(spec.name, None) is not None:
-            log.warning("%s: its server is there again", spec.name)
         taken, size = loop.time() - start, engine.footprint
         log.info("%s: loaded on %s in %.1f s, %d bytes", spec.name, spec.device, taken, size)
         return engine
@@ -99,24 +97,15 @@ class Loader:
             self._making.add(made)
             try:
                 return await asyncio.wrap_future(made)
+            except EngineError:
+                raise
             except Exception as error:
-                refused = error if isinstance(error, EngineError) else _unknown(spec.name, error)
-                self.tell(spec, refused)
-                raise refused from error
+                raise _unknown(spec.name, error) from error
             finally:
                 self._making.discard(made)
 
     def _process(self, spec: ModelSpec) -> str:
         return self._build.process(spec) if isinstance(self._build, Builder) else ""
-
-    def tell(self, spec: ModelSpec, refused: EngineError) -> None:
-        """Log why a model is not loaded; quietly what was said of its server the last time too."""
-        cause = refused.cause.removeprefix(f"{spec.name}: ").removeprefix("not loaded: ")
-        known = refused.kind is FailureKind.CANCELLED or self._away.get(spec.name) == cause
-        level = logging.INFO if known else logging.ERROR
-        log.log(level, "%s: not loaded (%s): %s", spec.name, refused.kind, cause)
-        if spec.kind == "remote":  # it is asked again and again
-            self._away[spec.name] = cause
 
     async def close(self) -> None:
         """Load no more, and end the processes of engines, also one in which a model loads.

@@ -26,8 +26,6 @@ class ScriptedEngine:
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
         self._closed = asyncio.Event()
-        self.prompts: list[Prompt] = []
-        """What it was asked, oldest first."""
 
     @classmethod
     def saying(cls, *responses: str, **behaviour: Any) -> Self:  # noqa: ANN401 -- pydantic checks
@@ -47,7 +45,6 @@ class ScriptedEngine:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
         """Respond to a prompt."""
-        self.prompts.append(prompt)
         watch = Watch(prompt.deadline_s)
         limit = min(prompt.max_tokens or self._spec.output_tokens, self._spec.output_tokens)
         said = 0

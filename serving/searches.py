@@ -1,6 +1,6 @@
 """Looks for models that rest until they are found, so that no battle is to find that out.
 
-How long one rests is known by `rests`; what asking means, by the pool.
+How long one rests is known by `serving.rests`; what asking means, by the pool.
 """
 
 import asyncio
@@ -29,15 +29,17 @@ class Searches:
         self._ask = ask
         self._refuse = refuse
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
     def begin(self, name: str) -> None:
         """Look for a model, unless it is looked for."""
-        if name not in self._under_way:
+        if name not in self._under_way and not self._closed:
             search = asyncio.create_task(self._search(name), name=f"search {name}")
             self._under_way[name] = search
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Look for nobody any more."""
+        self._closed = True
         for search in self._under_way.values():
             search.cancel()
 

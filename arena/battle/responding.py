@@ -101,6 +101,7 @@ class PoolResponders:
 
     def __init__(self, pool: Pool, models: Iterable[str], pace: Pace, deadline_s: float) -> None:
         self._pool = pool
+        self._standing = pool.standing
         self._models = tuple(models)
         self._tempo = Tempo(pace)
         self._deadline_s = deadline_s
@@ -111,7 +112,7 @@ class PoolResponders:
 
     def available(self) -> list[str]:
         """Return the names of the models that can serve now."""
-        out = self._pool.unavailable()
+        out = self._standing.unavailable()
         return [model for model in self._models if model not in out]
 
     def resident(self) -> list[str]:
@@ -143,14 +144,14 @@ class PoolResponders:
         """Wait until two of these can respond, if rests of a moment are all that keeps them."""
         watch = Watch()
         while (rest_s := OUTLAST_S - watch.seconds) > 0:
-            soon = [model for model in models if self._pool.rest_ends_within(model, rest_s)]
+            soon = [model for model in models if self._standing.rest_ends_within(model, rest_s)]
             if len(set(models).intersection(self.available())) >= TWO or len(soon) < TWO:
                 return
             await asyncio.sleep(LOOK_S)
 
     def leave_alone(self, model: str, error: EngineError, *, shared: bool) -> None:
         """Let a model rest that keeps failing; the next whole response ends that."""
-        self._pool.leave_alone(model, error, shared=shared)
+        self._standing.leave_alone(model, error, shared=shared)
 
     async def respond(self, sides: Sides) -> AsyncGenerator[Shown | Finished]:
         """Stream both responses at one pace; an engine that cannot be had is a failure of ours.
@@ -172,7 +173,7 @@ class PoolResponders:
                     watch = Watch()
                     async for event in events:
                         if not (shown or last) and _died(event):
-                            self._pool.excuse(*models)
+                            self._standing.excuse(*models)
                             left_s = max(left_s - watch.seconds, 0.0)
                             break
                         shown = True
@@ -185,9 +186,9 @@ class PoolResponders:
 
     async def _outlast(self, models: Collection[str], left_s: float) -> float:
         """Wait while models rest, where that ends soon: a rater waits too. Return the seconds."""
-        watch, pool, most = Watch(), self._pool, min(OUTLAST_S, left_s)
-        while (away := list(filter(pool.turns_away, models))) and watch.seconds < most:
-            if not all(pool.rest_ends_within(model, most - watch.seconds) for model in away):
+        watch, standing, most = Watch(), self._standing, min(OUTLAST_S, left_s)
+        while (away := list(filter(standing.turns_away, models))) and watch.seconds < most:
+            if not all(standing.rest_ends_within(model, most - watch.seconds) for model in away):
                 break
             await asyncio.sleep(LOOK_S)
         return min(watch.seconds, left_s)
@@ -218,7 +219,7 @@ class PoolResponders:
         results = ((sides.a, ended.a, ended.text_a), (sides.b, ended.b, ended.text_b))
         for side, end, text in results:
             if isinstance(end, Done):
-                self._pool.forgive(side.model)
+                self._standing.forgive(side.model)
                 self._tempo.learn(side.model, text, end)
 
 

@@ -137,7 +137,8 @@ class Turn:
                 while self._left and len(self._lost) == before:
                     await self._outlast(engine)
                     await self._together(engine, at_once)
-                pool.excuse(self.tally.model)  # if it died: it is loaded again without a rest
+                # If it died: it is loaded again without a rest.
+                pool.standing.excuse(self.tally.model)
         except EngineError as error:
             if error.kind not in DEATHS:
                 raise
@@ -145,7 +146,7 @@ class Turn:
             await self._settle(pool)
             return True
         if self.tally.made > made:
-            pool.forgive(self.tally.model)
+            pool.standing.forgive(self.tally.model)
         if at_once == 1 and len(self._lost) > before:
             self._died_alone()
             return True
@@ -160,7 +161,8 @@ class Turn:
 
     async def _settle(self, pool: Pool) -> None:
         """Wait until a model that died while it was loaded may be loaded again."""
-        while self.tally.model in pool.unavailable():  # noqa: ASYNC110 -- the pool tells nobody
+        standing = pool.standing
+        while self.tally.model in standing.unavailable():  # noqa: ASYNC110 -- the pool tells nobody
             await asyncio.sleep(LOOK_S)
 
     async def _together(self, engine: Engine, at_once: int) -> None:

@@ -116,7 +116,7 @@ async def test_a_model_with_broken_files_bounds_nothing_and_is_left_out(
     chosen = roster_of(tmp_path, f"{PEBBLE}{NO_TEMPLATE}output_tokens = {output_tokens}")
     arena = put_together(chosen, *open_store(chosen))
     async with running(arena):
-        arena.pool.forgive("elm")  # as after its rest
+        arena.pool.standing.forgive("elm")  # as after its rest
         assert "elm" in arena.responders.available()
         for rater in range(6):
             await arena.battles.open(str(rater), LONG)
@@ -150,7 +150,7 @@ async def test_broken_files_are_seen_without_a_load_where_memory_has_no_room_for
     chosen = chosen.model_copy(update={"models": (*chosen.models, elm)})
     arena = put_together(chosen, *open_store(chosen))
     async with running(arena):
-        assert "elm" not in arena.pool.unavailable()  # nobody has tried it
+        assert "elm" not in arena.pool.standing.unavailable()  # nobody has tried it
         for rater in range(8):
             await arena.battles.open(str(rater), "Why?")
     assert (

@@ -192,7 +192,7 @@ class Laws(RuleBasedStateMachine):
     def trouble(self, engine: Alive, *, excused: bool) -> None:
         """Let the pool hear of an engine that fell ill; those that wait look once."""
         if excused:
-            self.pool.excuse(engine.name)
+            self.pool.standing.excuse(engine.name)
         self.loop.call_soon(self.pool._wake)  # noqa: SLF001 -- who waits does it each second
         self.settle()
 

@@ -33,7 +33,7 @@ async def test_a_model_that_cannot_be_loaded_is_not_tried_again_at_once() -> Non
             await use(pool, "a")
         assert caught.value.kind is FailureKind.TEMPLATE
     assert shop.built == ["a"]
-    assert pool.unavailable() == {"a": "a: no template"}
+    assert pool.standing.unavailable() == {"a": "a: no template"}
     await asyncio.wait_for(use(pool, "b"), 2)  # its memory is free again
 
 
@@ -45,7 +45,7 @@ async def test_a_model_that_could_not_be_loaded_is_tried_again_later() -> None:
     shop.broken.clear()
     await asyncio.sleep(0.03)
     await use(pool, "a")
-    assert pool.unavailable() == {}
+    assert pool.standing.unavailable() == {}
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,10 @@ async def test_a_process_that_dies_while_a_model_loads_is_tried_once_more(
     )
     (refusal,) = await asyncio.gather(use(pool, "a"), return_exceptions=True)
     assert isinstance(refusal, EngineError) is bool(rests)
-    assert list(pool.unavailable()) == rests
-    assert caplog.messages == ["a: not loaded (process_dead): it was killed"] * deaths
+    assert list(pool.standing.unavailable()) == rests
+    said = ["a: not loaded: it was killed; tried once more"]
+    said += ["a: not loaded (process_dead): it was killed"]
+    assert caplog.messages == said[:deaths]
 
 
 async def test_a_model_larger_than_the_budget_is_left_out_of_pairing() -> None:
@@ -82,7 +84,7 @@ async def test_a_model_larger_than_the_budget_is_left_out_of_pairing() -> None:
     )
     with pytest.raises(EngineError, match="a needs"):
         await use(pool, "a")
-    assert list(pool.unavailable()) == ["a"]
+    assert list(pool.standing.unavailable()) == ["a"]
 
 
 async def test_warming_loads_ahead_as_many_as_fit() -> None:
@@ -112,7 +114,7 @@ async def test_a_broken_model_does_not_stop_the_others_from_warming(
     pool = shop.pool(3)
     await pool.warm("abc")
     assert pool.resident() == ("a", "c")
-    assert list(pool.unavailable()) == ["b"]
+    assert list(pool.standing.unavailable()) == ["b"]
     assert caplog.messages == ["b: not loaded (template): no template"]
 
 
@@ -128,7 +130,7 @@ async def test_a_model_whose_files_cannot_be_read_is_told_once_when_warmed(
     pool = Pool(specs, 3, build=lambda spec: Sized(spec, 1), measure=measure)
     await pool.warm("abc")
     assert pool.resident() == ("a", "c")
-    assert pool.unavailable() == {"b": "b: no config.json"}
+    assert pool.standing.unavailable() == {"b": "b: no config.json"}
     assert caplog.messages == ["b: not loaded (backend): no config.json"]
 
 

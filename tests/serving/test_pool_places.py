@@ -97,4 +97,4 @@ async def test_a_device_that_is_not_there_is_told_and_left_out() -> None:
     pool = on_cards({"a": 1}, {"a": "cuda:5"})
     with pytest.raises(EngineError, match="device cuda:5 is not there"):
         await use(pool, "a")
-    assert list(pool.unavailable()) == ["a"]
+    assert list(pool.standing.unavailable()) == ["a"]

@@ -171,7 +171,7 @@ async def test_a_pool_lets_the_dead_go_and_loads_them_again() -> None:
         async with pool.engine("a") as engine:
             killed = [event async for event in engine.stream(Prompt.of("kill 1"))][-1]
         assert isinstance(killed, Failed)
-        assert list(pool.unavailable()) == ["a"]
+        assert list(pool.standing.unavailable()) == ["a"]
         assert pool.resident() == ()
         async with pool.engine("b") as engine:
             assert isinstance([e async for e in engine.stream(Prompt.of("x"))][-1], Done)

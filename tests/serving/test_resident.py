@@ -1,7 +1,6 @@
-"""Models load one at a time, servers are asked at any time, and what is known is not said again."""
+"""Models load one at a time, servers are asked at any time."""
 
 import asyncio
-import logging
 import threading
 
 import pytest
@@ -85,40 +84,3 @@ async def test_closing_hardly_waits_for_a_load_that_nothing_can_stop() -> None:
     await asyncio.wait_for(loader.close(), 2)
     build.through["near"].set()
     await load
-
-
-async def test_a_server_that_stays_away_is_one_error_and_its_return_one_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    refused, unknown = (
-        EngineError(FailureKind.BACKEND, f"far: {why}") for why in ("refused", "unknown")
-    )
-    answers = [refused, refused, refused, unknown, unknown, None, refused]
-
-    def build(spec: ModelSpec) -> ScriptedEngine:
-        if (answer := answers.pop(0)) is not None:
-            raise answer
-        return ScriptedEngine(spec)
-
-    caplog.set_level(logging.WARNING)
-    loader = Loader(build)
-    while answers:
-        await asyncio.gather(loader.load(FAR), return_exceptions=True)
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("ERROR", "far: not loaded (backend): refused"),
-        ("ERROR", "far: not loaded (backend): unknown"),
-        ("WARNING", "far: its server is there again"),
-        ("ERROR", "far: not loaded (backend): refused"),
-    ]
-
-
-async def test_a_model_of_ours_that_fails_again_is_an_error_each_time(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def build(_: ModelSpec) -> ScriptedEngine:
-        raise EngineError(FailureKind.BACKEND, "near: disk gone")
-
-    loader = Loader(build)
-    for _ in range(2):
-        await asyncio.gather(loader.load(NEAR), return_exceptions=True)
-    assert caplog.messages == ["near: not loaded (backend): disk gone"] * 2

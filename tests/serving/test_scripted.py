@@ -111,10 +111,3 @@ async def test_closing_ends_an_open_stream_as_cancelled() -> None:
     assert isinstance(end, Failed)
     assert end.kind is FailureKind.CANCELLED
     assert engine.health() is not None
-
-
-@virtual_time
-async def test_remembers_what_it_was_asked() -> None:
-    engine = ScriptedEngine.saying("a")
-    await events(engine)
-    assert engine.prompts == [ASK]

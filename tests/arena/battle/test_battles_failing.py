@@ -175,7 +175,7 @@ async def test_a_model_that_cannot_be_loaded_is_no_failure_of_who_sits_beside_it
     battles = await make(OAK, PINE, broken)
     pool = battles._responders._pool  # type: ignore[attr-defined]  # noqa: SLF001
     for _ in range(9):
-        pool._rests.forgive("elm")  # noqa: SLF001 - its rest is over
+        pool.standing._rests.forgive("elm")  # noqa: SLF001 - its rest is over
         await ready(battles)
     assert "in a row" not in caplog.text
 

@@ -147,7 +147,7 @@ async def test_whoever_was_beside_a_prompt_that_kills_serves_again(
         ended = await asyncio.wait_for(finished(responders, "well", names), 30)
         assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
     assert responders.available() == [*NAMES, *BESIDE]
-    assert responders._pool._rests._rests == {}  # noqa: SLF001 -- the next rest is a first one
+    assert responders._standing._rests._rests == {}  # noqa: SLF001 -- the next rest is a first one
 
 
 class Dying(ScriptedEngine):
@@ -256,12 +256,12 @@ async def test_a_battle_waits_for_two_where_a_rest_of_a_moment_ends() -> None:
     await made.wait_for_two(NAMES)
     assert loop.time() == start  # both are there
     for name in NAMES:
-        pool._rests.add(name, EngineError(FailureKind.PROCESS_DEAD, "killed"))  # noqa: SLF001
+        pool.standing._rests.add(name, EngineError(FailureKind.PROCESS_DEAD, "killed"))  # noqa: SLF001
     await made.wait_for_two(NAMES)
     assert sorted(made.available()) == sorted(NAMES)
     assert 0 < loop.time() - start < OUTLAST_S
     start = loop.time()
-    pool._rests.add("oak", EngineError(FailureKind.BACKEND, "oak: no config.json"))  # noqa: SLF001
+    pool.standing._rests.add("oak", EngineError(FailureKind.BACKEND, "oak: no config.json"))  # noqa: SLF001
     await made.wait_for_two(NAMES)
     assert loop.time() == start  # nobody waits for a long rest
     assert made.available() == ["pine"]
@@ -274,7 +274,7 @@ async def test_a_rest_that_refuses_nobody_is_not_waited_for() -> None:
     pool = pool_in_this_process(*[ScriptedEngine] * 9)
     made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
     await pool.warm(NAMES)
-    pool.leave_alone("oak", EngineError(FailureKind.NAN, "oak: no number"))
+    pool.standing.leave_alone("oak", EngineError(FailureKind.NAN, "oak: no number"))
     await asyncio.sleep(12)
     start = asyncio.get_running_loop().time()
     assert isinstance((await finished(made)).a, Done)
@@ -286,8 +286,8 @@ async def test_a_rest_that_refuses_nobody_is_not_waited_for() -> None:
 async def test_nor_does_it_keep_anybody_from_waiting_for_a_rest_of_a_moment() -> None:
     pool = pool_in_this_process(*[ScriptedEngine] * 9)
     made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
-    pool.leave_alone("oak", EngineError(FailureKind.NAN, "oak: no number"))  # for long
-    pool._rests.add("pine", EngineError(FailureKind.PROCESS_DEAD, "killed"))  # noqa: SLF001
+    pool.standing.leave_alone("oak", EngineError(FailureKind.NAN, "oak: no number"))  # for long
+    pool.standing._rests.add("pine", EngineError(FailureKind.PROCESS_DEAD, "killed"))  # noqa: SLF001
     ended = await finished(made)
     assert [type(end) for end in (ended.a, ended.b)] == [Done, Done]
     await pool.close()
@@ -297,7 +297,7 @@ async def test_nor_does_it_keep_anybody_from_waiting_for_a_rest_of_a_moment() ->
 async def test_a_long_rest_is_not_waited_for() -> None:
     pool = pool_in_this_process(Ailing, *[ScriptedEngine] * 9)
     made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
-    pool._rests.add("oak", EngineError(FailureKind.BACKEND, "oak: no config.json"))  # noqa: SLF001
+    pool.standing._rests.add("oak", EngineError(FailureKind.BACKEND, "oak: no config.json"))  # noqa: SLF001
     start = asyncio.get_running_loop().time()
     ended = await finished(made)
     assert isinstance(ended.a, Failed)
@@ -311,7 +311,7 @@ async def test_nor_is_a_server_that_is_away_however_soon_it_is_asked_again() -> 
     pool = pool_in_this_process(*[ScriptedEngine] * 9)
     made = PoolResponders(pool, NAMES, Pace("together", 1000.0, 0.05, 0.0), 60.0)
     away = EngineError(FailureKind.ENGINE_DEAD, "oak: nobody is there")
-    pool._rests.add("oak", away, until_found=True)  # noqa: SLF001 -- for a second
+    pool.standing._rests.add("oak", away, until_found=True)  # noqa: SLF001 -- for a second
     start = asyncio.get_running_loop().time()
     assert isinstance((await finished(made)).a, Failed)
     assert asyncio.get_running_loop().time() == start

@@ -1,6 +1,7 @@
-"""Engines of a pool that fall ill or die: who rests, who is excused, who is looked for."""
+"""Engines that fall ill or die: who rests, who is excused, who is looked for, what is logged."""
 
 import asyncio
+import logging
 from contextlib import AbstractAsyncContextManager
 
 import pytest
@@ -16,7 +17,7 @@ async def test_a_sick_engine_is_dropped_and_rests() -> None:
     pool = shop.pool(1)
     async with pool.engine("a"):
         shop.engines["a"].illness = "a: died twice"
-        assert pool.unavailable() == {"a": "a: died twice"}
+        assert pool.standing.unavailable() == {"a": "a: died twice"}
     with pytest.raises(EngineError, match="died twice"):
         await use(pool, "a")
     assert pool.resident() == ()
@@ -29,7 +30,7 @@ async def test_an_engine_that_died_rests_for_a_moment_for_the_next_one_starts_af
     async with pool.engine("a"):
         shop.engines["a"].illness = "a: is gone"
     rested = 0
-    while pool.unavailable():
+    while pool.standing.unavailable():
         await asyncio.sleep(1)
         rested += 1
     assert rested == 1
@@ -52,10 +53,10 @@ async def test_a_server_that_is_away_is_looked_for_before_anybody_is_sent_there(
         await pool.warm("a")
 
     while shop.built.count("a") < 5:  # asked again by the pool, longer and longer after
-        assert list(pool.unavailable()) == ["a"]
+        assert list(pool.standing.unavailable()) == ["a"]
         await asyncio.sleep(0.001)
     shop.broken.clear()
-    await until(lambda: not pool.unavailable())
+    await until(lambda: not pool.standing.unavailable())
     assert pool.resident() == ("a",)
     await pool.close()
 
@@ -76,7 +77,7 @@ async def test_a_server_is_looked_for_also_where_the_search_itself_breaks(
         return real(self, name)
 
     monkeypatch.setattr(Pool, "engine", engine)
-    await until(lambda: not pool.unavailable())
+    await until(lambda: not pool.standing.unavailable())
     assert "a: not loaded (backend): cannot be asked: RuntimeError('a bug')" in caplog.messages
     await pool.close()
 
@@ -89,14 +90,15 @@ async def test_who_rests_the_moment_a_search_ends_is_looked_for_anew(
     pool = shop.pool(1, kind="remote", rest_s=0.01)
     await pool.warm("a")
     shop.broken.clear()
-    while pool.unavailable():  # noqa: ASYNC110 -- so it runs in the very turn in which the search ends
+    while pool.standing.unavailable():  # noqa: ASYNC110 -- so it runs in the very turn in which the search ends
         await asyncio.sleep(0)
-    while (search := next(iter(pool._searches._under_way.values()), None)) and not search.done():  # noqa: SLF001, ASYNC110
+    under_way = pool.standing._searches._under_way  # noqa: SLF001
+    while any(not search.done() for search in under_way.values()):  # noqa: ASYNC110 -- as above
         await asyncio.sleep(0)
     async with pool.engine("a"):
         shop.engines["a"].illness = "a: nobody is there"
-    assert list(pool.unavailable()) == ["a"]
-    await until(lambda: not pool.unavailable())
+    assert list(pool.standing.unavailable()) == ["a"]
+    await until(lambda: not pool.standing.unavailable())
     await pool.close()
 
 
@@ -106,7 +108,7 @@ async def test_an_idle_engine_that_died_is_loaded_again_when_it_is_wanted() -> N
     await use(pool, "a", "b")
     shop.engines["a"].illness = "its process was killed"
     assert pool.resident() == ("b",)
-    assert pool.unavailable() == {}
+    assert pool.standing.unavailable() == {}
     await use(pool, "a")
     assert shop.built == ["a", "b", "a"]
     assert pool.resident() == ("b", "a")
@@ -119,7 +121,7 @@ async def test_a_dead_engine_is_replaced_at_once_whoever_still_holds_it() -> Non
     async with pool.engines("a", "d"):
         dead = shop.engines["a"]
         dead.die()
-        assert pool.unavailable() == {}
+        assert pool.standing.unavailable() == {}
         start = asyncio.get_running_loop().time()
         async with pool.engine("a") as engine:
             assert engine.health() is None
@@ -128,7 +130,7 @@ async def test_a_dead_engine_is_replaced_at_once_whoever_still_holds_it() -> Non
         assert not dead._closed.is_set()  # noqa: SLF001 -- who holds it may still ask it
     await until(dead._closed.is_set)  # noqa: SLF001 -- nothing else tells
     assert pool.resident() == ("d", "a")
-    assert pool.unavailable() == {}
+    assert pool.standing.unavailable() == {}
 
 
 async def test_the_memory_of_a_dead_engine_is_free_for_who_waits_though_nobody_tells(
@@ -151,8 +153,8 @@ async def test_who_died_before_anything_was_said_does_not_rest() -> None:
     pool = shop.pool(1)
     async with pool.engine("a"):
         shop.engines["a"].die()
-        pool.excuse("a")
-    assert pool.unavailable() == {}
+        pool.standing.excuse("a")
+    assert pool.standing.unavailable() == {}
     await use(pool, "a")
     assert shop.built == ["a", "a"]
 
@@ -165,12 +167,12 @@ async def test_an_excuse_holds_up_nobody_and_ends_when_the_engine_is_well() -> N
     async with pool.engine("a"):
         async with pool.engine("a"):
             shop.engines["a"].illness = "a: rests for 30 s"
-            pool.excuse("a")
+            pool.standing.excuse("a")
         await asyncio.wait_for(use(pool, "a"), 1)
         shop.engines["a"].illness = None
         await asyncio.wait_for(use(pool, "a"), 1)
         shop.engines["a"].illness = "a: rests for 60 s"
-    assert pool.unavailable() == {"a": "a: rests for 60 s"}
+    assert pool.standing.unavailable() == {"a": "a: rests for 60 s"}
 
 
 @virtual_time
@@ -179,8 +181,8 @@ async def test_a_server_that_is_left_alone_is_not_excused() -> None:
     pool = shop.pool(1, kind="remote")
     async with pool.engine("a"):
         shop.engines["a"].illness = "a: nobody is there"
-        pool.excuse("a")
-    assert list(pool.unavailable()) == ["a"]
+        pool.standing.excuse("a")
+    assert list(pool.standing.unavailable()) == ["a"]
 
 
 async def test_a_model_that_responded_in_full_starts_over_with_its_rests() -> None:
@@ -190,9 +192,9 @@ async def test_a_model_that_responded_in_full_starts_over_with_its_rests() -> No
         async with pool.engine("a"):
             shop.engines["a"].illness = "a: died"
         if forgiven:
-            pool.forgive("a")
+            pool.standing.forgive("a")
         else:
-            await until(lambda: pool.unavailable() == {})
+            await until(lambda: pool.standing.unavailable() == {})
     await asyncio.wait_for(use(pool, "a"), 1)
     assert shop.built == ["a", "a", "a"]
 
@@ -201,9 +203,37 @@ async def test_a_model_that_responded_in_full_starts_over_with_its_rests() -> No
 async def test_who_is_left_alone_rests_on_though_it_is_loaded_for_who_asks_all_the_same() -> None:
     shop = Workshop()
     pool = shop.pool(1)
-    pool.leave_alone("a", EngineError(FailureKind.NAN, "a: no number"))
+    pool.standing.leave_alone("a", EngineError(FailureKind.NAN, "a: no number"))
     await use(pool, "a")
-    assert pool.unavailable() == {"a": "a: no number"}
-    assert not pool.rest_ends_within("a", 14)
+    assert pool.standing.unavailable() == {"a": "a: no number"}
+    assert not pool.standing.rest_ends_within("a", 14)
     await asyncio.sleep(15)
-    assert pool.unavailable() == {}
+    assert pool.standing.unavailable() == {}
+
+
+async def test_a_server_that_stays_away_is_one_error_and_its_return_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    pool = Workshop().pool(1, kind="remote")
+    for why in ("refused", "refused", "refused", "unknown", "unknown", None, "refused"):
+        if why is None:
+            pool.standing.loaded("a")
+        else:
+            pool.standing.refused("a", EngineError(FailureKind.BACKEND, f"a: {why}"))
+    await pool.close()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("ERROR", "a: not loaded (backend): refused"),
+        ("ERROR", "a: not loaded (backend): unknown"),
+        ("WARNING", "a: its server is there again"),
+        ("ERROR", "a: not loaded (backend): refused"),
+    ]
+
+
+async def test_a_model_of_ours_that_fails_again_is_an_error_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = Workshop().pool(1)
+    for _ in range(2):
+        pool.standing.refused("a", EngineError(FailureKind.BACKEND, "a: disk gone"))
+    assert caplog.messages == ["a: not loaded (backend): disk gone"] * 2
