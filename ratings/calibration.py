@@ -15,22 +15,23 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc
 
 from ratings.bradley_terry import BradleyTerry, bradley_terry
+from ratings.circles import circles
 from ratings.counts import PairCounts, vote_cells
+from ratings.luck import tails
 from ratings.votes import OUTCOMES, SCORES, Votes
 from ratings.winrate import win_rates
 
 FOLDS: Final = 5
 DISCOVERY_RATE: Final = 0.05
 _PINNED: Final = 1.0 - 1e-9  # a cell with this leverage is fitted exactly and cannot stand out
-_CERTAIN: Final = 1.959964
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,8 @@ class Calibration:
         Triples of models each of which beat the next more often than not, and all triples whose
         three pairs met.
     certain_cycles : list of tuple of str
-        The cycles whose three win rates are each above one half at 95 %.
+        The cycles whose three win rates are each above one half at 95 %, and which luck alone
+        would close, these or any others, in fewer than 1 in 20 logs.
     surest_cycle : tuple of str or None
         The cycle that is least likely to be luck.
     """
@@ -153,8 +155,8 @@ def calibration(fit: BradleyTerry, expected: NDArray[np.float64] | None = None) 
         df=df,
         p=float(chdtrc(df, chi_square)) if judged else nan,
         residual=residual,
-        stands_out=_discoveries(residual),
-        **_cycles(fit.counts, dispersion),
+        stands_out=_discoveries(residual, rates.count, predicted, dispersion),
+        **circles(fit.counts, dispersion)._asdict(),
     )
 
 
@@ -247,10 +249,16 @@ def _studentised(
     return residual
 
 
-def _discoveries(residual: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _discoveries(
+    residual: NDArray[np.float64],
+    count: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    dispersion: float,
+) -> NDArray[np.bool_]:
     """Return the pairs that stand out by the step-up rule of Benjamini and Hochberg."""
-    first, second = np.nonzero(np.triu(~np.isnan(residual), 1))
-    p = 2.0 * ndtr(-np.abs(residual[first, second]))
+    judged = np.triu(~np.isnan(residual), 1)
+    first, second = np.nonzero(judged)
+    p = 2.0 * tails(residual[judged], count[judged], predicted[judged], dispersion)
     order = np.argsort(p)
     allowed = DISCOVERY_RATE * np.arange(1, len(p) + 1) / max(len(p), 1)
     passed = np.flatnonzero(p[order] <= allowed)
@@ -258,41 +266,3 @@ def _discoveries(residual: NDArray[np.float64]) -> NDArray[np.bool_]:
     stands_out = np.zeros(residual.shape, dtype=np.bool_)
     stands_out[first[found], second[found]] = True
     return stands_out | stands_out.T
-
-
-def _cycles(counts: PairCounts, dispersion: float) -> dict[str, Any]:
-    """Count triples that go round in a circle, and name those that are no luck."""
-    rates = win_rates(counts)
-    lead = np.nan_to_num(rates.rate - 0.5)
-    beats, met = (lead > 0).astype(np.float64), (rates.count > 0).astype(np.float64)
-    sure = lead / np.sqrt(max(dispersion, 1e-9) / 4.0 / np.maximum(rates.count, 1))
-    certain = sure > _CERTAIN
-    names = counts.models
-    named = [
-        (names[i], names[j], names[k])
-        for i, j in np.argwhere(certain)
-        for k in np.flatnonzero(certain[j] & certain[:, i])
-        if i < min(j, k)
-    ]
-    return {
-        "cycles": round(float((beats @ beats * beats.T).sum())) // 3,
-        "triples": round(float((met @ met * met).sum())) // 6,
-        "certain_cycles": named,
-        "surest_cycle": _surest_cycle(names, np.where(lead > 0, sure, 0.0)),
-    }
-
-
-def _surest_cycle(names: tuple[str, ...], sure: NDArray[np.float64]) -> tuple[str, str, str] | None:
-    """Return the cycle whose least sure step is the surest; None if there is no cycle."""
-    most, found = 0.0, None
-    for i, onward in enumerate(sure):
-        # few of many models meet: only those that this one beats, and those that beat it
-        beaten, beating = np.flatnonzero(onward), np.flatnonzero(sure[:, i])
-        if not len(beaten) or not len(beating):
-            continue
-        steps = np.minimum(onward[beaten, None], sure[np.ix_(beaten, beating)])
-        least = np.minimum(steps, sure[beating, i])
-        j, k = divmod(int(least.argmax()), len(beating))
-        if least[j, k] > most:
-            most, found = float(least[j, k]), (names[i], names[beaten[j]], names[beating[k]])
-    return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Cells with fewer votes are drawn paler: their win rates are uncertain by 18 points and more, and
-# even a pair that is 21 points off stands out in one of eight cases only.
+# even a pair that is 21 points off stands out in one of ten cases only.
 FEW_VOTES: Final = 20
 WRITTEN: Final = 24  # with more models than this the cells are too small for numbers
 RESIDUAL_SPAN: Final = 0.3  # differences beyond 30 points share the strongest colour

@@ -59,6 +59,18 @@ def test_a_nemesis_stands_out_and_little_else_does() -> None:
     assert sum(one.stands_out.sum() // 2 for one in quiet) <= 3
 
 
+@pytest.mark.parametrize("votes_a_pair", [2, 8, 50])
+def test_a_lucky_win_against_the_odds_does_not_stand_out(votes_a_pair: int) -> None:
+    """Models 1,000 points apart: as if normal, such wins stood out in up to 3 of 4 logs."""
+    generator = np.random.default_rng(votes_a_pair)
+    pairs = np.repeat(np.column_stack(np.triu_indices(16, 1)), votes_a_pair, axis=0)
+    chance = 1 / (1 + 10 ** ((pairs[:, 0] - pairs[:, 1]) * 67 / 400))
+    models = tuple(f"m{i:02}" for i in range(16))
+    logs = (generator.random(len(pairs)) > chance for _ in range(60))
+    found = [calibrated(Votes.from_arrays(models, pairs, log.astype(int))) for log in logs]
+    assert sum(bool(one.stands_out.any()) for one in found) <= 6  # 1 in 20 of 60: 3
+
+
 def test_unseen_votes_are_predicted_better_than_by_a_coin() -> None:
     found = held_out(simulated(0))
     assert (found.votes, found.split_by) == (6000, "question")
