@@ -119,7 +119,7 @@ def _kept(spec: ModelSpec, *, cuda: bool) -> str:
     if spec.kind != "local" or not keeps(spec):
         return "-"
     shelf = Shelf.of(spec, checkpoint_folder(spec), cuda=cuda)
-    if not shelf.entry.exists():
+    if not shelf.filled:
         return "not yet"
     return "yes" if shelf.fault() is None else "broken, made again"
 

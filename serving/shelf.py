@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -69,6 +70,11 @@ class Shelf:
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
         return cls(Path(spec.cache or default_folder()) / f"{spec.quantization}-{key}")
 
+    @property
+    def filled(self) -> bool:
+        """Whether anything is kept here, whole or not; nothing where nobody lets us look."""
+        return os.access(self.entry, os.F_OK)
+
     def fault(self) -> str | None:
         """Return what is wrong with the weights kept here; None if they are whole."""
         try:
@@ -81,8 +87,9 @@ class Shelf:
         return None if found == told else "sizes are not those that were written"
 
     def find(self) -> Path | None:
-        """Return the folder of whole weights; what is not whole is removed."""
-        if not self.entry.exists():
+        """Return the folder of whole weights; what is not whole is removed, here and beside it."""
+        self._clear()
+        if not self.filled:
             return None
         if (fault := self.fault()) is not None:
             log.warning("quantized weights in %s are broken, made again: %s", self.entry, fault)
@@ -93,13 +100,12 @@ class Shelf:
     def put(self, write: Callable[[Path], object]) -> None:
         """Let weights be written and put them in place as a whole; a failure is only logged.
 
-        A process that dies on the way leaves a folder of another name, which is cleared away a
-        day later.
+        A process that dies on the way leaves a folder of another name, which is cleared away by
+        who looks for weights a day later.
         """
         making = None
         try:
             self.entry.parent.mkdir(parents=True, exist_ok=True)
-            self._clear()
             making = Path(tempfile.mkdtemp(prefix=MAKING, dir=self.entry.parent))
             write(making)
             _seal(making)
@@ -122,27 +128,27 @@ class Shelf:
 
     def remove(self) -> None:
         """Take the weights away; also while somebody reads them."""
-        try:
-            gone = Path(tempfile.mkdtemp(prefix=MAKING, dir=self.entry.parent))
-            self.entry.rename(gone / "gone")  # at once, so that nobody finds half of it
-        except OSError:
-            return  # somebody else was faster
-        shutil.rmtree(gone, ignore_errors=True)
+        with (
+            suppress(OSError),  # somebody else was faster
+            tempfile.TemporaryDirectory(
+                prefix=MAKING, dir=self.entry.parent, ignore_cleanup_errors=True
+            ) as gone,
+        ):
+            self.entry.rename(Path(gone, "gone"))  # at once, so that nobody finds half of it
 
     def _clear(self) -> None:
         """Clear away what was left in the making."""
         old = time.time() - FORSAKEN_S
-        for folder in self.entry.parent.glob(f"{MAKING}*"):
-            try:
-                forsaken = folder.stat().st_mtime < old
-            except OSError:
-                continue
-            if forsaken:
-                shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # somebody else was faster, or nobody lets us look
+            for folder in self.entry.parent.glob(f"{MAKING}*"):
+                if folder.stat().st_mtime < old:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def size_of(folder: Path) -> tuple[int, int]:
     """Return how many models are kept in a folder, and their bytes."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return 0, 0
     entries = [entry for entry in folder.glob("*") if (entry / WHOLE).is_file()]
     files = [file for entry in entries for file in entry.iterdir()]
     return len(entries), sum(file.stat().st_size for file in files)

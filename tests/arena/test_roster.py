@@ -70,6 +70,8 @@ def test_it_says_whether_quantized_weights_are_kept_already(folder: Path, tmp_pa
     (shelf.entry / "model.safetensors").write_bytes(b"w")
     assert need(kept).kept == "broken, made again"
     assert shelf.entry.exists()  # who looks changes nothing
+    nowhere = spec(folder, quantization="nf4", cache=str(tmp_path / ("kept" * 99)))
+    assert need(nowhere).kept == "not yet"  # nor fails where no folder can be looked at
 
 
 def test_each_card_takes_its_part_and_the_rest_takes_turns(folder: Path) -> None:

@@ -116,9 +116,11 @@ def test_a_maker_that_dies_leaves_nothing_that_is_found(files: Path, tmp_path: P
     assert shelf.find() is None
     assert size_of(tmp_path / "kept") == (0, 0)
     (left,) = (tmp_path / "kept").glob(f"{MAKING}*")
+    shelf.put(write)  # at once, by who is started in its place: it may be at work yet
+    assert left.exists()
     long_ago = left.stat().st_mtime - FORSAKEN_S - 1
     os.utime(left, (long_ago, long_ago))
-    shelf.put(write)
+    assert shelf.find() == shelf.entry
     assert [entry.name for entry in (tmp_path / "kept").iterdir()] == [shelf.entry.name]
 
 
@@ -135,6 +137,22 @@ def test_a_maker_that_fails_leaves_nothing(files: Path, tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_stops_nobody(files: Path, tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("a file, not a folder")
     shelf_of(files, tmp_path / "kept").put(write)
+
+
+def test_a_place_that_cannot_be_looked_at_stops_nobody(files: Path, tmp_path: Path) -> None:
+    kept = tmp_path / ("kept" * 99)  # no folder can be: as with one of somebody else, looking fails
+    shelf = shelf_of(files, kept)
+    assert shelf.find() is None
+    shelf.put(write)
+    assert size_of(kept) == (0, 0)
+
+
+def test_the_slower_of_two_who_remove_leaves_nothing(files: Path, tmp_path: Path) -> None:
+    shelf = shelf_of(files, tmp_path / "kept")
+    shelf.put(write)
+    shelf.remove()
+    shelf.remove()
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_the_faster_of_two_makers_is_kept(files: Path, tmp_path: Path) -> None:
