@@ -4,27 +4,32 @@ A table shows an order; where two neighbours could as well stand the other way r
 so. Ratings are in doubt as long as the interval of their difference holds 0; Elo is where another
 order of the same votes would swap the two.
 
-How many more votes would settle a doubt follows from ``variance = constant / votes``: with a lead
-``d``, an error ``e`` and a quantile ``q``, ``(q e / d) ** 2 - 1`` times the votes that there are.
-That takes the lead for the true one, and the further votes for more of the same: spread over the
-pairs as before and, where the interval is for new questions and raters, over as many more of
-both. More votes settle nothing for Elo, which goes on moving.
+How many more votes would settle a doubt follows from ``variance = constant / votes``. With ``t``
+times the votes a lead has to be ``q e / sqrt(t)``, of an error ``e`` and a quantile ``q``; but the
+further votes move the lead as well, by luck alone ``e sqrt(t - 1) / t``, so that of votes which
+just shrink the interval to the lead every other log would stay in doubt. Named are as many as
+settle a pair in four of five. That takes the lead for the true one, and the further votes for more
+of the same: spread over the pairs as before and, where the interval is for new questions and
+raters, over as many more of both. More votes settle nothing for Elo, which goes on moving.
 
 This module does not know how ratings or their errors were made.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from ratings.intervals import Uncertainty
 from ratings.orders import EloOrders
 from ratings.ranks import told_apart
 
 FORESEEABLE: Final = 4.0  # times the votes there are: half the error; further ahead is a guess
+_LUCK: Final = 0.8416  # standard deviations that luck falls short by in one of five logs
 
 
 class Doubt(NamedTuple):
@@ -137,9 +142,8 @@ def doubts_of_ratings(
         neighbours += 1
         if apart[better, worse]:
             continue
-        lead = float(ratings[better] - ratings[worse])
-        half_width = quantile * float(uncertainty.difference_error[better, worse])
-        more = _more_votes(half_width, lead, all_votes)
+        error = float(uncertainty.difference_error[better, worse])
+        more = _more_votes(float(ratings[better] - ratings[worse]), error, quantile, all_votes)
         pairs.append(Doubt(models[better], models[worse], more))
     return Doubts(tuple(pairs), neighbours)
 
@@ -163,13 +167,18 @@ def doubts_of_elo(
     return Doubts(pairs, neighbours, of_elo=True)
 
 
-def _more_votes(half_width: float, lead: float, votes: float) -> int | None:
-    """Return how many more votes shrink a half width to a lead, to two digits; None if too many."""
-    if not lead > 0 or not half_width > 0:
+def _more_votes(lead: float, error: float, quantile: float, votes: float) -> int | None:
+    """Return how many more votes settle a lead in four of five logs, to two digits; or None."""
+    if not lead > 0 or not error > 0:
         return None
-    times = (half_width / lead) ** 2
-    if not times <= FORESEEABLE:
+
+    def over(times: float) -> float:
+        needed = quantile * sqrt(times) + _LUCK * sqrt(times - 1.0)
+        return times * lead / error - needed
+
+    if not over(FORESEEABLE) >= 0:
         return None
-    more = max(votes * (times - 1.0), 1.0)
+    # below 0 without further votes, as the pair is in doubt, and curved upwards from there
+    more = max(votes * (brentq(over, 1.0, FORESEEABLE) - 1.0), 1.0) if over(1.0) < 0 else 1.0
     step = 10 ** max(int(np.floor(np.log10(more))) - 1, 0)
     return int(np.ceil(more / step) * step)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from ratings.bradley_terry import bradley_terry
 from ratings.counts import PairCounts
@@ -14,22 +15,27 @@ from ratings.orders import elo_orders
 from ratings.ranks import told_apart
 from ratings.votes import Votes
 
-OUTCOMES = [0] * 13 + [1] * 7
 
-
-def doubts(times: int = 1) -> Doubts:
-    """Return the doubts of A over B by 13 to 7, so many times."""
-    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * 20 * times, OUTCOMES * times)
+def doubts(wins: int, losses: int) -> Doubts:
+    """Return the doubts of A over B."""
+    outcome = [0] * wins + [1] * losses
+    votes = Votes.from_arrays(("A", "B"), [[0, 1]] * len(outcome), outcome)
     fit = bradley_terry(PairCounts.of(votes))
     order = np.argsort(-fit.ratings)
     return doubts_of_ratings(votes.models, order, fit.ratings, sandwich(fit), fit.counts.votes)
 
 
-def test_the_votes_named_settle_the_doubt() -> None:
-    """By hand: a lead of ln(13 / 7) against 1.96 sqrt(1 / (n 0.65 0.35)) needs n = 44.1."""
-    (pair,) = doubts().pairs
-    assert pair == ("A", "B", 25)
-    assert [len(doubts(times).pairs) for times in (2, 3)] == [1, 0]
+def test_the_votes_named_settle_the_doubt_in_four_of_five_logs() -> None:
+    """By hand: a lead of 1.893 errors needs t = 1.764 times the votes, 191 more.
+
+    There 1.893 t is 1.96 sqrt(t) + 0.842 sqrt(t - 1). Votes that shrink the interval to the lead,
+    20 of them, settle every other log.
+    """
+    (pair,) = doubts(140, 110).pairs
+    assert pair == ("A", "B", 200)
+    won = np.arange(201)
+    settled = np.array([not doubts(140 + more, 310 - more).pairs for more in won.tolist()])
+    assert float(binom.pmf(won, 200, 0.56)[settled].sum()) == pytest.approx(0.81, abs=0.03)
 
 
 def test_no_number_of_votes_is_named_where_it_would_be_a_guess() -> None:
@@ -43,13 +49,13 @@ def test_no_number_of_votes_is_named_where_it_would_be_a_guess() -> None:
 
 
 def test_further_votes_are_counted_over_all_groups() -> None:
-    """By hand: 8 to 4 needs 36 votes of this pair, three times as many; so 48 more of 24."""
+    """By hand: 9 to 3 is 1.648 errors, which asks for 2.515 times the votes; so 37 more of 24."""
     pairs = [[0, 1]] * 12 + [[2, 3]] * 12
-    votes = Votes.from_arrays(tuple("ABCD"), pairs, [0] * 8 + [1] * 4 + [0] * 9 + [1] * 3)
+    votes = Votes.from_arrays(tuple("ABCD"), pairs, [0] * 9 + [1] * 3 + [0] * 8 + [1] * 4)
     fit = bradley_terry(PairCounts.of(votes))
     order = np.array([0, 1, 2, 3])
     found = doubts_of_ratings(votes.models, order, fit.ratings, sandwich(fit), fit.counts.votes)
-    assert found.pairs == (Doubt("A", "B", 48), Doubt("C", "D", 10))
+    assert found.pairs == (Doubt("A", "B", 37), Doubt("C", "D"))  # 8 to 4 needs too many
 
 
 def test_many_models_take_no_pass_over_all_pairs_for_each_neighbour() -> None:
