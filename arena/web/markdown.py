@@ -15,10 +15,14 @@ alike, it stays, so that code keeps its colours.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 LESS: Final = "\ue0f0"  # the page shows it as <
 APART: Final = "\ue0f1"  # keeps two characters apart; the page removes it
+DEEPEST: Final = 10  # lists and quotations in one another that one line may open
+BRACES: Final = 50  # braces in one another of a formula: of 150 the browser's tab dies
+_HELD: Final = "\ue0f3"  # keeps them together for the time being; removed here
 END: Final = "\ue0f2"  # no text of a model: `arena.web.live` says with it that all is shown
 
 # What the renderer is told to read as formulas; a bare dollar sign is never one of them.
@@ -57,14 +61,25 @@ _PLAIN_FENCE: Final = re.compile(r"(?P<mark>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
 # Code is found only to leave its dollars alone, so one line is as far as it has to reach.
 _PIECES: Final = re.compile(
     r"(?P<escaped>\\[\\`$])"
-    r"|(?P<code>(?P<ticks>`+)[^`\n](?:.*?[^`])??(?P=ticks)(?!`))"
-    r"|(?P<formula>\$\$(?:(?!\n\s*\n)[^$])+\$\$"
-    r"|\\\[(?:(?!\n\s*\n|\\\])[\s\S])+\\\]|\\\((?:(?!\\\))[^\n])+\\\))"
+    r"|(?P<code>(?<![^\\]`)(?P<ticks>`+)[^`\n](?:.*?[^`])??(?P=ticks)(?!`))"
+    # None holds the beginning of another, which `\\[2pt]` is not: else, where a model says nothing
+    # but beginnings, each would be followed to the end of all.
+    r"|(?P<formula>\$\$(?:[^$\n]|\n(?!\s*\n))++\$\$"
+    r"|\\\[(?:[^\\\n]|\n(?!\s*\n)|\\(?!\])(?:(?!\[)|(?<=\\\\)))++\\\]"
+    r"|\\\((?:[^\\\n]|\\(?!\))(?:(?!\()|(?<=\\\\)))++\\\))"
     # By pandoc's rule: no space inside the dollars, and no digit after the last one.
     r"|\$(?P<dollars>[^\s$`](?:[^$\n`]*[^\s$`\\])?)\$(?!\d)"
 )
-_DEFINITION: Final = re.compile(r"(\[[^\]\n]*\])(?=:)")
-_UNSHOWABLE: Final = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{APART}{END}]")
+# The renderer takes all between two of them for a formula, whatever it is: code, paragraphs.
+_OPENING: Final = re.compile(r"\$(?=\$)|\\(?=[\[(])")
+# What a line can begin with, one in the other, as "1. 2. 3. ..." too: a thousand stop the renderer.
+_NESTED: Final = re.compile(
+    rf"^(?:[ \t]*(?:>|(?:[-*+]|\d{{1,9}}[.)])[ \t])){{{DEEPEST}}}", re.MULTILINE
+)
+_BROKEN: Final = rf"\g<0>{APART}"
+_UNSHOWABLE: Final = re.compile(
+    f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{APART}{END}{_HELD}]"
+)
 
 
 @lru_cache(maxsize=512)
@@ -73,7 +88,7 @@ def safe(response: str) -> str:
     text = re.sub(r"\r\n?", "\n", response)
     text = _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
     return "\n".join(
-        part if is_code else _disarmed(_PIECES.sub(_piece, part))
+        _OPENING.sub(_BROKEN, part if is_code else _disarmed(part)).replace(_HELD, "")
         for is_code, part in _parts(text.split("\n"))
     )
 
@@ -114,12 +129,18 @@ def _relabelled(line: str) -> str:
 
 def _piece(found: re.Match[str]) -> str:
     if found["formula"]:
-        return found["formula"].replace("<", "\\lt ")
+        return _formula(found["formula"])
     if found["dollars"]:
-        return "\\(" + found["dollars"].replace("<", "\\lt ") + "\\)"
+        return _formula("\\(" + found["dollars"] + "\\)")
     return found[0]
 
 
+def _formula(text: str) -> str:
+    if max(accumulate((c == "{") - (c == "}") for c in text)) > BRACES:
+        return text
+    return _OPENING.sub(rf"\g<0>{_HELD}", text).replace("<", "\\lt ")
+
+
 def _disarmed(text: str) -> str:
-    text = text.replace("<", LESS).replace("![", f"!{APART}[")
-    return _DEFINITION.sub(rf"\1{APART}", text)
+    text = _PIECES.sub(_piece, text).replace("<", LESS).replace("![", f"!{APART}[")
+    return _NESTED.sub(_BROKEN, text).replace("]:", f"]{APART}:")

@@ -7,7 +7,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.web.conftest import Arena, Visit, Visitors
 from tests.web.fake_battles import Script
-from tests.web.steps import battle, response, send, until_ready
+from tests.web.steps import battle, button, response, send, status, until_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -95,6 +95,42 @@ async def test_a_long_word_of_code_is_broken_like_any_other(arena: Arena, visit:
     arena.battles.scripts["code"] = Script(f"Call `{'a_name_' * 30}`, please.", "Which?")
     await battle(visit.page, "code")
     assert not await is_scrolled(response(visit.page, "A").locator(".md").first)
+
+
+@pytest.mark.parametrize(
+    "response_a",
+    [
+        pytest.param("```python\nx = 1", id="code that was cut, with numbers in colour"),
+        pytest.param('```json\n{"a": [1,', id="data that was cut"),
+        pytest.param("1. " * 1500 + "end", id="lists in lists in lists"),
+        pytest.param("- " * 1500 + "end", id="the same without numbers"),
+        pytest.param("\\(" * 4000, id="formulas that only begin"),
+        pytest.param(f"$${'x^{' * 200}{'}' * 200}$$", id="a formula that kills the tab"),
+        pytest.param("\\[" * 4000, id="the same on lines of their own"),
+    ],
+)
+async def test_no_response_stops_the_page(
+    arena: Arena, visitors: Visitors, response_a: str
+) -> None:
+    """A model that loops, or is cut in its code, froze the browser; nobody could vote on it."""
+    arena.battles.scripts["go"] = Script(response_a, "Short.")
+    page = (await visitors.open()).page
+    await battle(page, "go")
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+
+
+async def test_no_formula_reaches_from_one_block_into_another(arena: Arena, visit: Visit) -> None:
+    """The number of a process in two blocks of code made one block of both, and of all between."""
+    code = "A number:\n\n```sh\necho $$\n```\n\nThen\n\n```sh\nkill $$\n```\n\nUse `\\(` or `\\)`."
+    arena.battles.scripts["pid"] = Script(code, "No.")
+    await battle(visit.page, "pid")
+    pane = response(visit.page, "A")
+    assert [text.strip() for text in await pane.locator("pre").all_inner_texts()] == [
+        "echo $$",
+        "kill $$",
+    ]
+    assert await pane.locator(":not(pre) > code").all_inner_texts() == ["\\(", "\\)"]
 
 
 async def test_a_follow_up_leaves_what_was_said_in_sight(arena: Arena, visit: Visit) -> None:

@@ -1,6 +1,7 @@
 """Safe Markdown: worked examples first, then what must hold for any text."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,13 @@ texts = st.lists(pieces, max_size=40).map("".join)
         pytest.param("$5 and $10", "$5 and $10", id="prices"),
         pytest.param("so $x^2$ it is", "so \\(x^2\\) it is", id="a formula in dollars"),
         pytest.param("$a < b$", "\\(a \\lt  b\\)", id="a formula with less-than"),
+        pytest.param(r"\(a", f"\\{APART}(a", id="a formula that only begins"),
+        pytest.param("$$a\n\nb$$", f"${APART}$a\n\nb${APART}$", id="dollars in two paragraphs"),
+        pytest.param(r"\[a\\[2pt]b\]", r"\[a\\[2pt]b\]", id="lines of a formula"),
+        pytest.param("`$$` `$$`", f"`${APART}$` `${APART}$`", id="two dollars in code"),
+        pytest.param("```sh\n$$\n```", f"```bash\n${APART}$\n```", id="two dollars in a fence"),
+        pytest.param("- " * 12, "- " * 10 + APART + "- " * 2, id="lists in lists"),
+        pytest.param("1. " * 12, "1. " * 10 + APART + "1. " * 2, id="numbers in a row"),
         pytest.param("`$HOME/$USER`", "`$HOME/$USER`", id="dollars in code"),
         pytest.param("```c\na < b $x$\n```", "```c\na < b $x$\n```", id="a plain fence"),
         pytest.param("```\na<b", "```\na<b", id="a fence that never ends"),
@@ -45,6 +53,17 @@ texts = st.lists(pieces, max_size=40).map("".join)
 )
 def test_examples(response: str, markdown: str) -> None:
     assert safe(response) == markdown
+
+
+@pytest.mark.parametrize(
+    "said", ["[", "\\[", "\\(", "\\[ a\n", "$$ a ", "`a``", "- ", "1. ", "<", "!["]
+)
+def test_a_model_that_loops_holds_nobody_up(said: str) -> None:
+    """All pages wait meanwhile, and it is done anew with each piece of a response."""
+    response = (said * 16_000)[:16_000]
+    begun = time.process_time()
+    safe(response)
+    assert time.process_time() - begun < 0.3
 
 
 def test_a_model_cannot_write_our_own_characters() -> None:

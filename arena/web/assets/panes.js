@@ -8,7 +8,6 @@ const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the o
 const NOTHING = /[\s\u200b]/g; // all that stands in an empty pane
 const LEFTWARD = /[\p{sc=Arab}\p{sc=Hebr}]/u;
 const OTHER_LETTERS = /(?![\p{sc=Arab}\p{sc=Hebr}])\p{L}/u;
-const TRAVELLED = /[\ue0f0-\ue0f2]/;
 
 let field = null;
 let waiting = null;
@@ -75,13 +74,32 @@ function send() {
   waiting = null;
 }
 
-function restore(pane) {
+function* nodesOf(pane) {
   const texts = document.createTreeWalker(pane, NodeFilter.SHOW_TEXT);
-  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
-    if (!TRAVELLED.test(node.data)) continue;
-    const end = END.exec(node.data);
-    if (end) pane.dataset.shown = end[1];
-    node.data = node.data.replace(END, "").replaceAll(LESS, "<").replaceAll(APART, "");
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) yield node;
+}
+
+// Where code is never closed it stands in code too, and its number is coloured: in several nodes.
+function takeEnd(pane) {
+  const end = END.exec(pane.textContent);
+  if (!end) return;
+  pane.dataset.shown = end[1];
+  let from = end.index;
+  let to = from + end[0].length;
+  for (const node of nodesOf(pane)) {
+    const { data } = node;
+    if (from < data.length && to > 0)
+      node.data = data.slice(0, Math.max(from, 0)) + data.slice(to);
+    from -= data.length;
+    to -= data.length;
+  }
+}
+
+function restore(pane) {
+  takeEnd(pane);
+  for (const node of nodesOf(pane)) {
+    const text = node.data.replaceAll(LESS, "<").replaceAll(APART, "");
+    if (text !== node.data) node.data = text; // to set it is a change, which leads here again
   }
 }
 
