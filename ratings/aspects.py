@@ -12,6 +12,8 @@ References
 ----------
 .. [1] B. Efron and C. Morris, "Stein's Estimation Rule and Its Competitors: An Empirical Bayes
    Approach", Journal of the American Statistical Association, 68(341), 1973.
+.. [2] H. D. Patterson and R. Thompson, "Recovery of Inter-Block Information when Block Sizes are
+   Unequal", Biometrika, 58(3), 1971.
 """
 
 from dataclasses import dataclass
@@ -21,17 +23,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import chdtrc, expit
 
 from ratings.bradley_terry import MEAN, POINTS, BradleyTerry, bradley_terry
 from ratings.counts import PairCounts
 from ratings.votes import Votes
+from ratings.winrate import dispersion
 
 _SETTLED: Final = 1e-4  # relative change of tau
 _NOTHING: Final = 1e-3  # logits: a tau below this (0.2 points) is none
 _MOST: Final = 5.0  # logits: no larger one is looked for (870 points)
 _STEPS: Final = 100
 _LAST: Final = 1e-9  # logits
+_NEAR: Final = 1e-4  # logits: a middle so near is as good
+_ROUNDING: Final = 1e-9
+
+_Table = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +54,14 @@ class AspectRatings:
     ratings : ndarray of shape (n_aspects, n_models)
         Points; `nan` for a model without an overall rating, and outside the largest group.
     error : ndarray of shape (n_aspects, n_models)
-        Standard deviation of each given the overall rating and tau, in points.
+        Standard deviation of each given the overall ratings and tau, about their mean, in points.
     votes : ndarray of shape (n_aspects, n_models)
         Votes behind each.
     tau : float
         How far the ratings of one model differ between aspects: a standard deviation, in points.
+    p : float
+        How often aspects that do not differ would look as different as these; `nan` where that
+        cannot be told, as of one aspect alone.
     overall : BradleyTerry
         The ratings that all votes give.
     """
@@ -62,6 +72,7 @@ class AspectRatings:
     error: NDArray[np.float64]
     votes: NDArray[np.float64]
     tau: float
+    p: float
     overall: BradleyTerry
 
 
@@ -89,15 +100,17 @@ def aspect_ratings(votes: Votes, *, tau: float | None = None) -> AspectRatings:
     named = np.unique(votes.aspect.codes[votes.aspect.codes >= 0])
     split = [PairCounts.of(votes.take(np.flatnonzero(votes.aspect.codes == a))) for a in named]
     rated = np.flatnonzero(overall.groups.of_model == 0)
-    points = [counts.points[np.ix_(rated, rated)] for counts in split]
+    # ties as halves scatter less than wins and losses: each vote says more
+    worth = 1.0 / _scatter(overall, len(rated))
+    points = [worth * counts.points[np.ix_(rated, rated)] for counts in split]
     centre = overall.logits[rated]
     spread = _estimated_spread(points, centre) if tau is None else tau / POINTS
     ratings = np.full((len(split), len(votes.models)), np.nan)
     error = ratings.copy()
     for row, table in enumerate(points):
-        logits, variance = _shrunk(table, centre, spread)
+        logits, covariance = _shrunk(table, centre, spread)
         ratings[row, rated] = MEAN + POINTS * logits
-        error[row, rated] = POINTS * np.sqrt(variance)
+        error[row, rated] = POINTS * np.sqrt(np.maximum(np.diag(covariance), 0.0))
     return AspectRatings(
         tuple(str(votes.aspect.names[a]) for a in named),
         votes.models,
@@ -105,42 +118,95 @@ def aspect_ratings(votes: Votes, *, tau: float | None = None) -> AspectRatings:
         error,
         np.array([counts.votes.sum(axis=1) for counts in split]).reshape(ratings.shape),
         POINTS * spread,
+        _luck(points, centre),
         overall,
     )
 
 
-def _estimated_spread(points: list[NDArray[np.float64]], centre: NDArray[np.float64]) -> float:
+def _scatter(fit: BradleyTerry, rated: int) -> float:
+    """Return the variance of scores over that of votes without ties; 1 where it cannot be told."""
+    found = dispersion(fit.counts, fit.expected, max(rated - 1, 0))
+    return min(found, 1.0) if found > 0 else 1.0
+
+
+def _luck(points: list[_Table], centre: _Table) -> float:
+    """Return the chance of aspects that look so different, by the score test of their equality."""
+    if len(points) < 2 or len(centre) < 2:  # noqa: PLR2004  # one alone differs from nothing
+        return float("nan")
+    gradients, curvatures = [], []
+    for table in points:
+        expected = expit(centre[:, None] - centre)
+        gradients.append((table * expected.T - table.T * expected).sum(axis=1))
+        weight = (table + table.T) * expected * expected.T
+        curvatures.append(np.diag(weight.sum(axis=1)) - weight)
+    # less what they have in common: the centre may be that of further votes
+    gradients.append(np.sum(gradients, axis=0))
+    curvatures.append(np.sum(curvatures, axis=0))
+    inverses = [np.linalg.pinv(one, rcond=_ROUNDING, hermitian=True) for one in curvatures]
+    *own, common = (
+        np.array([gradient @ inverse @ gradient, np.trace(inverse @ curvature)])
+        for gradient, inverse, curvature in zip(gradients, inverses, curvatures, strict=True)
+    )
+    square, free = np.sum(own, axis=0) - common
+    return float(chdtrc(free, square)) if round(free) > 0 else float("nan")
+
+
+def _estimated_spread(points: list[_Table], start: _Table) -> float:
     """Return tau in logits: where a round of expectation and maximisation changes nothing.
 
     Rounds alone come to it slowly, and slowest where aspects do not differ.
     """
-    if not points or len(centre) < 2:  # noqa: PLR2004  # one model alone differs from nobody
+    if len(points) < 2 or len(start) < 2:  # noqa: PLR2004  # one alone differs from nothing
         return 0.0
 
     def growth(logarithm: float) -> float:
         spread = exp(logarithm)
-        fits = [_shrunk(table, centre, spread) for table in points]
         # the level of an aspect is pinned to the overall one: that direction says nothing of tau
-        free = len(points) * (len(centre) - 1)
-        square = sum(
-            float(((logits - centre) ** 2 + variance).sum()) - spread**2
-            for logits, variance in fits
-        )
-        return square / free / spread**2 - 1.0
+        free = len(points) * (len(start) - 1)
+        return _square(points, start, spread) / free / spread**2 - 1.0
 
-    if growth(log(_NOTHING)) <= 0.0:
+    if growth(log(_NOTHING)) <= _ROUNDING:
         return 0.0
     if growth(log(_MOST)) >= 0.0:
         return _MOST
     return exp(brentq(growth, log(_NOTHING), log(_MOST), xtol=_SETTLED))
 
 
-def _shrunk(
-    points: NDArray[np.float64], centre: NDArray[np.float64], spread: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return logits about a centre and their variance, at the peak of the posterior."""
+def _square(points: list[_Table], start: _Table, spread: float) -> float:
+    """Return the expected squared distance of all aspects from what they have in common.
+
+    That middle is found from the same votes, so it lies nearer to them than the true one, of two
+    aspects by half: how uncertain it is counts too [2]_.
+    """
+    middle, precision = start, 1.0 / spread**2
+    level = np.full((len(start),) * 2, 1.0 / len(start))
+    unit = np.eye(len(start)) - level
+    for _ in range(_STEPS):
+        fits = [_shrunk(table, middle, spread) for table in points]
+        pull = precision * sum((logits - middle for logits, _ in fits), np.zeros_like(middle))
+        # how much of a move of the middle an aspect's own votes hold back
+        held = [unit - precision * covariance for _, covariance in fits]
+        curvature = precision * sum(held, np.zeros_like(unit))
+        curvature += np.trace(curvature) / len(unit) * (level + _ROUNDING * unit)
+        step = np.linalg.solve(curvature, pull)
+        if float(np.ptp(step)) < _NEAR:
+            unsure = np.linalg.inv(curvature)
+            return sum(
+                float(((logits - middle) ** 2).sum() + np.trace(covariance))
+                + float(np.trace(back @ unsure @ back.T))
+                for (logits, covariance), back in zip(fits, held, strict=True)
+            )
+        middle = middle + _careful(step)
+    raise RuntimeError("what aspects have in common did not settle")
+
+
+def _shrunk(points: _Table, centre: _Table, spread: float) -> tuple[_Table, _Table]:
+    """Return logits about a centre and their covariance, at the peak of the posterior.
+
+    The level of all logits, of which votes say nothing, is that of the centre.
+    """
     if spread == 0.0 or not len(centre):
-        return centre, np.zeros_like(centre)
+        return centre, np.zeros((len(centre),) * 2)
     met, precision = points + points.T, 1.0 / spread**2
     logits = centre.copy()
     for _ in range(_STEPS):
@@ -150,8 +216,13 @@ def _shrunk(
         weight = met * expected * expected.T
         curvature = np.diag(weight.sum(axis=1) + precision) - weight
         step = np.linalg.solve(curvature, gradient)
-        reach = float(np.ptp(step))
-        logits = logits + (step * np.log1p(reach) / reach if reach > 1.0 else step)
-        if reach < _LAST:
-            return logits, np.diag(np.linalg.inv(curvature))
+        logits = logits + _careful(step)
+        if float(np.ptp(step)) < _LAST:
+            return logits, np.asarray(np.linalg.inv(curvature) - spread**2 / len(logits))
     raise RuntimeError("the ratings of an aspect did not settle")
+
+
+def _careful(step: _Table) -> _Table:
+    """Return a Newton step that is not too long."""
+    reach = float(np.ptp(step))
+    return np.asarray(step * np.log1p(reach) / reach if reach > 1.0 else step)

@@ -27,7 +27,7 @@ from ratings.circles import circles
 from ratings.counts import PairCounts, vote_cells
 from ratings.luck import tails
 from ratings.votes import OUTCOMES, SCORES, Votes
-from ratings.winrate import win_rates
+from ratings.winrate import dispersion, win_rates
 
 FOLDS: Final = 5
 DISCOVERY_RATE: Final = 0.05
@@ -137,26 +137,26 @@ def calibration(fit: BradleyTerry, expected: NDArray[np.float64] | None = None) 
     # the ratings have taken their share of the noise: one scale less than models in each set
     sets, _ = connected_components(met, directed=False)
     free = len(met) - sets
-    dispersion = _dispersion(fit.counts, np.where(met | met.T, predicted, np.nan), free)
-    noise = dispersion * chance * (1.0 - chance) / count
+    scatter = dispersion(fit.counts, np.where(met | met.T, predicted, np.nan), free)
+    noise = scatter * chance * (1.0 - chance) / count
     df = len(first) - free
     chi_square = float((gap[noise > 0] ** 2 / noise[noise > 0]).sum())
     leverage = _leverage(fit, first, second) if own else np.zeros(len(first))
     left = np.where(leverage < _PINNED, noise * (1.0 - leverage), 0.0)
     residual = _studentised(predicted.shape, (first, second), gap, left)
-    judged = df > 0 and dispersion > 0
+    judged = df > 0 and scatter > 0
     nan = float("nan")
     return Calibration(
         pairs=len(first),
         mad=float(np.abs(gap).mean()) if len(gap) else nan,
         floor=float(np.sqrt(2 / np.pi * noise).mean() * np.sqrt(df / len(gap))) if judged else nan,
-        dispersion=dispersion,
+        dispersion=scatter,
         chi_square=chi_square if judged else nan,
         df=df,
         p=float(chdtrc(df, chi_square)) if judged else nan,
         residual=residual,
-        stands_out=_discoveries(residual, rates.count, predicted, dispersion),
-        **circles(fit.counts, dispersion)._asdict(),
+        stands_out=_discoveries(residual, rates.count, predicted, scatter),
+        **circles(fit.counts, scatter)._asdict(),
     )
 
 
@@ -216,15 +216,6 @@ def _folds(
     return "question", np.where(votes.question.codes < 0, alone, of_question[votes.question.codes])
 
 
-def _dispersion(counts: PairCounts, predicted: NDArray[np.float64], free: int) -> float:
-    """Return the variance of scores over p (1 - p), with the degrees of freedom used up."""
-    usable = np.where(np.isnan(predicted)[:, :, None], 0.0, counts.seats)
-    chance = np.nan_to_num(predicted, nan=0.5)
-    square = (SCORES - chance[:, :, None]) ** 2 / (chance * (1.0 - chance))[:, :, None]
-    left = usable.sum() - free
-    return float((usable * square).sum() / left) if left > 0 else float("nan")
-
-
 def _leverage(
     fit: BradleyTerry, first: NDArray[np.intp], second: NDArray[np.intp]
 ) -> NDArray[np.float64]:
@@ -253,12 +244,12 @@ def _discoveries(
     residual: NDArray[np.float64],
     count: NDArray[np.float64],
     predicted: NDArray[np.float64],
-    dispersion: float,
+    scatter: float,
 ) -> NDArray[np.bool_]:
     """Return the pairs that stand out by the step-up rule of Benjamini and Hochberg."""
     judged = np.triu(~np.isnan(residual), 1)
     first, second = np.nonzero(judged)
-    p = 2.0 * tails(residual[judged], count[judged], predicted[judged], dispersion)
+    p = 2.0 * tails(residual[judged], count[judged], predicted[judged], scatter)
     order = np.argsort(p)
     allowed = DISCOVERY_RATE * np.arange(1, len(p) + 1) / max(len(p), 1)
     passed = np.flatnonzero(p[order] <= allowed)

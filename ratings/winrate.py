@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ratings.counts import PairCounts
 from ratings.elo import SCALE, expected_score
-from ratings.votes import Votes
+from ratings.votes import SCORES, Votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,30 @@ def predicted_rates(
 def overall_rates(counts: PairCounts) -> NDArray[np.float64]:
     """Return each model's win rate over all its votes; `nan` for a model without votes."""
     return _share(counts.points.sum(axis=1), counts.votes.sum(axis=1))
+
+
+def dispersion(counts: PairCounts, predicted: NDArray[np.float64], free: int) -> float:
+    """Return the variance of scores about their predictions over that of votes without ties.
+
+    Parameters
+    ----------
+    counts : PairCounts
+        Votes.
+    predicted : ndarray of shape (n_models, n_models)
+        Expected score of the row's model against the column's; `nan` leaves a pair out.
+    free : int
+        How many numbers were fitted to these votes.
+
+    Returns
+    -------
+    float
+        1 without ties, 0.67 at 30 %; `nan` with no more votes than numbers fitted.
+    """
+    usable = np.where(np.isnan(predicted)[:, :, None], 0.0, counts.seats)
+    chance = np.nan_to_num(predicted, nan=0.5)
+    square = (SCORES - chance[:, :, None]) ** 2 / (chance * (1.0 - chance))[:, :, None]
+    left = usable.sum() - free
+    return float((usable * square).sum() / left) if left > 0 else float("nan")
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

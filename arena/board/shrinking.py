@@ -6,12 +6,15 @@ votes at once (`ratings.aspects`). How a board is made of the votes on one aspec
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import pandas as pd
 
 from arena.board.table import SHRUNK, Board
 from ratings.aspects import AspectRatings, aspect_ratings
 from ratings.votes import Votes
+
+LUCK: Final = 0.05  # a difference that chance gives less often than this is none
 
 
 def with_shrunk(boards: Mapping[str, Board], votes: Votes) -> dict[str, Board]:
@@ -35,14 +38,16 @@ def _beside(board: Board, aspect: str, found: AspectRatings) -> Board:
         board,
         rows=board.rows.join(shrunk, on="model"),
         settings={**board.settings, "tau": found.tau},
-        notes=(*board.notes, _said(found.tau)),
+        notes=(*board.notes, _said(found)),
     )
 
 
-def _said(tau: float) -> str:
+def _said(found: AspectRatings) -> str:
     apart = "do not differ between aspects by more than luck"
-    if tau:
-        apart = f"are estimated to differ between aspects by {tau:.0f} points (standard deviation)"
+    if found.tau:
+        by = f"{found.tau:.0f} points (standard deviation)"
+        luck = "" if found.p < LUCK else ", which may be luck"
+        apart = f"are estimated to differ between aspects by {by}{luck}"
     return (
         "Shrunk: the rating on this aspect, drawn towards the model's overall one where votes are "
         f"few. Ratings {apart}. ±: the overall ratings taken as known."

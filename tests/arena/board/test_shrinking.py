@@ -60,6 +60,14 @@ def test_aspects_that_do_not_differ_are_said_not_to(tmp_path: Path) -> None:
     assert "do not differ between aspects by more than luck" in board.notes[-1]
 
 
+def test_a_difference_that_may_be_luck_is_called_so(tmp_path: Path) -> None:
+    few = opposed("law", "oak", "pine") + opposed("art", "pine", "oak")
+    said = boards_by(written(tmp_path, *few * 2), by="aspect")["law"].notes[-1]
+    assert "(standard deviation), which may be luck. ±: the overall" in said
+    said = boards_by(written(tmp_path, *few * 20), by="aspect")["law"].notes[-1]
+    assert "(standard deviation). ±: the overall" in said
+
+
 @pytest.mark.parametrize("by", ["aspect", "language"])
 def test_one_aspect_alone_and_languages_have_none(tmp_path: Path, by: str) -> None:
     rows = opposed("law", "oak", "pine", language="en") + opposed(
