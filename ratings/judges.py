@@ -37,6 +37,8 @@ class JudgeAgreement:
         People's agreement less the judge's on those items, question by question.
     items, paired_items : int
         Items behind the first figure, and behind the deficit.
+    paired_questions : int
+        Questions of the latter; an item without one counts as its own.
     tie_rate : float
         Share of the judge's votes there that are ties: judges often hardly call any.
     """
@@ -51,6 +53,7 @@ class JudgeAgreement:
     deficit_upper: float
     items: int
     paired_items: int
+    paired_questions: int
     tie_rate: float
 
 
@@ -102,6 +105,7 @@ def judge_agreement(
         high,
         len(judged),
         int(paired.sum()),
+        len(np.unique(question[paired])),
         mean_of((stance.loc[item].to_numpy() == 0).astype(np.float64)),
     )
 

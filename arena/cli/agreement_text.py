@@ -186,16 +186,25 @@ def _show_judges(judges: Sequence["JudgeAgreement"], out: "Console") -> None:
             f"({judge.lower:.3f} to {judge.upper:.3f}) on {numbered(judge.items, 'item')}"
         )
         if judge.paired_items:
-            worse = "more than luck" if judge.deficit_lower > 0 else "which may be luck"
-            if judge.deficit_upper < 0:
-                worse = "it agrees better than they do"
             said += (
                 f"; people with each other by {judge.people:.3f} on {judge.paired_items:,} of them."
                 f" Its deficit is {judge.deficit:.3f} ({judge.deficit_lower:.3f} to "
-                f"{judge.deficit_upper:.3f}), {worse}"
+                f"{judge.deficit_upper:.3f}), {_verdict(judge)}"
             )
         shown = f"The judge {one_line(judge.judge)} " + f"{said}.".replace("nan", NONE)
         out.print(Text(shown), width=max(min(out.width, 130), 60))
+
+
+def _verdict(judge: "JudgeAgreement") -> str:
+    """Say what follows from a deficit; the interval of few questions is too narrow to."""
+    from ratings.clusters import FEWEST_QUESTIONS  # noqa: PLC0415  # brings pandas and scipy
+
+    if judge.paired_questions < FEWEST_QUESTIONS:
+        few = numbered(judge.paired_questions, "question")
+        return f"which may be luck: from {few} nobody can tell, it takes {FEWEST_QUESTIONS} or more"
+    if judge.deficit_upper < 0:
+        return "it agrees better than they do"
+    return "more than luck" if judge.deficit_lower > 0 else "which may be luck"
 
 
 def _frame(frame: Any) -> Table:  # noqa: ANN401  # pandas is not imported here

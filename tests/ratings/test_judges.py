@@ -31,7 +31,7 @@ def test_a_worked_example() -> None:
         "robot",
     )
     assert found.tie_discounted == pytest.approx((0.5 + 0.25 + 1) / 3)
-    assert (found.items, found.paired_items) == (3, 2)
+    assert (found.items, found.paired_items, found.paired_questions) == (3, 2, 2)
     assert found.people == pytest.approx((1 + 0.5) / 2)
     assert found.deficit == pytest.approx(0.75 - 0.375)
     assert found.deficit_lower <= found.deficit <= found.deficit_upper

@@ -76,23 +76,47 @@ def test_only_repeats_with_the_seats_swapped_are_a_ceiling(
     assert ("rows that stand twice" in said) != swapped
 
 
+def judged(folder: Path, ann: str, ben: str, gpt: str) -> Path:
+    """Two people and a model judge on one pair, one question for each letter."""
+    return written(
+        folder,
+        *(
+            vote(
+                "oak",
+                "pine",
+                f"model_{letter}",
+                judge=judge,
+                question_id=f"q{number}",
+                rater_kind="model" if judge == "gpt" else "human",
+            )
+            for judge, letters in (("ann", ann), ("ben", ben), ("gpt", gpt))
+            for number, letter in enumerate(letters)
+        ),
+    )
+
+
 def test_a_model_judge_stands_beside_people(arena: Arena, tmp_path: Path) -> None:
-    rows = [
-        vote("oak", "pine", winner, judge=judge, question_id=f"q{number}", rater_kind=kind)
-        for judge, kind, winners in (
-            ("ann", "human", "bbaaaaaaa"),
-            ("ben", "human", "aaaaaaaaa"),
-            ("gpt", "model", "bbbbbbbbb"),
-        )
-        for number, winner in enumerate(f"model_{letter}" for letter in winners)
-    ]
-    log = written(tmp_path, *rows)
+    log = judged(tmp_path, "bbaaaaaaa", "aaaaaaaaa", "bbbbbbbbb")
     said = " ".join(arena("agreement", log).stdout.split())
     assert "The judge gpt agrees with people by 0.111 (" in said
     assert "people with each other by 0.778 on 9 of them." in said
     assert "more than luck" in said
     (judge,) = json.loads(arena("agreement", log, "-f", "json").stdout)["judges"]
     assert judge["deficit"] == pytest.approx(7 / 9 - 1 / 9)
+    assert judge["paired_questions"] == 9
+
+
+@pytest.mark.parametrize(
+    ("people", "gpt"), [("aaa", "bbb"), ("aaaaaaa", "bbbbbbb")], ids=["three", "seven"]
+)
+def test_few_questions_say_nothing_of_a_judge(
+    arena: Arena, tmp_path: Path, people: str, gpt: str
+) -> None:
+    """Of three questions a judge like any other was told apart in one log of three."""
+    said = " ".join(arena("agreement", judged(tmp_path, people, people, gpt)).stdout.split())
+    few = f"which may be luck: from {len(gpt)} questions nobody can tell, it takes 8 or more."
+    assert few in said
+    assert "more than luck" not in said
 
 
 def test_agreement_without_shared_items_says_so(arena: Arena, tmp_path: Path) -> None:
