@@ -102,11 +102,12 @@ def krippendorff_alpha(tallies: NDArray[np.float64]) -> float:
 def gwet_ac2(tallies: NDArray[np.float64]) -> float:
     """Return Gwet's AC2 with the credits as weights [3]_.
 
-    Unlike kappa it does not fall when nearly all votes are the same. `nan` without items.
+    Unlike kappa it does not fall when nearly all votes are the same. Its shares are means over
+    items, however many votes each has. `nan` without items.
     """
     if len(tallies) == 0:
         return float("nan")
-    share = _even_shares(tallies)
+    share = _even_shares(tallies / tallies.sum(axis=1, keepdims=True))
     n_kinds = len(share)
     chance = CREDIT.sum() / (n_kinds * (n_kinds - 1)) * float((share * (1.0 - share)).sum())
     return above_chance(mean_credit(tallies), chance)

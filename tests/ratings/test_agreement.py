@@ -174,6 +174,16 @@ def test_ac2_of_a_worked_example() -> None:
     assert found.ac2 == pytest.approx((found.tie_discounted - chance) / (1 - chance))
 
 
+def test_ac2_takes_each_items_shares_alike_however_many_rated_it() -> None:
+    """All ties, and three of four for one model: shares 0.1875, 0.625 and 0.1875, by hand."""
+    both = ["tie", "model_a"]
+    found = agreement(
+        judged({"ann": both, "ben": both, "cat": ["", "model_a"], "dan": ["", "tie"]})
+    )
+    chance = 5 / 6 * (2 * 0.1875 * 0.8125 + 0.625 * 0.375)
+    assert found.ac2 == pytest.approx((0.875 - chance) / (1 - chance))
+
+
 def test_items_needed_are_those_of_the_published_table() -> None:
     """Standard deviations and items for 3 points: the project's facts."""
     needed = [items_needed(0.03, sd) for sd in (0.30, 0.33, 0.367, 0.40)]
