@@ -51,6 +51,18 @@ async def opened(browser: Browser, address: str, viewport: ViewportSize) -> tupl
     return page, wrong
 
 
+def votes_on(models: list[str], folder: Path) -> Path:
+    """Write a log in which nothing but chance decides."""
+    draw, names = np.random.default_rng(0), np.array(models)
+    pairs = names[np.array([draw.permutation(len(names))[:2] for _ in range(2000)])]
+    votes = pd.DataFrame(pairs, columns=["model_a", "model_b"])
+    votes["winner"] = draw.choice(["model_a", "model_b", "tie"], 2000)
+    votes["judge"] = draw.choice(["ada", "ben", "cy"], 2000)
+    votes["rater_kind"] = "human"
+    votes.to_csv(folder / "live.csv", index=False)
+    return folder / "live.csv"
+
+
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_cell_says_who_won_how_often(browser: Browser, address: str) -> None:
@@ -144,15 +156,8 @@ async def test_long_names_make_room_before_a_map_scrolls(
     browser: Browser, tmp_path: Path, screen: ViewportSize
 ) -> None:
     """With twelve models and signs before the numbers; all maps are alike, no two names are."""
-    draw = np.random.default_rng(0)
-    names = np.array([f"a-model-with-a-long-name-{n}" for n in range(12)])
-    pairs = names[np.array([draw.permutation(12)[:2] for _ in range(2000)])]
-    votes = pd.DataFrame(pairs, columns=["model_a", "model_b"])
-    votes["winner"] = draw.choice(["model_a", "model_b", "tie"], 2000)
-    votes["judge"] = draw.choice(["ada", "ben", "cy"], 2000)
-    votes["rater_kind"] = "human"
-    votes.to_csv(tmp_path / "live.csv", index=False)
-    with serving(tmp_path / "live.csv") as address:
+    log = votes_on([f"a-model-with-a-long-name-{n}" for n in range(12)], tmp_path)
+    with serving(log) as address:
         page, _ = await opened(browser, address, screen)
         wider = "all => all.map(box => box.scrollWidth - box.clientWidth)"
         assert await page.locator(".heat").evaluate_all(wider) == [0, 0, 0]
@@ -160,4 +165,17 @@ async def test_long_names_make_room_before_a_map_scrolls(
         widths = "all => all.map(cell => Math.round(cell.getBoundingClientRect().width))"
         assert len(set(await cells.evaluate_all(widths))) == 1
         assert len(set(await page.locator(".heat .ytick text").all_text_contents())) == 12
+        await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desk", "phone"])
+async def test_a_name_of_one_long_word_widens_no_page(
+    browser: Browser, tmp_path: Path, screen: ViewportSize
+) -> None:
+    with serving(votes_on([letter * 200 for letter in "mwxyz"], tmp_path)) as address:
+        page, _ = await opened(browser, address, screen)
+        await expect(page.locator(".trust li", has_text="in a circle")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") == screen["width"]
         await page.context.close()

@@ -103,11 +103,14 @@ export function catchUp(view, refused) {
 export const isOpen = (view) => ["streaming", "ready"].includes(view?.state);
 
 // Another tab may have been quicker, or an answer was lost: does the server hold what this page shows?
-export async function look(refused) {
+// Where `asked` is the newest it holds, nothing was refused: it was taken before.
+export async function look(refused, asked) {
   const view = ["ready", "voted"].includes(at.phase) && (await news());
   if (!view) return;
-  if (view.state === at.phase && view.prompts.length === at.battle.prompts.length) return;
-  catchUp(view, refused);
+  const isLonger = view.prompts.length > at.battle.prompts.length;
+  if (view.state === at.phase && !isLonger) return;
+  const isTaken = isLonger && asked && draft.isSame(asked, view.prompts.at(-1));
+  catchUp(view, isTaken ? undefined : refused);
 }
 
 export function beReady() {

@@ -59,7 +59,7 @@ export async function sendFollowUp(prompt) {
     render();
     follow.say(() => sentenceOf(refused));
     focus(follow.area);
-    if (refused.isOutdated) look(refused);
+    if (refused.isOutdated) look(refused, prompt);
   }
 }
 
