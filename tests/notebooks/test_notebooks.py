@@ -63,11 +63,35 @@ def test_the_first_look_predicts_nothing_between_models_without_a_common_scale(
 ) -> None:
     """Two pairs that tied; the one vote between them fits no rating, so it is no difference."""
     log = "model_a,model_b,winner\nharbor,pebble,tie\nwillow,harbor,model_a\ncedar,willow,tie\n"
-    (tmp_path / "apart.csv").write_text(log, encoding="utf-8")
+    shown = said(run_on(tmp_path, log))
+    assert "Mean difference 0.0 points" in shown
+
+
+@pytest.mark.slow
+def test_the_first_look_counts_what_a_board_counts_and_says_what_it_cannot(tmp_path: Path) -> None:
+    """One model won every vote of people, on seat A, so that none is rated; a judge counts not."""
+    shown = said(
+        run_on(
+            tmp_path,
+            "model_a,model_b,winner,judge,question_id,rater_kind\n"
+            "harbor,pebble,model_a,ann,q1,human\nharbor,pebble,model_a,ben,q1,human\n"
+            "harbor,willow,model_a,ann,q2,human\npebble,harbor,model_a,robot,q1,model\n",
+        )
+    )
+    assert "3 votes by 2 raters on 2 questions, 3 models" in shown
+    assert "No two models can be compared." in shown
+    assert "No pair that met has a prediction." in shown
+    assert "(no interval) on 1 items" in shown
+    assert "nan to" not in shown
+
+
+def run_on(folder: Path, log: str) -> nbformat.NotebookNode:
+    """Return the first look at a log after it ran."""
+    (folder / "own.csv").write_text(log, encoding="utf-8")
     notebook = read(ROOT / "notebooks" / "first-look.ipynb")
     for cell in notebook.cells:
-        own = f"SOURCE = {str(tmp_path / 'apart.csv')!r}"
+        own = f"SOURCE = {str(folder / 'own.csv')!r}"
         cell.source = cell.source.replace('SOURCE = shipped("votes/simulated.csv")', own)
     place = {"metadata": {"path": str(ROOT)}}
     nbclient.NotebookClient(notebook, timeout=60, resources=place).execute()
-    assert "Mean difference 0.0 points" in said(notebook)
+    return notebook
