@@ -2,7 +2,7 @@
 
 The turn belongs to the server, not to a page: a reader may leave and come back, and when nobody
 reads for a while the models are set free. What becomes of the responses is decided by
-`arena.battle.battles`; names and seats are not known here.
+`arena.battle.turns`; names and seats are not known here.
 """
 
 import asyncio
@@ -70,8 +70,9 @@ class RunningTurn:
         yield self.frame
 
     async def wait(self) -> None:
-        """Return when the turn is over."""
-        await asyncio.wait([self._task])
+        """Return when the turn is over; whoever waits for that is there, as a reader is."""
+        async for _ in self.frames():
+            pass
 
     async def cancel(self) -> None:
         """Stop both streams; the ending is not handed over."""

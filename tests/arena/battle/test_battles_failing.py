@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -271,20 +271,27 @@ async def test_a_turn_that_nobody_reads_is_given_up(make: Make, store: Store) ->
     turn = battles._turns.running(view.battle_id)  # noqa: SLF001 - a minute passes
     assert turn is not None
     turn._last_read -= 120  # noqa: SLF001
-    await asyncio.wait_for(turn.wait(), 10)
+    async with asyncio.timeout(10):
+        while not turn.over:  # noqa: ASYNC110 - whoever waits for that reads
+            await asyncio.sleep(0.02)
     showing = store.showing(view.battle_id)
     assert showing is not None
     assert showing.ending == "abandoned"
 
 
-async def test_a_turn_whose_page_asks_how_it_stands_is_not(make: Make) -> None:
+@pytest.mark.parametrize("way", ["asks how it stands", "waits for its end"])
+async def test_a_turn_of_which_somebody_hears_is_not(make: Make, way: str) -> None:
     battles = await make(scripted("oak", "Hm.", hang_at=0), PINE)
     view = await battles.open("ada", "Hm?")
     turn = battles._turns.running(view.battle_id)  # noqa: SLF001 - half a minute passes, twice
     assert turn is not None
     for _ in range(2):
         turn._last_read -= 40  # noqa: SLF001
-        await battles.view(view.battle_id, "ada")
+        if way == "asks how it stands":
+            await battles.view(view.battle_id, "ada")
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(battles.finished(view.battle_id, "ada"), 0.2)
     await asyncio.sleep(0.3)
     assert not turn.over
 
