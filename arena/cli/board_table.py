@@ -238,11 +238,12 @@ class Axis:
 
     def header(self) -> Text:
         """Return the axis with its numbers."""
-        line = [" "] * (AXIS + 4)
+        line = [" "] * AXIS
         for cell, said in self._ticks():
-            start = max(cell - len(said) // 2, 0)
+            # whole, at either end: of 2000 the first three digits would be another number
+            start = min(max(cell - len(said) // 2, 0), AXIS - len(said))
             line[start : start + len(said)] = said
-        return Text("".join(line[:AXIS]))
+        return Text("".join(line))
 
     def drawn(self, row: dict[Any, Any]) -> Text:
         """Return one model's interval, its rating as a point."""

@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from arena.cli.board_table import AXIS, Axis
 from tests.arena.cli.conftest import SIMULATED, Arena
 from tests.arena.logs import vote, written
 
@@ -19,6 +21,24 @@ def test_a_piped_table_has_every_column_and_every_name_in_full(
     for figure in ("GPT 4", "1172.133", "1161.026", "1117.5 to 1226.7", "0.69785", "8,931"):
         assert figure in said
     assert "Open-Assistant Pythia SFT-4 (12B)" in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (414.6, 2019.2, ["500", "1000", "1500", "2000"]),
+        (900.0, 1100.0, ["900", "950", "1000", "1050", "1100"]),
+        (999.5, 1150.2, ["1000", "1050", "1100", "1150"]),
+    ],
+)
+def test_the_numbers_of_the_axis_are_whole_at_its_ends(
+    low: float, high: float, ticks: list[str]
+) -> None:
+    """Cut at the edge, 2000 read 200."""
+    rows = pd.DataFrame({"lower": [low], "upper": [high], "rating": [(low + high) / 2]})
+    header = Axis(rows).header().plain
+    assert header.split() == ticks
+    assert len(header) == AXIS
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120, 200])
