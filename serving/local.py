@@ -7,7 +7,7 @@ other model and no memory budget.
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from serving.engine import Delta, EngineError, Event, FailureKind, Prompt
 from serving.prompt import Encoder
@@ -17,9 +17,6 @@ from serving.text import Decoder, Trimmer
 from serving.tokens import TokenRequest
 from serving.watch import Watch
 from serving.weights import Weights
-
-if TYPE_CHECKING:
-    from serving.prompt import Encoded
 
 
 class LocalEngine:
@@ -80,7 +77,7 @@ class LocalEngine:
             yield watch.done(response.finish_reason, response.tokens)
 
     async def _ids(self, prompt: Prompt) -> AsyncGenerator[list[int]]:
-        encoded: Encoded = self._encoder.encode(prompt)
+        encoded = self._encoder.encode(prompt)
         request = TokenRequest(
             tuple(encoded.ids),
             encoded.limit,

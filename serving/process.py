@@ -32,9 +32,7 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 0.5  # seconds between two looks at how long it has been silent
 SILENCE_S: Final = 30.0  # seconds without a sign of life; the process gives one each second
 LOADING_S: Final = 120.0  # the same while it loads: libraries hold the interpreter for long
-LOAD_S: Final = (
-    1800.0  # seconds until a model must be loaded; a disk that hangs gives signs of life
-)
+LOAD_S: Final = 1800.0  # seconds until a model must be loaded: a disk that hangs is not silent
 ANSWER_S: Final = 20.0  # seconds until a cancelled stream or a closing engine must have ended
 END_S: Final = 5.0  # seconds to end when told to
 

@@ -3,8 +3,8 @@
 People's text can never become a turn of its own: whatever the tokenizer would read as a special
 token is broken up first, and so is what the template writes in brackets as plain text ([INST]).
 Marks that are plain words ("USER:") nobody can tell from what is said. A prompt that does not fit
-is refused here, because engines do not refuse it: some answer rubbish, some die with every request
-beside it.
+is refused here, because engines do not refuse it: some respond with rubbish, some die with every
+request beside it.
 """
 
 import re

@@ -154,9 +154,9 @@ class ModelSpec(Part):
     trust_remote_code: bool = False
     """Whether the code beside the weights is run; on the hub only that of a commit."""
     responses: tuple[str, ...] = ()
-    """Of a scripted model: to a prompt that is mostly ASCII it says one of those that are, to any
-    other prompt one of the others, as far as there are some."""
-    """What a scripted model says; the prompt's seed and text choose one."""
+    """What a scripted model says; the prompt's seed and text choose one. To a prompt that is mostly
+    ASCII it says one of those that are, to any other prompt one of the others, as far as there are
+    some."""
     behaviour: Behaviour = Behaviour()
 
     @model_validator(mode="before")

@@ -26,7 +26,7 @@ from serving.spec import ModelSpec
 
 
 class StudySettings(Section):
-    """`[study]`: what is asked, in which languages, and where the answers are kept."""
+    """`[study]`: what is asked, in which languages, and where the responses are kept."""
 
     name: str = Field(min_length=1, max_length=100)
     questions: Place
