@@ -59,22 +59,18 @@ def create_app(
     )
     app.include_router(_plain_routes(shell, health))
     _answer_errors(app)
-    _mount_panes(app, live.blocks(battles, raters), shell, public_url)
+    _mount_panes(app, live.blocks(battles, raters), shell)
     app.add_middleware(Answering)
     app.add_middleware(Guard, public_url=public_url)  # the outer one
     return app
 
 
-def _mount_panes(app: FastAPI, panes: gr.Blocks, shell: Shell, public_url: str | None) -> None:
-    """Mount Gradio last, so that it only hears what no route of ours has answered.
-
-    It tells its page where to ask, and behind a proxy the host of a request may be another.
-    """
+def _mount_panes(app: FastAPI, panes: gr.Blocks, shell: Shell) -> None:
+    """Mount Gradio last, so that it only hears what no route of ours has answered."""
     gr.mount_gradio_app(
         app,
         panes,
         path="/",
-        root_path=public_url,
         footer_links=[],
         run_history=False,
         show_error=False,

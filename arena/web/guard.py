@@ -6,6 +6,7 @@ is plain ASGI, because a middleware that wraps responses would hold streams back
 what they may do is not known here.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -124,7 +125,33 @@ class Doors:
             answer = self._nothing(Request(scope)) if is_read else _plain(404)
             await answer(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        is_config = scope["type"] == "http" and scope["path"] == "/config"
+        await self._app(scope, receive, _without_address(send) if is_config else send)
+
+
+def _without_address(send: Send) -> Send:
+    """Leave out where Gradio takes itself to be, so that its page asks where it was found itself.
+
+    Behind a proxy it may be wrong (https, another port): then no battle would ever be shown.
+    """
+    begun: Message = {}
+    body = b""
+
+    async def sent(message: Message) -> None:
+        nonlocal begun, body
+        if message["type"] == "http.response.start":
+            begun = message
+            return
+        body += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        if begun["status"] == _OK:
+            body = json.dumps({**json.loads(body), "root": ""}).encode()
+            MutableHeaders(scope=begun)["Content-Length"] = str(len(body))
+        await send(begun)
+        await send({"type": "http.response.body", "body": body})
+
+    return sent
 
 
 def _size_refusal(headers: Headers, most: int) -> PlainTextResponse | None:

@@ -186,6 +186,25 @@ async def test_behind_a_proxy_everything_is_at_the_public_address() -> None:
     settings = settings.model_copy(update={"arena": public})
     transport = httpx.ASGITransport(create_app(settings, FakeBattles(signer), signer))
     async with httpx.AsyncClient(transport=transport, base_url="http://inside:7860") as visitor:
-        assert (await visitor.get("/config")).json()["root"] == "https://arena.example.org"
+        assert (await visitor.get("/config")).json()["root"] == ""
         assert "Secure" in (await visitor.get("/")).headers["set-cookie"]
         assert (await visitor.get("/theme.css")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="a proxy that ends TLS and says nothing of it"),
+        pytest.param({"X-Forwarded-Host": "arena.example.org"}, id="one that forgets the port"),
+        pytest.param({"X-Forwarded-Host": "elsewhere.example"}, id="one that a visitor misled"),
+    ],
+)
+async def test_panes_are_asked_for_where_the_page_was_found(headers: dict[str, str]) -> None:
+    """Else the page may ask elsewhere, which its policy forbids, and waits for ever."""
+    signer = Signer(b"k" * 32)
+    app = create_app(scripted_settings(), FakeBattles(signer), signer)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://inside:7860") as visitor:
+        answer = await visitor.get("/config", headers=headers)
+    assert answer.json()["root"] == ""
+    assert "http" not in answer.text
