@@ -105,14 +105,14 @@ def _need(
         needed, kept = NOTHING, "-"
     here = places.get(spec.name)
     before = specs[: specs.index(spec)]
-    shares = [
+    shares = (
         other.name
         for other in before
         if spec.kind == "local"
         and other.on(place).weights_key() == spec.on(place).weights_key()
         and places.get(other.name) == here
-    ]
-    return Need(spec, needed, here, next(iter(shares), None), kept, tuple(missing))
+    )
+    return Need(spec, needed, here, next(shares, None), kept, tuple(missing))
 
 
 def _kept(spec: ModelSpec, *, cuda: bool) -> str:

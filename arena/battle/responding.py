@@ -69,7 +69,7 @@ class Sides:
 
 
 class Responders(Protocol):
-    """Whoever makes responses: a pool of engines, or the stored responses of a study."""
+    """Whoever makes responses; battles know no pool of engines."""
 
     def available(self) -> list[str]:
         """Return the names of the models that can respond."""
