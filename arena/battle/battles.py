@@ -92,7 +92,8 @@ class Battles:
     ) -> BattleView:
         """Draw two models and their seats, store them, and start both streams.
 
-        A battle that the rater had open is left: stopped where it streams, skipped where it waits.
+        A battle that the rater had open is left once a pair is drawn: stopped where it streams,
+        skipped where it waits.
 
         Raises
         ------
@@ -106,7 +107,6 @@ class Battles:
         prompt = self._admission.prompt(prompt)
         self._admission.battle(rater, len(self._turns))
         await self._known.meet(rater)
-        await self._leave_open_battle(rater)
         await self._draws.wait_for_two()
         item_id, battle_id = secrets.token_hex(16), secrets.token_hex(16)
         pairing = self._draws.draw(battle_id)
@@ -130,6 +130,7 @@ class Battles:
         )
         with self._turns.starts(battle_id):
             try:
+                await self._leave_open_battle(rater)  # not before: there may be no other
                 await self._store.open_battle(item, battle)
             except BaseException:
                 self._draws.give_back(battle_id)

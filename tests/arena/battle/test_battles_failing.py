@@ -14,7 +14,7 @@ from arena.record.logquery import read_log
 from arena.record.store import Store
 from arena.settings import Limits
 from serving.duet import Pace
-from serving.engine import Event, Failed, FailureKind, Prompt
+from serving.engine import EngineError, Event, Failed, FailureKind, Prompt
 from serving.processes import Processes
 from serving.scripted import ScriptedEngine
 from serving.spec import ModelSpec
@@ -263,6 +263,18 @@ async def test_a_model_without_its_files_takes_part_in_no_battle(make: Make) -> 
     battles = await make(OAK, broken)
     with pytest.raises(ModelUnavailable, match="two models"):
         await battles.open("ada", "Hm?")
+
+
+async def test_a_battle_is_not_left_for_one_that_cannot_be(make: Make) -> None:
+    battles = await make()
+    view = await ready(battles)
+    for model in ("oak", "pine"):
+        nan = EngineError(FailureKind.NAN, "nan")
+        battles._responders.leave_alone(model, nan, shared=False)  # noqa: SLF001 - both fail elsewhere
+    with pytest.raises(ModelUnavailable, match="two models"):
+        await battles.open("ada", "Hm?")
+    receipt = await battles.vote(token(view), "tie", "a-press-of-a-key", "ada")
+    assert receipt.votes_by_rater == 1
 
 
 async def test_a_turn_that_nobody_reads_is_given_up(make: Make, store: Store) -> None:
