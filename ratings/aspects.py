@@ -18,7 +18,7 @@ References
 
 from dataclasses import dataclass
 from math import exp, log
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,9 @@ def aspect_ratings(votes: Votes, *, tau: float | None = None) -> AspectRatings:
     worth = 1.0 / _scatter(overall, len(rated))
     points = [worth * counts.points[np.ix_(rated, rated)] for counts in split]
     centre = overall.logits[rated]
-    spread = _estimated_spread(points, centre) if tau is None else tau / POINTS
+    every = worth * overall.counts.points[np.ix_(rated, rated)]
+    rest = np.maximum(every - np.sum(points, axis=0), 0.0)
+    spread = _estimated_spread(points, rest, centre) if tau is None else tau / POINTS
     ratings = np.full((len(split), len(votes.models)), np.nan)
     error = ratings.copy()
     for row, table in enumerate(points):
@@ -133,25 +135,19 @@ def _luck(points: list[_Table], centre: _Table) -> float:
     """Return the chance of aspects that look so different, by the score test of their equality."""
     if len(points) < 2 or len(centre) < 2:  # noqa: PLR2004  # one alone differs from nothing
         return float("nan")
-    gradients, curvatures = [], []
-    for table in points:
-        expected = expit(centre[:, None] - centre)
-        gradients.append((table * expected.T - table.T * expected).sum(axis=1))
-        weight = (table + table.T) * expected * expected.T
-        curvatures.append(np.diag(weight.sum(axis=1)) - weight)
+    slopes = [_slopes(table, centre) for table in points]
     # less what they have in common: the centre may be that of further votes
-    gradients.append(np.sum(gradients, axis=0))
-    curvatures.append(np.sum(curvatures, axis=0))
-    inverses = [np.linalg.pinv(one, rcond=_ROUNDING, hermitian=True) for one in curvatures]
+    slopes.append(_slopes(np.sum(points, axis=0), centre))
     *own, common = (
         np.array([gradient @ inverse @ gradient, np.trace(inverse @ curvature)])
-        for gradient, inverse, curvature in zip(gradients, inverses, curvatures, strict=True)
+        for gradient, curvature in slopes
+        for inverse in [np.linalg.pinv(curvature, rcond=_ROUNDING, hermitian=True)]
     )
     square, free = np.sum(own, axis=0) - common
     return float(chdtrc(free, square)) if round(free) > 0 else float("nan")
 
 
-def _estimated_spread(points: list[_Table], start: _Table) -> float:
+def _estimated_spread(points: list[_Table], rest: _Table, start: _Table) -> float:
     """Return tau in logits: where a round of expectation and maximisation changes nothing.
 
     Rounds alone come to it slowly, and slowest where aspects do not differ.
@@ -163,7 +159,7 @@ def _estimated_spread(points: list[_Table], start: _Table) -> float:
         spread = exp(logarithm)
         # the level of an aspect is pinned to the overall one: that direction says nothing of tau
         free = len(points) * (len(start) - 1)
-        return _square(points, start, spread) / free / spread**2 - 1.0
+        return _square(points, rest, start, spread) / free / spread**2 - 1.0
 
     if growth(log(_NOTHING)) <= _ROUNDING:
         return 0.0
@@ -172,32 +168,51 @@ def _estimated_spread(points: list[_Table], start: _Table) -> float:
     return exp(brentq(growth, log(_NOTHING), log(_MOST), xtol=_SETTLED))
 
 
-def _square(points: list[_Table], start: _Table, spread: float) -> float:
+def _square(points: list[_Table], rest: _Table, start: _Table, spread: float) -> float:
     """Return the expected squared distance of all aspects from what they have in common.
 
     That middle is found from the same votes, so it lies nearer to them than the true one, of two
     aspects by half: how uncertain it is counts too [2]_.
     """
-    middle, precision = start, 1.0 / spread**2
-    level = np.full((len(start),) * 2, 1.0 / len(start))
-    unit = np.eye(len(start)) - level
+    middle, step = start, np.zeros_like(start)
+    found = _about(points, rest, middle, spread)
     for _ in range(_STEPS):
-        fits = [_shrunk(table, middle, spread) for table in points]
-        pull = precision * sum((logits - middle for logits, _ in fits), np.zeros_like(middle))
-        # how much of a move of the middle an aspect's own votes hold back
-        held = [unit - precision * covariance for _, covariance in fits]
-        curvature = precision * sum(held, np.zeros_like(unit))
-        curvature += np.trace(curvature) / len(unit) * (level + _ROUNDING * unit)
-        step = np.linalg.solve(curvature, pull)
+        further = _about(points, rest, middle + step, spread)
+        if np.linalg.norm(further.pull) > np.linalg.norm(found.pull) and np.ptp(step) >= _NEAR:
+            step = step / 2.0  # too far
+            continue
+        middle, found = middle + step, further
+        step = _careful(np.linalg.solve(found.curvature, found.pull))
         if float(np.ptp(step)) < _NEAR:
-            unsure = np.linalg.inv(curvature)
-            return sum(
-                float(((logits - middle) ** 2).sum() + np.trace(covariance))
-                + float(np.trace(back @ unsure @ back.T))
-                for (logits, covariance), back in zip(fits, held, strict=True)
-            )
-        middle = middle + _careful(step)
+            unsure = np.linalg.inv(found.curvature)
+            back = (held @ unsure @ held.T for held in found.held)
+            return found.square + sum(float(np.trace(table)) for table in back)
     raise RuntimeError("what aspects have in common did not settle")
+
+
+class _About(NamedTuple):
+    """Where aspects lie about a middle, and where their votes would have it."""
+
+    square: float  # expected squared distance, the middle taken as known
+    pull: _Table  # gradient of the likelihood in the middle
+    curvature: _Table
+    held: list[_Table]  # how much of a move of the middle each aspect's own votes hold back
+
+
+def _about(points: list[_Table], rest: _Table, middle: _Table, spread: float) -> _About:
+    fits = [_shrunk(table, middle, spread) for table in points]
+    precision, level = 1.0 / spread**2, np.full((len(middle),) * 2, 1.0 / len(middle))
+    unit = np.eye(len(middle)) - level
+    apart = np.array([logits - middle for logits, _ in fits])
+    held = [unit - precision * covariance for _, covariance in fits]
+    # votes without an aspect are about the middle itself
+    pull, curvature = _slopes(rest, middle)
+    pull += precision * apart.sum(axis=0)
+    curvature += precision * np.sum(held, axis=0)
+    # pins the level of all, and what no vote compares
+    curvature += (np.trace(curvature) / len(middle) + _ROUNDING) * (level + _ROUNDING * unit)
+    square = float((apart**2).sum()) + sum(float(np.trace(covariance)) for _, covariance in fits)
+    return _About(square, pull, curvature, held)
 
 
 def _shrunk(points: _Table, centre: _Table, spread: float) -> tuple[_Table, _Table]:
@@ -207,22 +222,26 @@ def _shrunk(points: _Table, centre: _Table, spread: float) -> tuple[_Table, _Tab
     """
     if spread == 0.0 or not len(centre):
         return centre, np.zeros((len(centre),) * 2)
-    met, precision = points + points.T, 1.0 / spread**2
-    logits = centre.copy()
+    logits, precision, unit = centre, 1.0 / spread**2, np.eye(len(centre))
     for _ in range(_STEPS):
-        expected = expit(logits[:, None] - logits)
-        gradient = (points * expected.T - points.T * expected).sum(axis=1)
-        gradient -= precision * (logits - centre)
-        weight = met * expected * expected.T
-        curvature = np.diag(weight.sum(axis=1) + precision) - weight
-        step = np.linalg.solve(curvature, gradient)
-        logits = logits + _careful(step)
+        gradient, curvature = _slopes(points, logits)
+        curvature += precision * unit
+        step = _careful(np.linalg.solve(curvature, gradient - precision * (logits - centre)))
+        logits = np.asarray(logits + step)
         if float(np.ptp(step)) < _LAST:
             return logits, np.asarray(np.linalg.inv(curvature) - spread**2 / len(logits))
     raise RuntimeError("the ratings of an aspect did not settle")
 
 
-def _careful(step: _Table) -> _Table:
+def _slopes(points: _Table, logits: _Table) -> tuple[_Table, _Table]:
+    """Return the gradient of the log-likelihood of votes, and its curvature less the sign."""
+    expected = expit(logits[:, None] - logits)
+    gradient = (points * expected.T - points.T * expected).sum(axis=1)
+    weight = (points + points.T) * expected * expected.T
+    return gradient, np.diag(weight.sum(axis=1)) - weight
+
+
+def _careful(step: NDArray[np.floating[Any]]) -> _Table:
     """Return a Newton step that is not too long."""
     reach = float(np.ptp(step))
-    return np.asarray(step * np.log1p(reach) / reach if reach > 1.0 else step)
+    return np.asarray(step * np.log1p(reach) / reach if reach > 1.0 else step, dtype=np.float64)

@@ -85,6 +85,15 @@ def test_aspects_that_share_no_models_say_nothing_of_how_far_they_differ() -> No
     assert_allclose(found.ratings, np.tile(found.overall.ratings, (2, 1)))
 
 
+def test_few_votes_that_only_others_without_an_aspect_can_bind_are_rated() -> None:
+    """In no aspect A lost a vote, so what these share is nowhere finite; B beat it in another."""
+    pairs = [[1, 2], [2, 1], [0, 2], [2, 1], [1, 0]]
+    aspect = Labels.of(["w", "x", "y", "z", None])
+    found = aspect_ratings(Votes.from_arrays(tuple("ABC"), pairs, [0] * 5, aspect=aspect))
+    assert np.isfinite([found.tau, found.p]).all()
+    assert np.isfinite(found.ratings).all()
+
+
 def test_aspects_that_do_not_differ_are_not_told_to() -> None:
     """Half of the time nothing is found, and what is found is called luck but for 1 in 20."""
     found = [aspect_ratings(by_aspect(0.0, 4_000, seed=seed, ties=True)) for seed in range(30)]
