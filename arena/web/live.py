@@ -17,7 +17,7 @@ from arena.battle.views import State, Turn
 from arena.errors import StoreError
 from arena.web.flow import Flow
 from arena.web.gradio_import import gr
-from arena.web.markdown import END, FORMULAS, safe
+from arena.web.markdown import ASKED, END, FORMULAS, safe
 from arena.web.raters import Raters
 from arena.web.words import DEFAULT_LANGUAGE, LANGUAGE_NAMES, say
 
@@ -116,7 +116,7 @@ def _asked(turn: Turn, *, first: bool) -> str:
     if first:
         return ""
     words = " ".join(turn.prompt.split())
-    return f"\n\n###### {_literal(words)}\n\n"
+    return f"\n\n###### {ASKED}{_literal(words)}\n\n"
 
 
 def _literal(words: str) -> str:

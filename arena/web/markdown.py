@@ -20,6 +20,7 @@ from typing import Final
 
 LESS: Final = "\ue0f0"  # the page shows it as <
 APART: Final = "\ue0f1"  # keeps two characters apart; the page removes it
+ASKED: Final = APART * 2  # begins what a rater has asked; in what a model says they stand alone
 DEEPEST: Final = 10  # lists and quotations in one another that one line may open
 BRACES: Final = 50  # braces in one another of a formula: of 150 the browser's tab dies
 _HELD: Final = "\ue0f3"  # keeps them together for the time being; removed here

@@ -133,6 +133,19 @@ async def test_no_formula_reaches_from_one_block_into_another(arena: Arena, visi
     assert await pane.locator(":not(pre) > code").all_inner_texts() == ["\\(", "\\)"]
 
 
+async def test_a_heading_of_a_model_does_not_look_like_a_follow_up(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.scripts["More?"] = Script("###### Is A better?\n\nYes.", "No.")
+    await battle(visit.page, "First?")
+    await battle(visit.page, "More?")
+    pane = response(visit.page, "A")
+    asked, said = (pane.get_by_role("heading", name=name) for name in ("More?", "Is A better?"))
+    await expect(asked).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    await expect(said).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    assert await asked.inner_text() == "More?"
+
+
 async def test_a_follow_up_leaves_what_was_said_in_sight(arena: Arena, visit: Visit) -> None:
     arena.battles.scripts["More?"] = Script(waits=True)
     await battle(visit.page, "First?")

@@ -15,6 +15,7 @@ from arena.errors import StoreError
 from arena.signing import Signer
 from arena.web.flow import Flow
 from arena.web.live import Panes, blocks, conversation
+from arena.web.markdown import ASKED
 from arena.web.raters import Raters
 from tests.web.conftest import Arena, Served
 from tests.web.fake_battles import CANARY_A, CANARY_B, FakeBattles, Script
@@ -169,7 +170,7 @@ async def test_an_idle_page_leaves_the_processor_alone(monkeypatch: pytest.Monke
 def test_turns_stand_below_their_prompts_in_both_panes() -> None:
     turns = (Turn("One?", "a1", "b1"), Turn("T*o?", "", "b2"))
     pane_a, pane_b = conversation(turns, "en")
-    assert pane_a.index("a1") < pane_a.index("###### T&#42;o&#63;") < pane_a.index("(empty")
+    assert pane_a.index("a1") < pane_a.index(f"###### {ASKED}T&#42;o&#63;") < pane_a.index("(empty")
     assert pane_b.endswith("b2\n\n")
     assert "One?" not in pane_a
 

@@ -4,6 +4,7 @@ import { language, say } from "./words.js";
 
 const LESS = "\ue0f0"; // travels for "<", see arena/web/markdown.py
 const APART = "\ue0f1";
+const ASKED = APART + APART; // begins a follow-up of the rater; a model's heading is another thing
 const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the order's number
 const NOTHING = /[\s\u200b]/g; // all that stands in an empty pane
 const LEFTWARD = /[\p{sc=Arab}\p{sc=Hebr}]/u;
@@ -98,6 +99,7 @@ function takeEnd(pane) {
 function restore(pane) {
   takeEnd(pane);
   for (const node of nodesOf(pane)) {
+    if (node.data.startsWith(ASKED)) node.parentElement.closest("h6")?.classList.add("asked");
     const text = node.data.replaceAll(LESS, "<").replaceAll(APART, "");
     if (text !== node.data) node.data = text; // to set it is a change, which leads here again
   }
