@@ -1,8 +1,12 @@
 """Aspects: shrinkage follows the votes, and how far aspects differ is found again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 
 from ratings.aspects import aspect_ratings
 from ratings.bradley_terry import bradley_terry
@@ -181,6 +185,17 @@ def test_a_model_without_an_overall_rating_has_none_in_any_aspect() -> None:
     assert found.aspects == ("writing", "physics")
     assert np.isnan(found.ratings[:, 2]).all()
     assert not np.isnan(found.ratings[:, :2]).any()
+
+
+@given(st.from_type(Votes))
+def test_every_log_with_aspects_has_figures(votes: Votes) -> None:
+    found = aspect_ratings(replace(votes, aspect=votes.question))
+    assert 0 <= found.tau <= 5 * 400 / np.log(10)
+    assert np.isnan(found.p) or 0 <= found.p <= 1
+    known = ~np.isnan(found.ratings)
+    assert np.isfinite(found.error[known]).all()
+    rated = found.overall.groups.of_model == 0
+    assert_array_equal(known, np.tile(rated, (len(found.aspects), 1)))
 
 
 def test_no_votes_give_no_aspects() -> None:
