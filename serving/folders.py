@@ -77,13 +77,15 @@ def _looks_like_path(named: str) -> bool:
 
 def _folder(spec: ModelSpec, what: str, named: str, revision: str | None) -> Path:
     if not revision and _is_path(named):
+        folder = Path(named)
         try:
-            there = Path(named).is_dir()
+            there = folder.is_dir()
+            (folder / CONFIG).exists()  # fails where it is there, and nobody lets us look into it
         except OSError as error:
             cause = f"{what} folder {named} cannot be read ({error.strerror})"
             raise _missing(spec, cause, "make it readable, or correct the path") from error
         if there:
-            return Path(named)
+            return folder
         raise _missing(spec, f"there is no {what} folder {named}", "correct the path")
     field = "revision" if what == "checkpoint" else f"{what}_revision"
     if _looks_like_path(named):

@@ -98,6 +98,17 @@ def test_a_path_that_cannot_be_looked_at_is_told(find: Find, what: str) -> None:
 
 
 @EACH
+def test_a_folder_that_nobody_may_look_into_is_told(find: Find, what: str, tmp_path: Path) -> None:
+    # To root every folder is open; but in one of the longest path that can be, no file can be.
+    folder = tmp_path
+    while (left := 4090 - len(str(folder))) > 1:
+        folder /= "x" * min(left - 1, 200)
+    folder.mkdir(parents=True)
+    with pytest.raises(EngineError, match=f"{what} folder {tmp_path}.* cannot be read"):
+        find(str(folder))
+
+
+@EACH
 def test_a_revision_means_the_hub_also_where_a_folder_has_the_name(
     find: Find,
     what: str,
