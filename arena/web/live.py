@@ -17,7 +17,7 @@ from arena.battle.views import State, Turn
 from arena.errors import StoreError
 from arena.web.flow import Flow
 from arena.web.gradio_import import gr
-from arena.web.markdown import ASKED, END, FORMULAS, safe
+from arena.web.markdown import ASKED, END, FORMULAS, safe, whole
 from arena.web.raters import Raters
 from arena.web.words import DEFAULT_LANGUAGE, LANGUAGE_NAMES, say
 
@@ -124,7 +124,7 @@ def _literal(words: str) -> str:
 
 
 def _said(response: str, lang: str) -> str:
-    return safe(response) if response.strip() else f"*{say('empty_response', lang)}*"
+    return whole(response) if response.strip() else f"*{say('empty_response', lang)}*"
 
 
 def _read(order: str) -> tuple[str, str, int]:

@@ -13,7 +13,6 @@ alike, it stays, so that code keeps its colours.
 """
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final
@@ -83,19 +82,32 @@ _UNSHOWABLE: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=512)
 def safe(response: str) -> str:
     """Return Markdown that shows every character of a response and fetches nothing."""
+    return _made_safe(response)[0]
+
+
+def whole(response: str) -> str:
+    """Return the same of a response that something comes behind: code that was cut is closed."""
+    text, fence = _made_safe(response)
+    return f"{text}\n{fence}" if fence else text
+
+
+@lru_cache(maxsize=512)
+def _made_safe(response: str) -> tuple[str, str]:
     text = re.sub(r"\r\n?", "\n", response)
     text = _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    return "\n".join(
+    parts, fence = _parts(text.split("\n"))
+    made = "\n".join(
         _OPENING.sub(_BROKEN, part if is_code else _disarmed(part)).replace(_HELD, "")
-        for is_code, part in _parts(text.split("\n"))
+        for is_code, part in parts
     )
+    return made, fence
 
 
-def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
-    """Split into plain fences (True) and everything else (False)."""
+def _parts(lines: list[str]) -> tuple[list[tuple[bool, str]], str]:
+    """Split into plain fences (True) and everything else; return the mark of an open one, too."""
+    parts: list[tuple[bool, str]] = []
     mark = ""
     held: list[str] = []
     certain = True  # until a fence stands inside a list or a quotation, whose end is disputed
@@ -104,18 +116,19 @@ def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
         if mark:
             held.append(line)
             if plain and not plain["info"].strip() and plain["mark"].startswith(mark):
-                yield True, "\n".join(held)
+                parts.append((True, "\n".join(held)))
                 mark, held = "", []
         elif plain:
             if held:
-                yield False, "\n".join(held)
+                parts.append((False, "\n".join(held)))
             mark = plain["mark"]
             held = [_relabelled(line)]
         else:
             certain = certain and not _ANY_FENCE.match(line)
             held.append(_relabelled(line))
     if held:
-        yield bool(mark), "\n".join(held)
+        parts.append((bool(mark), "\n".join(held)))
+    return parts, mark
 
 
 def _relabelled(line: str) -> str:

@@ -133,6 +133,22 @@ async def test_no_formula_reaches_from_one_block_into_another(arena: Arena, visi
     assert await pane.locator(":not(pre) > code").all_inner_texts() == ["\\(", "\\)"]
 
 
+async def test_code_that_was_cut_does_not_take_in_what_comes_behind_it(
+    arena: Arena, visit: Visit
+) -> None:
+    arena.battles.scripts["First?"] = Script("```python\nx = 1", "~~~~\ny = 1\n~~~")
+    arena.battles.scripts["More?"] = Script("All of **it**.", "None.", waits=True)
+    await battle(visit.page, "First?")
+    await send(visit.page, "More?")
+    for seat, code in (("A", "x = 1"), ("B", "y = 1\n~~~")):
+        pane = response(visit.page, seat)
+        await expect(pane.get_by_role("heading", name="More?")).to_be_visible()
+        assert (await pane.locator("pre").inner_text()).strip() == code
+    arena.battles.release()
+    await until_ready(visit.page)
+    assert await response(visit.page, "A").locator("strong").inner_text() == "it"
+
+
 async def test_a_heading_of_a_model_does_not_look_like_a_follow_up(
     arena: Arena, visit: Visit
 ) -> None:

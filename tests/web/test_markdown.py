@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.web.markdown import APART, END, LESS, safe
+from arena.web.markdown import APART, END, LESS, safe, whole
 
 
 def as_read(markdown: str) -> str:
@@ -68,6 +68,19 @@ def test_a_model_that_loops_holds_nobody_up(said: str) -> None:
 
 def test_a_model_cannot_write_our_own_characters() -> None:
     assert safe(f"{LESS}{APART}{END}") == "\N{REPLACEMENT CHARACTER}" * 3
+
+
+@pytest.mark.parametrize(
+    ("response", "markdown"),
+    [
+        pytest.param("```py\nx", "```python\nx\n```", id="code that was cut"),
+        pytest.param("~~~~\nx\n~~~", "~~~~\nx\n~~~\n~~~~", id="a longer fence"),
+        pytest.param("```\nx\n```", "```\nx\n```", id="code that ends"),
+        pytest.param("x", "x", id="no code"),
+    ],
+)
+def test_code_that_was_cut_is_closed_where_something_follows(response: str, markdown: str) -> None:
+    assert whole(response) == markdown
 
 
 def test_half_a_character_does_no_harm() -> None:
