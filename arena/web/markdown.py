@@ -70,8 +70,11 @@ _PIECES: Final = re.compile(
     # By pandoc's rule: no space inside the dollars, and no digit after the last one.
     r"|\$(?P<dollars>[^\s$`](?:[^$\n`]*[^\s$`\\])?)\$(?!\d)"
 )
-# The renderer takes all between two of them for a formula, whatever it is: code, paragraphs.
-_OPENING: Final = re.compile(r"\$(?=\$)|\\(?=[\[(])")
+# The renderer takes all between two of them for a formula, whatever it is: code, paragraphs. And
+# what it puts in the place of one is none.
+_OPENING: Final = re.compile(r"\$(?=\$)|\\(?=[\[(])|%(?=%%LATEX_BLOCK)")
+# What the renderer looks for before a kind of formula, so also in it, up to an end outside of it.
+_EARLIER: Final = {"$$": (), "\\[": ("$$",), "\\(": ("$$", "\\[")}
 # What a line can begin with, one in the other, as "1. 2. 3. ..." too: a thousand stop the renderer.
 _NESTED: Final = re.compile(
     rf"^(?:[ \t]*(?:>|(?:[-*+]|\d{{1,9}}[.)])[ \t])){{{DEEPEST}}}", re.MULTILINE
@@ -143,15 +146,19 @@ def _relabelled(line: str) -> str:
 
 def _piece(found: re.Match[str]) -> str:
     if found["formula"]:
-        return _formula(found["formula"])
+        return _formula(found["formula"]) or found[0]
     if found["dollars"]:
-        return _formula("\\(" + found["dollars"] + "\\)")
+        return _formula("\\(" + found["dollars"] + "\\)") or found[0]
     return found[0]
 
 
-def _formula(text: str) -> str:
-    if max(accumulate((c == "{") - (c == "}") for c in text)) > BRACES:
-        return text
+def _formula(text: str) -> str | None:
+    """Return a formula as the renderer will find it; None if it would find another, or too much."""
+    begin, inside, end = text[:2], text[2:-2], text[-2:]
+    if any(mark in inside for mark in (*_EARLIER[begin], end)):
+        return None
+    if max(accumulate((c == "{") - (c == "}") for c in inside)) > BRACES:
+        return None
     return _OPENING.sub(rf"\g<0>{_HELD}", text).replace("<", "\\lt ")
 
 

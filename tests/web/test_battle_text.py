@@ -107,6 +107,10 @@ async def test_a_long_word_of_code_is_broken_like_any_other(arena: Arena, visit:
         pytest.param("\\(" * 4000, id="formulas that only begin"),
         pytest.param(f"$${'x^{' * 200}{'}' * 200}$$", id="a formula that kills the tab"),
         pytest.param("\\[" * 4000, id="the same on lines of their own"),
+        pytest.param(
+            "\\(a\\[b\\) \\]\n\n```html\n\\)\n<details>\n<ht",
+            id="formulas across one another and code",
+        ),
     ],
 )
 async def test_no_response_stops_the_page(
