@@ -73,8 +73,8 @@ def test_a_model_that_loops_holds_nobody_up(said: str) -> None:
 
 def seconds(said: str) -> float:
     """Return what 16,000 characters of this take, at best."""
-    response = (said * 16_000)[:16_000]
-    return min(timeit.repeat(lambda: safe.__wrapped__(response), number=1, timer=time.process_time))
+    left = iter(f"{said * (16_000 // len(said))}{end}" for end in range(5))  # none is known
+    return min(timeit.repeat(lambda: safe(next(left)), number=1, timer=time.process_time))
 
 
 def test_a_model_cannot_write_our_own_characters() -> None:
