@@ -3,6 +3,8 @@
 import re
 import time
 import timeit
+from functools import partial
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -71,10 +73,14 @@ def test_a_model_that_loops_holds_nobody_up(said: str) -> None:
     assert seconds(said) < 30 * seconds("ice floats ")
 
 
+new = count()  # what was made safe once is remembered
+
+
 def seconds(said: str) -> float:
     """Return what 16,000 characters of this take, at best."""
-    left = iter(f"{said * (16_000 // len(said))}{end}" for end in range(5))  # none is known
-    return min(timeit.repeat(lambda: safe(next(left)), number=1, timer=time.process_time))
+    response = said * (16_000 // len(said))
+    made = partial(timeit.timeit, number=1, timer=time.process_time)
+    return min(made(partial(safe, f"{response}{next(new)}")) for _ in range(5))
 
 
 def test_a_model_cannot_write_our_own_characters() -> None:
