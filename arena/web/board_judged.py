@@ -71,6 +71,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Votes on questions held out are predicted no better than by a coin: {by}.",
         "对留出问题上的票，预测并不优于抛硬币：{by}。",
     ),
+    "unseen_mixed": (
+        "Votes on questions held out are predicted better than by a coin by one measure alone: {by}.",
+        "对留出问题上的票，仅按一种度量，预测优于抛硬币：{by}。",
+    ),
     "log_loss": ("log loss", "对数损失"),
     "brier": ("Brier score", "Brier 分数"),
     "lower": ("{what} {n} % lower", "{what}低 {n} %"),
@@ -187,13 +191,15 @@ def _unseen(board: Board, words: Mapping[str, str]) -> Iterator[str]:
     found = board.held_out
     if found.split_by == "question" and found.votes:
         skills = {"log_loss": found.log_loss_skill, "brier": found.brier_skill}
-        by = [
-            _against_a_coin(words, words[name], round(100 * skill, 1))
+        lower = {
+            name: round(100 * skill, 1)
             for name, skill in skills.items()
             if not math.isnan(skill)  # of ties alone a coin misses nothing that could be less
-        ]
-        better = round(100 * found.log_loss_skill, 1) > 0
-        yield words["unseen" if better else "unseen_worse"].format(by=words["and"].join(by))
+        }
+        better = {each > 0 for each in lower.values()}
+        key = "unseen_mixed" if len(better) > 1 else "unseen" if any(better) else "unseen_worse"
+        by = [_against_a_coin(words, words[name], each) for name, each in lower.items()]
+        yield words[key].format(by=words["and"].join(by))
 
 
 def _against_a_coin(words: Mapping[str, str], what: str, lower: float) -> str:

@@ -117,7 +117,8 @@ def test_elo_of_models_that_never_meet_is_not_judged(tmp_path: Path, lang: str, 
     [
         (0.123, 0.2, "better than by a coin: log loss 12.3 % lower, Brier score 20.0", "低 12.3"),
         (0.0004, 0.0, "no better than by a coin: the same log loss, the same Brier score.", "相同"),
-        (-0.055, 0.011, "no better than by a coin: log loss 5.5 % higher, Brier score 1.1", "高"),
+        (-0.055, 0.011, "one measure alone: log loss 5.5 % higher, Brier score 1.1", "高"),
+        (-0.055, -0.01, "no better than by a coin: log loss 5.5 % higher, Brier score 1.0", "高"),
         (0.0, float("nan"), "no better than by a coin: the same log loss.", "对数损失相同。"),
     ],
 )
