@@ -72,7 +72,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "对留出问题上的票，预测并不优于抛硬币：{by}。",
     ),
     "unseen_mixed": (
-        "Votes on questions held out are predicted better than by a coin by one measure alone: {by}.",
+        (
+            "Votes on questions held out are predicted better than by a coin by one measure "
+            "alone: {by}."
+        ),
         "对留出问题上的票，仅按一种度量，预测优于抛硬币：{by}。",
     ),
     "log_loss": ("log loss", "对数损失"),
