@@ -76,7 +76,8 @@ def lack_of(spec: ModelSpec, cause: str) -> Lack:
     what, _, way_out = cause.removeprefix(f"{spec.name}: ").rpartition("; ")
     if not what:
         what, way_out = way_out, "correct its table in the roster"
-    named = (field for field in NAMED if f"{field} {getattr(spec, field)}" in what)
+    told = f"{what} {what.replace(' folder ', ' ')}"  # "adapter folder X", too
+    named = (field for field in NAMED if f"{field} {getattr(spec, field)}" in told)
     return Lack(next(named, "url" if spec.kind == "remote" else "checkpoint"), what, way_out)
 
 

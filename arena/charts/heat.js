@@ -35,6 +35,20 @@
     return cut();
   }
 
+  const begins = (names, length) => names.every((name) => name.startsWith(names[0].slice(0, length)));
+
+  // Where names that are cut look alike, the beginning that all of them share goes first.
+  function labels(names, size, room) {
+    const short = names.map((name) => shortened(name, size, room));
+    if (new Set(short).size === new Set(names).size) return short;
+    let shared = 0;
+    while (shared < names[0].length && begins(names, shared + 1)) shared += 1;
+    return shared < 2 ? short : names.map((name) => shortened(`…${name.slice(shared)}`, size, room));
+  }
+
+  // Plotly reads markup; a name is none.
+  const literal = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
   function rgb(text) {
     const probe = document.createElement("i");
     probe.style.color = text;
@@ -72,7 +86,7 @@
     const spare = spares.find((spare) => spare >= NAMED) ?? Infinity; // maps are alike if they can
     const room = Math.min(170, box.clientWidth * 0.36, spare);
     const size = small ? 9 : room < TIGHT ? 11 : 12.5; // pixels, of names
-    const short = cells.y.map((name) => shortened(name, size, room));
+    const short = labels(cells.y, size, room);
     const longest = Math.max(...short.map((name) => wide(name, size)));
     const margin = longest + 12;
     const tilt = longest > 26 ? 40 : 0; // degrees
@@ -85,7 +99,7 @@
       y: places,
       text: cells.text,
       customdata: cells.z.map((row, i) =>
-        row.map((_, j) => [cells.y[i], cells.x[j], cells.customdata[i][j], cells.text[i][j]])),
+        row.map((_, j) => [...[cells.y[i], cells.x[j]].map(literal), cells.customdata[i][j], cells.text[i][j]])),
       colorscale: [
         [0, mixed([card, low], strong)],
         [0.5, card],
@@ -117,7 +131,7 @@
       line: { color: ink, width: small ? 1.2 : 2 },
     }));
     const axis = {
-      tickvals: places, ticktext: short, showgrid: false, zeroline: false, fixedrange: true,
+      tickvals: places, ticktext: short.map(literal), showgrid: false, zeroline: false, fixedrange: true,
       tickfont: { color: mute, size, family: FONT }, ticks: "", automargin: false,
     };
     if (!box.dataset.drawn) box.replaceChildren(); // what stood there while it was waited for

@@ -152,6 +152,11 @@ def test_what_a_roster_asks_for_in_vain_is_told(
     assert told in lack(spec(folder, **fields)).what
 
 
+def test_an_adapter_folder_that_is_not_there_is_told_at_its_own_field(folder: Path) -> None:
+    found = lack(spec(folder, adapter=f"{folder}-of-adapters"))
+    assert (found.field, found.way_out) == ("adapter", "correct the path")
+
+
 def test_a_key_that_is_not_set_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OUR_KEY", raising=False)
     remote = ModelSpec(name="r", url="http://h/v1", remote_name="x", api_key_env="OUR_KEY")

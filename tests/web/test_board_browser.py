@@ -170,6 +170,31 @@ async def test_long_names_make_room_before_a_map_scrolls(
 
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("screen", [{"width": 1280, "height": 860}, PHONE], ids=["desk", "phone"])
+async def test_names_that_differ_in_their_middle_alone_are_told_apart(
+    browser: Browser, tmp_path: Path, screen: ViewportSize
+) -> None:
+    """Cut in their middle they were all alike; what looks like markup is a part of the name."""
+    names = [f"<b>某某大学开源大语言模型第{n}号对话量化版本" for n in "一二三四五六七八九"]
+    with serving(votes_on(names, tmp_path)) as address:
+        page, _ = await opened(browser, address, screen)
+        labels = set(await page.locator(".heat .ytick text").all_text_contents())
+        assert len(labels) == 9
+        await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_name_is_shown_as_it_is_written(browser: Browser, tmp_path: Path) -> None:
+    with serving(votes_on(["<b>oak</b>", "elm & ash", "fir"], tmp_path)) as address:
+        page, _ = await opened(browser, address, DESKTOP)
+        labels = set(await page.locator(".heat .ytick text").all_text_contents())
+        assert labels == {"<b>oak</b>", "elm & ash", "fir"}
+        await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desk", "phone"])
 async def test_a_name_of_one_long_word_widens_no_page(
     browser: Browser, tmp_path: Path, screen: ViewportSize
