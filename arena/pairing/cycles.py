@@ -67,7 +67,7 @@ class Cycles:
         None without two models. Where all have come, asking begins the next cycle.
         """
         here = set(models)
-        among = [pair for pair in self._taken if here.issuperset(pair)]
+        among = self.among(here)
         owed = self._owed(among)
         one_left = _makes_up_for_one(owed, here)
         times = Counter(owed)
@@ -93,6 +93,11 @@ class Cycles:
         """Let these pairs wait for the next cycle, and owe them nothing from this one."""
         for pair in pairs:
             self._taken[pair] = max(self._taken[pair], self._cycle)
+
+    def among(self, models: Collection[str]) -> list[Pair]:
+        """Return every pair of these models."""
+        here = set(models)
+        return [pair for pair in self._taken if here.issuperset(pair)]
 
     def pairs_with(self, model: str) -> list[Pair]:
         """Return every pair that a model is in."""

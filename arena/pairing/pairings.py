@@ -105,18 +105,23 @@ class Pairings:
 
         A pair is in there as often as it is owed.
         """
-        self.look_ahead(available, loaded)
-        open_pairs = pairs_within(self._set, self._cycles.open(available))
+        open_pairs = self._open_in_next_set(available, loaded)
         return pairs_within(loaded, open_pairs) or open_pairs
 
     def look_ahead(self, available: Collection[str], loaded: Collection[str]) -> frozenset[str]:
         """Return the models that the next draws need in memory."""
-        open_pairs = self._cycles.open(available)
-        self._set = self._next_set(available, open_pairs, loaded)
-        if not pairs_within(self._set, open_pairs):  # none of them fits, or no two models are there
-            self._cycles.leave_out(open_pairs)
-            self._set = self._next_set(available, self._cycles.open(available), loaded)
+        self._open_in_next_set(available, loaded)
         return self._set
+
+    def _open_in_next_set(self, available: Collection[str], loaded: Collection[str]) -> list[Pair]:
+        """Choose the next set, and return its open pairs: none only where no two models fit."""
+        while True:
+            open_pairs = self._cycles.open(available)
+            self._set = self._next_set(available, open_pairs, loaded)
+            inside = pairs_within(self._set, open_pairs)
+            if inside or not any(map(self._fits, self._cycles.among(available))):
+                return inside
+            self._cycles.leave_out(open_pairs)  # none of these fits, others do
 
     def _next_set(
         self, available: Collection[str], open_pairs: Collection[Pair], loaded: Collection[str]

@@ -109,6 +109,25 @@ def test_pairs_that_never_fit_stop_no_other() -> None:
     assert ("ash", "elm") not in drawn
 
 
+def test_what_is_owed_to_models_that_no_longer_fit_refuses_no_battle_of_others() -> None:
+    def fits(names: Collection[str]) -> bool:
+        return "oak" not in names
+
+    source = Pairings(FOUR[:3], (), fits, random.Random(0))  # noqa: S311 - a fixed draw
+    source.draw(FOUR[:3], ())
+    source.give_back(("elm", "oak"))  # a vote of when they fitted is withdrawn
+    assert [source.draw(FOUR[:3], ()).pair for _ in range(3)] == [("ash", "elm")] * 3
+
+
+def test_pairs_that_have_come_too_often_refuse_no_battle_of_others() -> None:
+    for seed in range(10):
+        source = pairings(FOUR[:3], slots=2, seed=seed)
+        for here in (["elm", "oak"], ["ash", "elm"]):
+            source.take(("elm", "oak"))  # a vote that comes late
+            source.draw(here, ())
+        assert source.draw(FOUR[:3], ()).pair in {("ash", "elm"), ("ash", "oak")}
+
+
 def test_where_no_two_fit_that_is_said() -> None:
     with pytest.raises(ModelUnavailable, match="4 can respond at present, and no two"):
         pairings(FOUR, slots=1).draw(FOUR, ())
