@@ -121,6 +121,7 @@ class Tally:
             "most - fewest votes": max(counts) - min(counts),
             "farthest from plan": round(max(abs(count - plan) for count in counts), 2),
             "surest guess %": round(100 * statistics.fmean(self.sure)),
+            "certain %": round(100 * sum(sure == 1 for sure in self.sure) / len(self.sure)),
         }
 
 
@@ -266,7 +267,8 @@ def measure(*, long: bool) -> Report:
             faults.append(f"{where}: not fewer loads than naive choice")
     guess = (
         "Surest guess: how often somebody who knows every battle so far and all that is loaded is "
-        "right who names one model of the next battle; of 16 models 12.5 % by chance."
+        "right who names one model of the next battle; of 16 models 12.5 % by chance. Certain: in "
+        "how many battles that guess cannot be wrong."
     )
     settings = {
         "models": len(MODELS),

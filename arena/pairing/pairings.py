@@ -17,13 +17,14 @@ each cycle has another order; but votes of one rater are less alike than indepen
 be in which models they hold, which is one reason more for intervals that are clustered by rater.
 Elo ratings depend on the order of votes, and battles of a model come in runs here: their band of
 orders shows it, Bradley-Terry ratings do not know it. The propensity is that of one draw, given
-what was open and loaded: it is no weight for pairs that could not come at that moment.
+the set, what was open and what was loaded: it is no weight for pairs that could not come then.
 
 **Can the next pair be guessed?** Someone who sees every battle and its names knows that a model
 which has just come meets the others first; `benchmarks.residency` measures how sure such a guess
-is. A set is left before it has fewer open pairs than it has models but one, so that no model must
-be in the next battle. The last pairs of a cycle are certain for whoever kept count. Seats are
-drawn anew for each battle and cannot be guessed.
+is, and in how many battles it is certain: a set is left before it has fewer open pairs than it has
+models but one, but those that are left, or loaded, may all be of one model. The last pairs of a
+cycle are certain for whoever kept count. Seats are drawn anew for each battle and cannot be
+guessed.
 
 What the models are is not known here, and no battle.
 """

@@ -44,7 +44,7 @@ def pairs_within(models: Collection[str], pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def enough(models: Collection[str]) -> int:
-    """Return how many open pairs a set should have: a model fewer could be known beforehand."""
+    """Return how many open pairs a set should have: with fewer, one model is more often certain."""
     return max(len(models) - 1, 1)
 
 

@@ -1,11 +1,14 @@
 """The simulation of residency: what pairing promises holds in every case, whatever the machine."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
-from benchmarks.residency import MODELS, measure, simulate
+from benchmarks.residency import BATTLES as PUBLISHED
+from benchmarks.residency import MODELS, RATERS, SLOTS, measure, simulate
 
+PAGE = Path(__file__).parents[2] / "docs" / "blindness.md"
 BATTLES = 300  # two cycles and a half
 
 
@@ -39,3 +42,10 @@ def test_the_report_shows_the_baseline_beside_ours(monkeypatch: pytest.MonkeyPat
     report = measure(long=False)
     assert report.ok
     assert [row["way"] for row in report.rows] == ["naive", "ours"] * 6
+
+
+@pytest.mark.parametrize("slots", SLOTS)
+def test_the_page_says_how_sure_a_guess_of_the_next_battle_is(slots: int) -> None:
+    rows = [simulate("ours", slots, n, PUBLISHED).row(slots, n, "ours") for n in RATERS]
+    said = [row[name] for name in ("surest guess %", "certain %") for row in rows]
+    assert f"| {slots} | " + " | ".join(f"{share} %" for share in said) + " |" in PAGE.read_text()
