@@ -52,7 +52,8 @@ def simulate(
     with Progress(transient=True) as progress:
         task = progress.add_task("Voting", total=votes)
         run_loop(rehearse(rehearsal, db, lambda: progress.advance(task)))
-    typer.echo(f"{votes} simulated votes by {raters} raters on {len(names)} models are in {db}.")
+    voted = min(raters, votes)  # they take turns
+    typer.echo(f"Added to {db}: simulated votes {votes}, raters {voted}, models {len(names)}.")
     typer.echo(f"Look at them with: arena leaderboard {db}")
 
 
