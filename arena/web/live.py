@@ -9,6 +9,7 @@ neutral; who the visitor is comes from the signed cookie and never from Gradio's
 import json
 import logging
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -124,7 +125,11 @@ def _literal(words: str) -> str:
 
 
 def _said(response: str, lang: str) -> str:
-    return whole(response) if response.strip() else f"*{say('empty_response', lang)}*"
+    return whole(response) if _is_seen(response) else f"*{say('empty_response', lang)}*"
+
+
+def _is_seen(response: str) -> bool:
+    return any(not c.isspace() and unicodedata.category(c) != "Cf" for c in response)
 
 
 def _read(order: str) -> tuple[str, str, int]:
@@ -171,7 +176,7 @@ def blocks(flow: Flow, raters: Raters) -> gr.Blocks:
 
 def _pane(seat: str) -> gr.Markdown:
     with gr.Column(elem_id=f"pane-{seat}", elem_classes=["pane", seat], min_width=0):
-        return gr.Markdown(
+        pane = gr.Markdown(
             elem_id=f"text-{seat}",
             latex_delimiters=FORMULAS,
             line_breaks=True,
@@ -179,3 +184,10 @@ def _pane(seat: str) -> gr.Markdown:
             header_links=False,
             container=False,
         )
+    # Gradio's own takes text for a docstring: no tabs, and no indentation that all lines have.
+    pane.postprocess = _as_it_is  # type: ignore[assignment, method-assign]
+    return pane
+
+
+def _as_it_is(text: str) -> str:
+    return text

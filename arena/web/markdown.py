@@ -17,7 +17,10 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
+from arena.web.table_cells import with_all_cells
+
 LESS: Final = "\ue0f0"  # the page shows it as <
+TILDE: Final = "\ue0f4"  # the page shows it as ~
 APART: Final = "\ue0f1"  # keeps two characters apart; the page removes it
 ASKED: Final = APART * 2  # begins what a rater has asked; in what a model says they stand alone
 DEEPEST: Final = 10  # lists and quotations in one another that one line may open
@@ -79,9 +82,22 @@ _EARLIER: Final = {"$$": (), "\\[": ("$$",), "\\(": ("$$", "\\[")}
 _NESTED: Final = re.compile(
     rf"^(?:[ \t]*(?:>|(?:[-*+]|\d{{1,9}}[.)])[ \t])){{{DEEPEST}}}", re.MULTILINE
 )
+# What lies between two of them would be struck out: "3~5 or 7~9". Not that of an address.
+_SINGLE_TILDE: Final = re.compile(r"(?<![~/])~(?!~)")
 _BROKEN: Final = rf"\g<0>{APART}"
 _UNSHOWABLE: Final = re.compile(
-    f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{APART}{END}{_HELD}]"
+    f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{LESS}{TILDE}{APART}{END}{_HELD}]"
+)
+# Written by their numbers the browser would make the same of them.
+_OURS: Final = re.compile(r"&(?=#(?:0*5758[4-8](?!\d)|[xX]0*[eE]0[fF][0-4](?![\da-fA-F])))")
+# A sign of percent, which ends what is shown of its line.
+_COMMENT: Final = re.compile(r"(?<!\\)((?:\\\\)*)%")
+# Takes up room and shows nothing of what is in it, or lies over what stands beside it.
+_HIDING: Final = re.compile(r"\\(?:[hv]?phantom|smash|(?:math)?[clr]lap)(?![a-zA-Z])")
+# Where no spaces stand, "**so:**that" is no bold for the renderer, and what lies between two is.
+_BOLD: Final = re.compile(r"(?<![*\\])\*\*(?![\s*])([^*\n]{1,500})(?<![\s\\])\*\*(?!\*)")
+_WIDE: Final = re.compile(
+    "[\u2018-\u201d\u2026\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]"
 )
 
 
@@ -159,9 +175,20 @@ def _formula(text: str) -> str | None:
         return None
     if max(accumulate((c == "{") - (c == "}") for c in inside)) > BRACES:
         return None
-    return _OPENING.sub(rf"\g<0>{_HELD}", text).replace("<", "\\lt ")
+    if _HIDING.search(inside):
+        return None
+    inside = _COMMENT.sub(r"\1\\%", inside).replace("<", "\\lt ").replace("~", "\\ ")
+    return _OPENING.sub(rf"\g<0>{_HELD}", f"{begin}{inside}{end}")
 
 
 def _disarmed(text: str) -> str:
     text = _PIECES.sub(_piece, text).replace("<", LESS).replace("![", f"!{APART}[")
+    text = _OURS.sub(_BROKEN, _SINGLE_TILDE.sub(TILDE, with_all_cells(text)))
+    text = _BOLD.sub(_bold, text)
     return _NESTED.sub(_BROKEN, text).replace("]:", f"]{APART}:")
+
+
+def _bold(found: re.Match[str]) -> str:
+    inside, (start, end) = found[1], found.span()
+    ends = found.string[max(start - 1, 0)] + inside[0] + inside[-1] + found.string[end : end + 1]
+    return f"**{APART}{inside}{APART}**" if _WIDE.search(ends) else found[0]

@@ -196,3 +196,45 @@ async def test_a_finger_finds_everything_that_can_be_pressed(
     await expect(page.locator("#reveal")).to_be_visible()
     assert await fingers(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize(
+    ("said", "selector", "shown"),
+    [
+        pytest.param("- a\n\t- b", "li li", "b", id="a list in a list, by a tab"),
+        pytest.param("    if a:\n        b()", "pre", "if a:\n    b()", id="code from the start"),
+        pytest.param("每天3~5次，每次7~9分", "p >> nth=0", "每天3~5次，每次7~9分", id="ranges"),
+        pytest.param("|a|b|\n|-|-|\n|`||`|or|", "tr >> nth=1", "||\tor", id="bars in a table"),
+        pytest.param("答：**是：**对", "strong", "是：", id="bold in Chinese"),
+        pytest.param("$20% + 1$", ".katex-html", "20%+1", id="percent in a formula"),
+        pytest.param(
+            "a &#xe0f0; &#xe0f2;9&#xe0f2;",
+            "p >> nth=0",
+            "a &#xe0f0; &#xe0f2;9&#xe0f2;",
+            id="our own characters by their numbers",
+        ),
+    ],
+)
+async def test_every_character_of_a_response_is_shown(
+    arena: Arena, visit: Visit, said: str, selector: str, shown: str
+) -> None:
+    arena.battles.scripts["go"] = Script(said, "No.")
+    await battle(visit.page, "go")
+    text = await response(visit.page, "A").locator(".md").locator(selector).inner_text()
+    assert text.strip() == shown
+
+
+async def test_an_address_in_angle_brackets_leads_where_it_says(arena: Arena, visit: Visit) -> None:
+    said = "See <https://a.org/b>. [c](https://a.org/~me) [d](https://a.org/~a~b)"
+    arena.battles.scripts["go"] = Script(said, "No.")
+    await battle(visit.page, "go")
+    links = response(visit.page, "A").locator("a")
+    led = [await link.get_attribute("href") for link in await links.all()]
+    assert led == ["https://a.org/b", "https://a.org/~me", "https://a.org/~a~b"]
+
+
+async def test_no_colour_hides_what_a_formula_says(arena: Arena, visit: Visit) -> None:
+    arena.battles.scripts["go"] = Script(r"$\textcolor{white}{x}$", "No.")
+    await battle(visit.page, "go")
+    hidden = response(visit.page, "A").locator(".katex-html [style*=color]").first
+    await expect(hidden).not_to_have_css("color", "rgb(255, 255, 255)")

@@ -175,6 +175,11 @@ def test_turns_stand_below_their_prompts_in_both_panes() -> None:
     assert "One?" not in pane_a
 
 
+@pytest.mark.parametrize("nothing", ["", " \n", "\u200b", "\ufeff\u2060 \u200d"])
+def test_a_response_of_which_nothing_is_seen_is_called_empty(nothing: str) -> None:
+    assert conversation([Turn("One?", nothing, "b")], "en")[0] == "*(empty response)*\n\n"
+
+
 @pytest.mark.asyncio
 async def test_what_a_tab_showed_ends_when_it_asks_again_though_the_models_are_silent() -> None:
     battles = FakeBattles(Signer(b"k" * 32))

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.web.markdown import APART, END, LESS, safe, whole
+from arena.web.markdown import APART, END, LESS, TILDE, safe, whole
 
 
 def as_read(markdown: str) -> str:
     """Put back what the page puts back."""
-    return markdown.replace(LESS, "<").replace(APART, "")
+    return markdown.replace(LESS, "<").replace(TILDE, "~").replace(APART, "")
 
 
 pieces = st.sampled_from(
     (
         *("<", ">", "`", "```", "~~~", "\n", " ", "![", "](x)", "[a]:", "$", "\\(", "\\)", "- "),
-        *("> ", "a", "1", "<b>", "\\", "mermaid", "|", "    ", "$$", "中"),
+        *("> ", "a", "1", "<b>", "\\", "mermaid", "|", "    ", "$$", "中", "~", "|-|"),
     )
 )
 texts = st.lists(pieces, max_size=40).map("".join)
@@ -46,6 +46,15 @@ texts = st.lists(pieces, max_size=40).map("".join)
         pytest.param("%%%LATEX_BLOCK_0%%%", f"%{APART}%%LATEX_BLOCK_0%%%", id="no formula"),
         pytest.param("`$$` `$$`", f"`${APART}$` `${APART}$`", id="two dollars in code"),
         pytest.param("```sh\n$$\n```", f"```bash\n${APART}$\n```", id="two dollars in a fence"),
+        pytest.param(r"$20% \cdot 3\%$", r"\(20\% \cdot 3\%\)", id="percent in a formula"),
+        pytest.param("$a~b$", r"\(a\ b\)", id="a space in a formula"),
+        pytest.param(r"$\phantom{a}$", r"$\phantom{a}$", id="a formula that hides a word"),
+        pytest.param("3~5, 7~9", f"3{TILDE}5, 7{TILDE}9", id="ranges"),
+        pytest.param("~~no~~ x.org/~me", "~~no~~ x.org/~me", id="other tildes"),
+        pytest.param("&#xe0f1;&#57586;", f"&{APART}#xe0f1;&{APART}#57586;", id="ours by number"),
+        pytest.param("&#xe0f11;", "&#xe0f11;", id="another number"),
+        pytest.param("**好：**的", f"**{APART}好：{APART}**的", id="bold without spaces"),
+        pytest.param("(x+1)**2 + (y+1)**2", "(x+1)**2 + (y+1)**2", id="powers"),
         pytest.param("- " * 12, "- " * 10 + APART + "- " * 2, id="lists in lists"),
         pytest.param("1. " * 12, "1. " * 10 + APART + "1. " * 2, id="numbers in a row"),
         pytest.param("`$HOME/$USER`", "`$HOME/$USER`", id="dollars in code"),
@@ -63,7 +72,11 @@ def test_examples(response: str, markdown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["[", "\\[", "\\(", "\\[ a\n", "$$ a ", "`a``", "- ", "1. ", "<", "!["]
+    "said",
+    [
+        *("[", "\\[", "\\(", "\\[ a\n", "$$ a ", "`a``", "- ", "1. ", "<", "![", "~a", "**a"),
+        *("a|\n|-|\n`a``|b|", "a|\n|-|\n|", "|", "a|\n|-|\n" + "`|" * 1500 + "\n", "**" + "a" * 50),
+    ],
 )
 def test_a_model_that_loops_holds_nobody_up(said: str) -> None:
     """All pages wait meanwhile, and it is done anew with each piece of a response.
@@ -84,7 +97,7 @@ def seconds(said: str) -> float:
 
 
 def test_a_model_cannot_write_our_own_characters() -> None:
-    assert safe(f"{LESS}{APART}{END}") == "\N{REPLACEMENT CHARACTER}" * 3
+    assert safe(f"{LESS}{TILDE}{APART}{END}") == "\N{REPLACEMENT CHARACTER}" * 4
 
 
 @pytest.mark.parametrize(

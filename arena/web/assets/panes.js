@@ -3,6 +3,7 @@
 import { language, say } from "./words.js";
 
 const LESS = "\ue0f0"; // travels for "<", see arena/web/markdown.py
+const TILDE = "\ue0f4";
 const APART = "\ue0f1";
 const ASKED = APART + APART; // begins a follow-up of the rater; a model's heading is another thing
 const END = /\s*\ue0f2(\d+)\ue0f2/; // stands behind the last text, around the order's number
@@ -100,9 +101,20 @@ function restore(pane) {
   takeEnd(pane);
   for (const node of nodesOf(pane)) {
     if (node.data.startsWith(ASKED)) node.parentElement.closest("h6")?.classList.add("asked");
-    const text = node.data.replaceAll(LESS, "<").replaceAll(APART, "");
+    const text = node.data.replaceAll(LESS, "<").replaceAll(TILDE, "~").replaceAll(APART, "");
     if (text !== node.data) node.data = text; // to set it is a change, which leads here again
   }
+}
+
+// An address in angle brackets ends with them, and one that holds them is to hold them again.
+function mend(pane) {
+  for (const link of pane.querySelectorAll('a[href*="%3E"], a[href*="%EE%83%B"]'))
+    link.href = link
+      .getAttribute("href")
+      .replace(link.previousSibling?.data?.endsWith("<") ? /%3E.*/ : "", "")
+      .replaceAll("%EE%83%B0", "%3C")
+      .replaceAll("%EE%83%B4", "~")
+      .replaceAll("%EE%83%B1", "");
 }
 
 // Arabic or Hebrew runs from right to left, whatever the language of the page: each block by itself,
@@ -131,6 +143,7 @@ function changed() {
   lastChange = Date.now();
   const both = ["text-a", "text-b"].map(by);
   both.forEach(restore);
+  both.forEach(mend);
   both.forEach(turn);
   both.forEach(translate);
   const isShown = both.every((pane) => Number(pane.dataset.shown) === number);
