@@ -157,15 +157,16 @@ def doublings(log: pd.DataFrame) -> "NDArray[np.float64] | None":
 
 
 def _quantizations(log: pd.DataFrame) -> dict[str, str]:
-    """Return the quantization of each model, where the log names it."""
-    found: dict[str, str] = {}
+    """Return the newest quantization of each model, where the log names it."""
+    found: dict[str, tuple[int, str]] = {}
     for seat in ("a", "b"):
-        pairs = log[[f"model_{seat}", f"quantization_{seat}"]]
+        pairs = log[[f"model_{seat}", f"quantization_{seat}"]].reset_index(drop=True)
         if pairs.iloc[:, 1].isna().all():
             continue
         known = pairs.dropna().drop_duplicates(f"model_{seat}", keep="last")
-        found |= {str(model): str(said) for model, said in known.to_numpy().tolist()}
-    return found
+        for vote, model, said in known.itertuples(name=None):
+            found[str(model)] = max(found.get(str(model), (-1, "")), (vote, str(said)))
+    return {model: said for model, (_, said) in found.items()}
 
 
 def shares(failures: "Failures", choice: Choice, raters: str) -> dict[str, float]:

@@ -192,6 +192,20 @@ def test_the_newest_quantization_of_a_model_is_known(tmp_path: Path) -> None:
     assert board_of(written(tmp_path, *rows)).quantizations == {"oak": "int8", "pine": "nf4"}
 
 
+@pytest.mark.parametrize("seat", ["a", "b"])
+def test_the_newest_quantization_of_a_model_is_known_on_either_seat(
+    tmp_path: Path, seat: str
+) -> None:
+    places = [("oak", "pine"), ("pine", "oak")]
+    first, last = places if seat == "b" else reversed(places)
+    other = "a" if seat == "b" else "b"
+    rows = [
+        vote(*first, "tie", **{f"quantization_{other}": "int8"}),
+        vote(*last, "tie", **{f"quantization_{seat}": "nf4"}),
+    ]
+    assert board_of(written(tmp_path, *rows)).quantizations == {"oak": "nf4"}
+
+
 def test_every_pair_in_doubt_is_data_and_is_named_in_the_warning() -> None:
     board = board_of(shipped("votes/simulated.csv"), orders=0).to_dict()
     models = [row["model"] for row in board["rows"]]
