@@ -4,9 +4,10 @@ Pairs can only meet without a wait where both models are loaded. So a set of mod
 until its open pairs are nearly used up; then one model goes and another comes, and with it as many
 open pairs as the set has members. Which one goes and which one comes is chosen so that a cycle of
 all pairs costs few loads: the next model is the one that opens the most pairs, and the one that
-leaves is the one with the most still to do elsewhere, so that the others are finished with. This
-is the order in which blocks of a graph too large for memory are swapped [1]_; ties are broken at
-random, so that each cycle has another order.
+leaves has the fewest in the set; of such ones it has nothing to do elsewhere, or else the most
+still to do there, so that the others are finished with. This is the order in which blocks of a
+graph too large for memory are swapped [1]_; ties are broken at random, so that each cycle has
+another order.
 
 Names, sets and pairs are all that is known here; bytes are asked for.
 

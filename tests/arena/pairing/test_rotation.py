@@ -34,6 +34,11 @@ def test_a_set_that_is_used_up_changes_by_one_model() -> None:
     assert len(pairs_within(changed, open_pairs)) == 2
 
 
+def test_who_has_the_fewest_open_pairs_in_the_set_leaves_not_who_has_the_most_elsewhere() -> None:
+    open_pairs = {("a", "d"), ("a", "e"), ("a", "f"), ("b", "d")}
+    assert {after("abc", open_pairs, seed=seed) for seed in range(10)} == {frozenset("abd")}
+
+
 def test_what_is_loaded_comes_before_what_is_not() -> None:
     open_pairs = ALL - set(pairs_within("abc", ALL))
     assert all("e" in after("abc", open_pairs, loaded="e", seed=seed) for seed in range(10))
