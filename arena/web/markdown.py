@@ -71,7 +71,7 @@ _PIECES: Final = re.compile(
     r"|\\\[(?:[^\\\n]|\n(?!\s*\n)|\\(?!\])(?:(?!\[)|(?<=\\\\)))++\\\]"
     r"|\\\((?:[^\\\n]|\\(?!\))(?:(?!\()|(?<=\\\\)))++\\\))"
     # By pandoc's rule: no space inside the dollars, and no digit after the last one.
-    r"|\$(?P<dollars>[^\s$`](?:[^$\n`]*[^\s$`\\])?)\$(?!\d)"
+    r"|\$(?P<dollars>(?![\s`])(?:[^$\n`\\]|\\[^\n`])*(?:[^\s$`\\]|\\[^\s`]))\$(?!\d)"
 )
 # The renderer takes all between two of them for a formula, whatever it is: code, paragraphs. And
 # what it puts in the place of one is none.
@@ -109,7 +109,23 @@ def safe(response: str) -> str:
 def whole(response: str) -> str:
     """Return the same of a response that something comes behind: code that was cut is closed."""
     text, fence = _made_safe(response)
+    fence = fence or _left_open(text)
     return f"{text}\n{fence}" if fence else text
+
+
+def _left_open(text: str) -> str:
+    """Return the mark of open code behind code in a list; none where anything is disputed."""
+    mark, is_inner = "", False
+    for line in text.split("\n"):
+        found = _ANY_FENCE.match(line)
+        if is_inner and mark and line[:1].strip():
+            return ""  # some close the code of a list here, and some do not
+        if found and mark:
+            ends = found[1].startswith(mark) and not line[found.end() :].strip()
+            mark = "" if ends else mark
+        elif found:
+            mark, is_inner = found[1], found.start(1) > 0
+    return "" if is_inner else mark
 
 
 @lru_cache(maxsize=512)

@@ -47,6 +47,9 @@ texts = st.lists(pieces, max_size=40).map("".join)
         pytest.param("`$$` `$$`", f"`${APART}$` `${APART}$`", id="two dollars in code"),
         pytest.param("```sh\n$$\n```", f"```bash\n${APART}$\n```", id="two dollars in a fence"),
         pytest.param(r"$20% \cdot 3\%$", r"\(20\% \cdot 3\%\)", id="percent in a formula"),
+        pytest.param(r"$\$$ $x$", r"\(\$\) \(x\)", id="a dollar in a formula"),
+        pytest.param(r"$a = \$5$", r"\(a = \$5\)", id="a price in a formula"),
+        pytest.param(r"$a\$ b $", r"$a\$ b $", id="no formula of dollars"),
         pytest.param("$a~b$", r"\(a\ b\)", id="a space in a formula"),
         pytest.param(r"$\phantom{a}$", r"$\phantom{a}$", id="a formula that hides a word"),
         pytest.param("3~5, 7~9", f"3{TILDE}5, 7{TILDE}9", id="ranges"),
@@ -74,7 +77,22 @@ def test_examples(response: str, markdown: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        *("[", "\\[", "\\(", "\\[ a\n", "$$ a ", "`a``", "- ", "1. ", "<", "![", "~a", "**a"),
+        *(
+            "[",
+            "\\[",
+            "\\(",
+            "\\[ a\n",
+            "$$ a ",
+            "`a``",
+            "- ",
+            "1. ",
+            "<",
+            "![",
+            "~a",
+            "**a",
+            "$a",
+            "$\\",
+        ),
         *("a|\n|-|\n`a``|b|", "a|\n|-|\n|", "|", "a|\n|-|\n" + "`|" * 1500 + "\n", "**" + "a" * 50),
     ],
 )
@@ -106,6 +124,13 @@ def test_a_model_cannot_write_our_own_characters() -> None:
         pytest.param("```py\nx", "```python\nx\n```", id="code that was cut"),
         pytest.param("~~~~\nx\n~~~", "~~~~\nx\n~~~\n~~~~", id="a longer fence"),
         pytest.param("```\nx\n```", "```\nx\n```", id="code that ends"),
+        pytest.param(
+            "- ```\n  a\n  ```\n```\nx",
+            "- ```\n  a\n  ```\n```\nx\n```",
+            id="behind code in a list",
+        ),
+        pytest.param("- ```\n  a", "- ```\n  a", id="code in a list that was cut"),
+        pytest.param("> ```\n> a\n\n```", "> ```\n> a\n\n```", id="disputed"),
         pytest.param("x", "x", id="no code"),
     ],
 )
