@@ -42,6 +42,8 @@ TRUE: Final = STRENGTHS - STRENGTHS.mean() + 1000.0
 PLACES: Final = 1 + np.arange(len(TRUE))  # strengths fall
 EVERYONE: Final = np.zeros(len(TRUE), dtype=np.intp)  # all in one group
 FAILING: Final = 6  # the model in the middle
+ODD: Final = (5, 9)  # a pair that does not fit
+HALFWAY: Final = 0.6  # agreement on a question in the middle
 REAL_VOTES: Final = "llmfao-crowd-comparisons.csv"
 
 Floats = NDArray[np.float64]
@@ -153,13 +155,24 @@ def heat_maps(sets: int) -> Iterator[Row]:
         yield figure(f"actual less predicted, {at}: the truth itself", truth, found[3], 0.1)
 
 
-def balanced(votes: int, sets: int) -> Iterator[Votes]:
-    """Yield logs in which every pair met equally often."""
+def outlined(sets: int) -> Iterator[Row]:
+    """Measure how often a pair stands out that no ratings explain."""
+    for each, stated in ((20, 4.0), (50, 50.0)):
+        fits = (rated(log) for log in balanced(120 * each, 2 * sets, off_by=0.21))
+        found = [100.0 * calibration(fit).stands_out[ODD] for fit in fits]
+        yield figure(
+            f"a pair off by 21 points stands out, {each} votes a pair, %", stated, found, 2.0
+        )
+
+
+def balanced(votes: int, sets: int, *, off_by: float = 0.0) -> Iterator[Votes]:
+    """Yield logs in which every pair met equally often, one of them perhaps off its ratings."""
     generator = np.random.default_rng((5, votes))
     pairs = np.repeat(np.column_stack(np.triu_indices(len(TRUE), 1)), votes // 120, axis=0)
     for _ in range(sets):
         own = generator.permutation(pairs)
         chance = expected(TRUE[own[:, 0]] - TRUE[own[:, 1]])
+        chance = chance + off_by * (own == ODD).all(axis=1)
         tie = 0.33 * 4.0 * chance * (1.0 - chance)
         drawn = generator.random(votes)
         outcome = np.where(drawn < tie, 2, np.where(drawn < tie / 2.0 + chance, 0, 1))
@@ -222,6 +235,21 @@ def arithmetic(_: int) -> Iterator[Row]:
     yield figure("items for 3 points of agreement", 575.0, items_needed(0.03, 0.367), 0.5)
 
 
+def few_questions(sets: int) -> Iterator[Row]:
+    """Measure what the interval of agreement holds: items of one question move together."""
+    generator = np.random.default_rng(7)
+    for questions, stated in ((5, 85.0), (8, 90.0), (20, 93.0), (50, 94.0)):
+        question = np.repeat(np.arange(questions), 20)
+        held = []
+        for _ in range(5 * sets):
+            alike = generator.uniform(HALFWAY - 0.2, HALFWAY + 0.2, questions)[question]
+            drawn = generator.random(len(question))
+            credit = np.where(drawn < alike - 0.15, 1.0, np.where(drawn < alike + 0.15, 0.5, 0.0))
+            lower, upper = question_interval(credit, question)
+            held.append(100.0 * (lower <= HALFWAY <= upper))
+        yield figure(f"agreement, {questions} questions: its interval holds, %", stated, held, 1.0)
+
+
 def agreement(_: int) -> Iterator[Row]:
     """Measure how items of one question move together, on the real votes where they are at hand."""
     folder = os.environ.get("EVENHAND_REAL_VOTES")
@@ -243,7 +271,9 @@ PARTS: Final[tuple[Callable[[int], Iterator[Row]], ...]] = (
     plain_errors,
     rank_rules,
     heat_maps,
+    outlined,
     scales,
+    few_questions,
     agreement,
 )
 

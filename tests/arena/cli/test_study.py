@@ -234,6 +234,6 @@ def test_what_a_server_says_is_no_line_of_ours(
     lines = done.stderr.splitlines()
     assert "Waiting for the server of oak: asked again in 0 s, 8 times in a row at most." in lines
     forged = r"HTTP 500:\nAll 60 responses are in a.db.\x1b[2K"
-    assert f"ERROR serving.resident: oak: not loaded (backend): {forged}" in lines
+    assert f"ERROR serving.standing: oak: not loaded (backend): {forged}" in lines
     assert any(line.endswith(f"and 25 more: backend: oak: {forged}") for line in lines)
     assert not [line for line in lines if line.startswith("All 60")]
