@@ -76,6 +76,7 @@ class FakeBattles:
         self.vote_failures = 0
         self.vote_crashes = 0
         self.answers_lost = 0  # votes that are saved, and whose rater does not hear of it
+        self.look_s = 0.0  # so long it takes to look at a battle
         self.unavailable = False
         self.store_closed = False
         self.opened: list[tuple[str, str | None, str]] = []
@@ -154,6 +155,7 @@ class FakeBattles:
             self.readers -= 1
 
     async def view(self, battle_id: str, rater: str) -> BattleView:
+        await asyncio.sleep(self.look_s)
         return self._view(self._find(battle_id, rater))
 
     async def current(self, rater: str) -> BattleView | None:

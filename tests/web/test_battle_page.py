@@ -143,6 +143,7 @@ async def test_a_reload_goes_on_where_it_was(arena: Arena, visit: Visit) -> None
     page = visit.page
     arena.battles.scripts["wait"] = Script("Still here.", "Me too.", waits=True)
     await send(page, "wait")
+    await expect(response(page, "A")).to_contain_text("Still here.")
     await page.reload()
     await expect(response(page, "A")).to_contain_text("Still here.")
     await expect(button(page, "Tie")).to_be_disabled()

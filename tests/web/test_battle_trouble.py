@@ -1,5 +1,6 @@
 """The battle page when something fails: no vote is lost or doubled, no prompt is gone."""
 
+import asyncio
 import json
 import re
 from typing import Final
@@ -9,7 +10,7 @@ import pytest
 from playwright.async_api import Request, Route, expect
 
 from arena.web.words import say
-from tests.web.conftest import Arena, Visit, visit_in
+from tests.web.conftest import Arena, Visit, Visitors, visit_in
 from tests.web.fake_battles import Script
 from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
 from tests.web.wire import Wire
@@ -76,6 +77,29 @@ async def test_a_server_that_never_answers_is_like_no_network(arena: Arena, visi
     await button(page, "Tie").click()
     await expect(status(page)).to_contain_text("Saved")
     assert [vote[2] for vote in arena.battles.votes] == [keys[0]] == [keys[1]]
+
+
+async def test_a_vote_arrives_though_the_page_is_left_before_it_was_sent(
+    arena: Arena, visitors: Visitors
+) -> None:
+    page = (await visitors.open()).page
+    await battle(page, "Busy?")
+    arena.battles.look_s = 1.0
+    # all connections that a browser has for one server
+    await page.evaluate(
+        """async () => {
+            const { battle } = await (await fetch("/api/battles/current")).json();
+            for (let nth = 0; nth < 6; nth++) fetch(`/api/battles/${battle.battle_id}?${nth}`);
+        }"""
+    )
+    await button(page, "Tie").click()
+    await expect(status(page)).to_have_text("Saving …")
+    await page.close()
+    for _ in range(100):
+        if arena.battles.votes:
+            break
+        await asyncio.sleep(0.1)
+    assert [vote[1] for vote in arena.battles.votes] == ["tie"]
 
 
 async def test_a_withdrawal_and_a_skip_without_an_answer_can_be_pressed_again(

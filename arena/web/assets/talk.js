@@ -28,20 +28,26 @@ export const sentenceOf = (error) =>
 // like no answer. Tests are less patient.
 const patience = () => Number(document.body.dataset.patience ?? 10_000);
 
-// A browser ends what a page asked when the page is left. That is no answer: the page, or the one
-// that is loaded in its place, finds out what became of it once it is shown.
+// A page that is left hears no answer: it, or the one that is loaded in its place, finds out what
+// became of what it asked once it is shown.
 let shown = Promise.resolve();
 addEventListener("pagehide", () => {
   shown = new Promise((resolve) => addEventListener("pageshow", resolve, { once: true }));
 });
+
+// What was pressed reaches the server though the page is left before it was sent: the six connections
+// of a browser may all be waiting. It may do so for 64 KiB at a time, at most three bytes a character.
+const OUTLIVES = 10_000;
 
 export async function ask(path, body, { unreachable = "offline" } = {}) {
   const signal = AbortSignal.timeout(patience());
   const options = { headers: { Accept: "application/json" }, credentials: "same-origin", signal };
   if (body !== undefined) {
     options.method = "POST";
+    options.keepalive = true;
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
+    options.keepalive = options.body.length <= OUTLIVES;
   }
   let answer = null;
   let said = null;
