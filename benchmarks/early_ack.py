@@ -6,6 +6,8 @@ the product knows of it.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +18,15 @@ from arena.record.store import Store
 from arena.record.tables import EndingKind
 from ratings.votes import Outcome
 
-LATE_S: Final = 1.0  # how long a vote waits in memory
+LATE: Final = partial(asyncio.sleep, 1.0)  # how long a vote waits in memory
 
 
 class EarlyStore(Store):
-    """Acknowledges first and writes later."""
+    """Acknowledges first and writes later: when it has waited."""
 
-    def __init__(self, path: Path, late_s: float = LATE_S) -> None:
+    def __init__(self, path: Path, wait: Callable[[], Awaitable[object]] = LATE) -> None:
         super().__init__(path)
-        self._late_s = late_s
+        self._wait = wait
         self._late: dict[str, asyncio.Task[None]] = {}
 
     async def vote(self, vote: NewVote, *, may_correct: bool = False) -> tuple[int, Outcome, bool]:
@@ -36,7 +38,7 @@ class EarlyStore(Store):
         return 0, vote.outcome, first
 
     async def _write_late(self, vote: NewVote, *, may_correct: bool) -> None:
-        await asyncio.sleep(self._late_s)
+        await self._wait()
         await super().vote(vote, may_correct=may_correct)
 
     async def end_battle(

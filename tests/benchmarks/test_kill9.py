@@ -128,12 +128,14 @@ def test_holds_only_without_loss_and_with_a_control_that_lost(
 
 async def test_the_control_answers_before_the_vote_is_in_the_file(tmp_path: Path) -> None:
     await prepare(tmp_path / "arena.db", 1)
-    store = EarlyStore(tmp_path / "arena.db", late_s=0.2)
+    later = asyncio.Event()
+    store = EarlyStore(tmp_path / "arena.db", later.wait)
     try:
         await store.vote(vote(PRESSES[0]))
         assert judge(store.path, {PRESSES[0].key: (PRESSES[0], 0)}).lost
         await store.end_battle(PRESSES[0].battle, EndingKind.SKIPPED)
-        await asyncio.sleep(0.6)
+        later.set()
+        await asyncio.gather(*store._late.values())  # noqa: SLF001 -- nothing else tells
         assert not judge(store.path, {PRESSES[0].key: (PRESSES[0], 0)}).lost
     finally:
         store.close()

@@ -65,12 +65,12 @@ def test_many_models_take_no_pass_over_all_pairs_for_each_neighbour() -> None:
     unsure = Uncertainty("sandwich", 100.0 * np.eye(n), np.full(n, 10.0), error, float("inf"))
     ratings, votes = np.linspace(1100, 900, n), np.ones((n, n)) - np.eye(n)
     models, order = tuple(f"m{m}" for m in range(n)), np.arange(n)
-    started = time.perf_counter()
+    started = time.process_time()
     told_apart(ratings, unsure)
-    once = time.perf_counter() - started
-    started = time.perf_counter()
+    once = time.process_time() - started
+    started = time.process_time()
     found = doubts_of_ratings(models, order, ratings, unsure, votes)
-    assert time.perf_counter() - started < 10 * once
+    assert time.process_time() - started < 10 * once
     assert len(found.pairs) == n - 1
 
 

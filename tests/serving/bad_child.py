@@ -129,8 +129,8 @@ class BadEngine:
 
 
 def main(fd: int, level: int) -> None:
-    """Serve, and give up on itself sooner than the real one."""
-    serving.child.STUCK_S = 4.5
+    """Serve, and give up on itself sooner than the real one; where it is told to, at once."""
+    serving.child.STUCK_S = float(os.environ.get("EVENHAND_STUCK_S", serving.child.STUCK_S))
     serving.child.PATIENCE_S = 0.5
     WAYS["half"] = partial(_stop_amid_a_word, fd)
     serving.child.main(fd, level, BadEngine)

@@ -41,28 +41,30 @@ async def test_a_cancellation_that_is_not_heard_kills(start: Start) -> None:
 async def test_who_waits_for_a_model_to_load_is_late_only_afterwards(start: Start) -> None:
     """Closing a model waits for the one that loads, which may take minutes."""
     process = start(answer_s=1.0)
-    closing = asyncio.create_task(load(process, "m", "clinging").close())
-    await asyncio.sleep(0)
-    other = await asyncio.to_thread(load, process, "n", "slow")
-    assert other.health() is None
-    await asyncio.wait_for(closing, 10)
+    clinging = load(process, "m", "clinging")
+    loading = asyncio.create_task(asyncio.to_thread(load, process, "n", "slow"))
+    await until(lambda: bool(process._loads))  # noqa: SLF001 -- nothing else tells
+    closing = asyncio.create_task(clinging.close())
+    assert (await loading).health() is None
+    await asyncio.wait_for(closing, 20)
     assert process.death is not None
 
 
 async def test_an_engine_that_does_not_close_is_killed(start: Start) -> None:
     process = start(answer_s=1.0)
-    await asyncio.wait_for(load(process, "m", "clinging").close(), 10)
+    await asyncio.wait_for(load(process, "m", "clinging").close(), 20)
     assert process.death is not None
 
 
 async def test_a_cancellation_that_is_heard_kills_nobody(start: Start) -> None:
-    process = start(answer_s=1.0)
+    process = start()
     engine = load(process)
     for asked in ("hang 0", "hang 1"):
         reading = asyncio.create_task(events(engine, asked))
         await asyncio.sleep(0.1)
         reading.cancel()
-    await asyncio.sleep(2.0)
+        await asyncio.gather(reading, return_exceptions=True)
+    await until(lambda: not process._owed)  # noqa: SLF001 -- that is what it would be killed for
     assert isinstance((await events(engine))[-1], Done)
 
 
@@ -78,10 +80,9 @@ async def test_a_slow_model_beside_one_that_speaks_is_only_slow(start: Start) ->
     process = start()
     engine = load(process)
     beside = asyncio.gather(events(engine, "hang 1"), return_exceptions=True)
-    slow = asyncio.create_task(events(engine, "late 0"))
-    await asyncio.sleep(0.3)
-    assert isinstance((await events(engine))[-1], Done)
-    assert failure(await slow).kind is FailureKind.DEADLINE
+    slow, speaks = await asyncio.gather(events(engine, "late 0"), events(engine))
+    assert isinstance(speaks[-1], Done)
+    assert failure(slow).kind is FailureKind.DEADLINE
     await asyncio.sleep(0.3)
     assert process.death is None
     beside.cancel()
