@@ -186,6 +186,12 @@ def client(arena: Arena) -> Iterator[httpx.Client]:
         yield visitor
 
 
+@pytest.fixture
+def patient_boards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who comes first wait for the board, however busy the machine is."""
+    monkeypatch.setattr("arena.web.boards.FIRST_S", 600.0)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium: Debian's if it is installed, else the one playwright brings."""

@@ -12,6 +12,9 @@ from arena.votelog import load_votes
 from tests.web.board_site import NOTHING, Site, peoples_log, visiting
 
 
+pytestmark = pytest.mark.usefixtures("patient_boards")
+
+
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with visiting(peoples_log(tmp_path)) as site:

@@ -109,6 +109,7 @@ def test_one_group_needs_no_name(tmp_path: Path) -> None:
     assert [row["group"] for row in view["rows"]] == ["", ""]
 
 
+@pytest.mark.usefixtures("patient_boards")
 async def test_the_page_shows_notes_and_groups_and_no_interval_without_width(log: Path) -> None:
     app, shell = FastAPI(), Shell("Evenhand")
     app.include_router(board_routes(shell, log))

@@ -15,6 +15,8 @@ from arena.web.boards import Boards
 from tests.arena.logs import vote, written
 from tests.web.board_site import visiting
 
+pytestmark = pytest.mark.usefixtures("patient_boards")
+
 ENGLISH = Choice(study=LIVE, language="en")
 
 
