@@ -11,7 +11,6 @@ from arena.board import board_of
 from arena.votelog import load_votes
 from tests.web.board_site import NOTHING, Site, peoples_log, visiting
 
-
 pytestmark = pytest.mark.usefixtures("patient_boards")
 
 
