@@ -47,14 +47,12 @@ SELECT vote.seq, vote.battle_id, battle.item_id, COALESCE(study.name, '') AS stu
        battle.x_sits_at_a,
        (SELECT group_concat(kind || ': ' || reason, '; ') FROM vote_flag
         WHERE vote_flag.vote_seq = vote.seq) AS flags,
-       battle.resident
+       {resident} AS resident
 FROM {votes} AS vote
 {whole}
 {where}
 ORDER BY vote.seq
 """
-
-_ALL_VOTES: Final = _VOTES.format(votes="vote", whole=WHOLE_VOTE, where="")
 
 # The newest decision of an admin on a vote, where it leaves the vote out.
 _SET_ASIDE = """
@@ -64,11 +62,7 @@ WHERE flag.kind = 'set_aside' AND NOT EXISTS (
     WHERE later.vote_seq = flag.vote_seq AND later.id > flag.id AND later.kind <> 'note')
 """
 
-_VOTES_IN_FORCE: Final = _VOTES.format(
-    votes="vote_in_force",
-    whole=WHOLE_VOTE,
-    where=f"WHERE vote.seq NOT IN (SELECT vote_seq FROM ({_SET_ASIDE}))",  # noqa: S608 - our own text
-)
+_COUNTED: Final = f"WHERE vote.seq NOT IN (SELECT vote_seq FROM ({_SET_ASIDE}))"  # noqa: S608 - our own text
 
 _TURNS = """
 SELECT turn.item_id, turn.number, turn.prompt, placed.place, response.text,
@@ -105,7 +99,12 @@ def read_log(
         If it is damaged, or no database of ours.
     """
     with _reading(place) as connection:
-        query = _VOTES_IN_FORCE if in_force else _ALL_VOTES
+        query = _VOTES.format(
+            votes="vote_in_force" if in_force else "vote",
+            whole=WHOLE_VOTE,
+            where=_COUNTED if in_force else "",
+            resident="battle.resident" if _tells_resident(connection) else "NULL",
+        )
         frame = pd.read_sql(text(query), connection)
         frame["anony"] = frame["anony"].astype(bool)
         frame["flags"] = frame["flags"].fillna("")
@@ -115,6 +114,12 @@ def read_log(
             _add_conversations(frame, swapped, connection)
     kept = [column for column in COLUMNS if column in frame]
     return frame[kept]
+
+
+def _tells_resident(connection: Connection) -> bool:
+    """Tell whether battles have that column: what an older Evenhand wrote is read as it stands."""
+    found = connection.execute(text("SELECT name FROM pragma_table_info('battle')"))
+    return "resident" in found.scalars()
 
 
 def log_counts(place: str | Path) -> dict[str, Any]:

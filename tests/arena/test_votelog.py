@@ -147,6 +147,18 @@ def test_conversations_come_when_asked_for(database: Path) -> None:
     assert log["conversation_a"][0][1]["content"] == "Yes."
 
 
+def test_a_database_of_an_older_evenhand_is_exported_as_it_stands(
+    store: Store, database: Path, tmp_path: Path
+) -> None:
+    store.close()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("ALTER TABLE battle DROP COLUMN resident")
+    assert export_votes(database, tmp_path / "out.csv").votes == 2
+    log = load_votes(database)
+    assert list(log.columns) == [name for name in COLUMNS if not name.startswith("conversation")]
+    assert log["resident"].isna().all()
+
+
 def test_a_public_export_masks_what_was_said(tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "ann@example.org"}]
     row = {"model_a": "oak", "model_b": "pine", "winner": "tie", "conversation_a": turns}
