@@ -217,6 +217,67 @@ async def test_without_storage_nothing_is_kept_and_all_else_goes_on(
     assert visit.complaints == []
 
 
+async def test_what_is_typed_before_the_page_is_whole_is_kept(arena: Arena, visit: Visit) -> None:
+    """As over a slow line; whoever presses Send too early does not load the page again."""
+    page = visit.page
+    held: list[Route] = []
+    await page.route("**/look/**/back.js", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    await prompt_box(page).fill("Older words")
+    for words in ("Words", "Words typed early"):
+        async with page.expect_request("**/back.js"):
+            await page.goto(f"{arena.url}/?again", wait_until="commit")
+        await prompt_box(page).click()
+        await page.keyboard.type(words)
+        await expect(button(page, "Send")).to_be_disabled()
+        async with page.expect_response("**/api/battles/current"):
+            await held.pop().continue_()
+        await expect(button(page, "Send")).to_be_enabled()
+        await expect(prompt_box(page)).to_have_value(words)
+    await page.unroute_all()
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("Words typed early")
+    for older in ("Words", "Older words", ""):
+        await battle(page, "Does ice float?")
+        await button(page, "Tie").click()
+        await button(page, "Next battle").click()
+        await expect(prompt_box(page)).to_have_value(older)
+
+
+async def test_a_page_that_came_in_part_comes_whole_once_the_line_is_back(visit: Visit) -> None:
+    page = visit.page
+    await page.route("**/look/**/*.js", lambda route: route.abort())
+    await page.goto(page.url + "?again")
+    await prompt_box(page).fill("Words")
+    await expect(page.get_by_text("The connection was lost. Trying again …")).to_be_visible()
+    await page.unroute_all()
+    await expect(button(page, "Send")).to_be_enabled()
+    await expect(prompt_box(page)).to_have_value("Words")
+    await button(page, "Send").click()
+    await until_ready(page)
+
+
+@pytest.mark.parametrize("init", [pytest.param("", id="kept"), pytest.param(NO_STORAGE, id="not")])
+async def test_what_was_typed_waits_while_questions_are_picked(
+    visitors: Visitors, init: str
+) -> None:
+    page = (await visitors.open()).page
+    await page.add_init_script(init)
+    await reload(page)
+    await page.route("**/api/battles", lambda route: route.abort())
+    for number, words in enumerate(("Words", "Other words")):
+        await prompt_box(page).fill(words)
+        await page.locator("#chips button").nth(number).click()
+        await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+    await page.unroute("**/api/battles")
+    await button(page, "Send").click()
+    for words in ("Other words", "Words"):
+        await until_ready(page)
+        await button(page, "Tie").click()
+        await button(page, "Next battle").click()
+        await expect(prompt_box(page)).to_have_value(words)
+        await button(page, "Send").click()
+
+
 async def test_prompts_back_in_their_boxes_outlive_a_reload(arena: Arena, visit: Visit) -> None:
     page = visit.page
     await battle(page, "First?")

@@ -282,6 +282,27 @@ async def test_where_no_new_battle_opens_every_prompt_is_kept(arena: Arena, visi
     await expect(prompt_box(page)).to_have_value("Second?")
 
 
+async def test_a_question_picked_while_a_battle_opens_drops_nothing_that_waits(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    held: list[Route] = []
+    arena.battles.scripts["Second?"] = Script(voids=1, waits=True)
+    await conversation(page, "First?", "Second?")
+    await expect(response(page, "A")).to_contain_text("Second?")
+    arena.battles.unavailable = True
+    arena.battles.release()
+    await expect(prompt_box(page)).to_have_value("First?")
+    arena.battles.unavailable = False
+    await page.route("**/api/battles", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    async with page.expect_request("**/api/battles"):
+        await button(page, "Send").click()
+    await page.locator("#chips button").first.click()
+    await held[0].continue_()
+    await until_ready(page)
+    await expect(prompt_box(page)).to_have_value("Second?")
+
+
 async def test_after_three_failures_nothing_of_a_conversation_is_lost(
     arena: Arena, visit: Visit
 ) -> None:

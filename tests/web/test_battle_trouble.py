@@ -391,6 +391,19 @@ async def test_a_stream_that_is_cut_alone_goes_on(arena: Arena, visit: Visit) ->
         await page.goto("about:blank")
 
 
+async def test_a_clock_that_is_set_back_counts_no_seconds_below_none(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    arena.battles.scripts["Late?"] = Script(waits=True)
+    await page.route("**/queue/join*", lambda route: route.fulfill(status=502), times=1)
+    await send(page, "Late?")
+    await page.evaluate("{ const now = Date.now; Date.now = () => now() - 3_600_000; }")
+    await expect(status(page)).to_have_text("Waiting for both models … 5 s")
+    arena.battles.release()
+    await until_ready(page)
+
+
 async def test_panes_that_never_heard_of_a_battle_are_told_again(
     arena: Arena, visit: Visit
 ) -> None:

@@ -18,7 +18,7 @@ let quiet = 0; // how often that was so in this turn
 let unanswered = 0; // how often in a row the panes did not follow
 
 export async function resume() {
-  const typed = draft.kept();
+  const typed = draft.early(first.text);
   first.text = typed;
   const found = tellSearch();
   const view = await lastSeen();
@@ -84,7 +84,7 @@ async function answer(path) {
 // The stream may have ended without a word.
 async function watch() {
   if (at.phase !== "streaming") quiet = unanswered = 0;
-  if (at.phase !== "streaming" || Date.now() - panes.lastChange < QUIET_MS) return;
+  if (at.phase !== "streaming" || performance.now() - panes.lastChange < QUIET_MS) return;
   const view = await news();
   if (!view) return;
   if (isLost()) return location.reload(); // the line is back, and Gradio's stream is not

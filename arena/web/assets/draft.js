@@ -2,12 +2,13 @@
 //
 // There is one draft at most. It belongs to the battle it would go on with, or to none yet. What was
 // typed when a question was picked instead, or another tab voted, waits aside until the page asks for
-// the next battle.
+// the next battle; of several, the newest comes first.
 
 import { read, write } from "./tab.js";
 
 const KEPT = "draft";
-const ASIDE = "aside";
+const ASIDE = "aside"; // the newest last
+const EARLY = "early"; // see templates/battle.html
 
 export const keep = (text, battle = null) => write(KEPT, text ? { text, battle } : null);
 export const forget = () => write(KEPT, null);
@@ -17,17 +18,31 @@ export function kept(battle = null) {
   return draft?.battle === battle ? draft.text : "";
 }
 
+// Over a slow line a box is typed in before any of this is there; or it never came, and the page was
+// loaded again.
+export function early(inTheBox) {
+  const text = inTheBox || read(EARLY);
+  write(EARLY, null);
+  if (!text) return kept();
+  if (!isSame(text, kept())) setAside(kept());
+  keep(text);
+  return text;
+}
+
 export const isSame = (one, other) => one.trim() === other.trim();
 
 export function setAside(text) {
   if (!text.trim()) return;
-  write(ASIDE, text);
+  write(ASIDE, [...aside(), text]);
   forget();
 }
 
+const aside = () => [read(ASIDE) ?? []].flat(); // before, it held one text
+
 export function comeBack() {
-  const text = read(ASIDE) ?? "";
-  write(ASIDE, null);
+  const texts = aside();
+  const text = texts.pop() ?? "";
+  write(ASIDE, texts.length ? texts : null);
   keep(text);
   return text;
 }

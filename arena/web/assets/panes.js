@@ -22,7 +22,7 @@ let old = ""; // what stood in the panes when they were hidden
 let before = null; // characters in both panes before the first text of this turn
 export let lastChange = 0;
 export const rest = () => {
-  lastChange = Date.now();
+  lastChange = performance.now();
 };
 
 const by = (id) => document.getElementById(id);
@@ -34,7 +34,7 @@ export function show(battle, onShown, onBegun = () => {}) {
   heard = onShown;
   begun = onBegun;
   before = null;
-  lastChange = Date.now();
+  lastChange = performance.now();
   waiting = JSON.stringify({ battle, lang: language(), n: number });
   if (battle !== shown) hide(); // a turn more, or another language, leaves the rest as it stands
   shown = battle;
@@ -140,7 +140,7 @@ const texts = () =>
   ["text-a", "text-b"].map((id) => by(id) && written(by(id))).join("\n");
 
 function changed() {
-  lastChange = Date.now();
+  lastChange = performance.now();
   const both = ["text-a", "text-b"].map(by);
   both.forEach(restore);
   both.forEach(mend);

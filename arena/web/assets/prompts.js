@@ -34,8 +34,9 @@ export async function sendFirst(prompt) {
 
 // A question of the bank has nothing to do with what waited to be asked again, or was typed.
 export function sendPicked(prompt) {
+  if (at.phase !== "ask") return;
   over.forget();
-  if (at.phase === "ask" && !offer.isOffered(first.text)) draft.setAside(first.text);
+  if (!offer.isOffered(first.text)) draft.setAside(first.text);
   sendFirst(prompt);
 }
 

@@ -22,12 +22,12 @@ const STEP_S = 5;
 let since = 0;
 
 function waiting() {
-  const steps = Math.floor((Date.now() - since) / (1000 * STEP_S));
+  const steps = Math.floor((performance.now() - since) / (1000 * STEP_S));
   return steps ? say("waiting_s", { n: steps * STEP_S }) : say("waiting");
 }
 
 export function tellWaiting() {
-  since = Date.now();
+  since = performance.now();
   tell(waiting);
 }
 

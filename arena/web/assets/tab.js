@@ -1,20 +1,24 @@
 // What this tab keeps across a reload; no other tab sees it, and nothing of it is sent anywhere.
 //
-// A browser that keeps nothing (a private window, no room, storage forbidden) loses only that.
+// Where a browser keeps nothing (a private window, no room, storage forbidden), the page does until
+// it is left.
+
+const unkept = new Map();
 
 export function read(name) {
   try {
-    return JSON.parse(sessionStorage.getItem(name));
+    return unkept.get(name) ?? JSON.parse(sessionStorage.getItem(name));
   } catch {
     return null;
   }
 }
 
 export function write(name, value) {
+  unkept.delete(name);
   try {
     if (value === null) sessionStorage.removeItem(name);
     else sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // It is not kept.
+    unkept.set(name, value);
   }
 }
