@@ -208,13 +208,7 @@ def _lock(place: Path, path: Path) -> IO[str]:
 
     It lies beside the file itself, so that it is the same by whatever name the file is opened.
     """
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = place.with_name(place.name + ".lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            f"{place.parent} cannot be written: {error.strerror}. Choose another place with --db."
-        ) from error
+    lock = _opened_lock(place)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -225,8 +219,28 @@ def _lock(place: Path, path: Path) -> IO[str]:
             f"{path} is in use by process {holder}: another Evenhand server, or a command that "
             "writes to it. Stop that one or let it end, or name another database with --db."
         ) from None
+    except OSError as error:
+        lock.close()
+        raise StoreError(
+            f"{lock.name} cannot be locked ({error.strerror}), as in some network folders, so two "
+            f"servers could write {path} at one time. Choose a place on a disk of this machine "
+            "with --db."
+        ) from error
     lock.seek(0)
     lock.truncate()
     with suppress(OSError):  # a full disk: the lock holds, and whoever is refused reads "unknown"
         os.write(lock.fileno(), str(os.getpid()).encode())
     return lock
+
+
+def _opened_lock(place: Path) -> IO[str]:
+    lock = place.with_name(place.name + ".lock")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return lock.open("a+", encoding="utf-8")
+    except OSError as error:
+        refused = lock if lock.exists() else place.parent  # that of another user, root for one
+        raise StoreError(
+            f"{refused} cannot be written: {error.strerror}. Choose another place with --db, or "
+            "make sure that you may write there."
+        ) from error

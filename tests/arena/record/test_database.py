@@ -1,5 +1,6 @@
 """Opening a database: durable, for one server, and never over something damaged."""
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -218,6 +219,23 @@ async def test_a_deleted_log_stops_the_writing(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told() -> None:
     with pytest.raises(StoreError, match="Choose another place with --db"):
         Database(Path("/proc/arena.db"))
+
+
+def test_a_lock_that_cannot_be_written_is_told_and_not_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "arena.db.lock").mkdir()  # as that of another user cannot
+    with pytest.raises(StoreError, match=r"arena\.db\.lock cannot be written"):
+        Database(tmp_path / "arena.db")
+
+
+def test_a_folder_that_knows_no_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuses)
+    with pytest.raises(StoreError, match=r"arena\.db\.lock cannot be locked .* network folders"):
+        Database(tmp_path / "arena.db")
 
 
 @pytest.mark.parametrize(
