@@ -41,8 +41,8 @@ def _content(content: Any) -> str:  # noqa: ANN401  # text, or the parts of the 
     return "\n".join(str(part) for part in parts if part)
 
 
-def joined(prompts: Any, responses: Any) -> Turns | None:  # noqa: ANN401  # lists or JSON texts
-    """Return a conversation from a list of prompts and one of responses, as the 55k set has it."""
+def joined(prompts: Any, responses: Any) -> Turns | None:  # noqa: ANN401  # texts, or lists of them
+    """Return a conversation from a prompt and a response, or from a list of each."""
     asked, said = _texts(prompts), _texts(responses)
     if asked is None or said is None:
         return None
@@ -53,13 +53,18 @@ def joined(prompts: Any, responses: Any) -> Turns | None:  # noqa: ANN401  # lis
     return turns
 
 
-def _texts(value: Any) -> list[str] | None:  # noqa: ANN401  # a list or its JSON text
+def _texts(value: Any) -> list[str] | None:  # noqa: ANN401  # a text, or a list
     if isinstance(value, str):
-        decoded = _decoded(value)
-        value = decoded if isinstance(decoded, list) else [value]
+        value = [value]
     if not _is_list(value):
         return None
     return [str(text or "") for text in value]
+
+
+def _unpacked(value: Any) -> Any:  # noqa: ANN401  # as above
+    """Return the list that a JSON text holds, as the 55k set has its turns; all else as it is."""
+    said = _decoded(value) if isinstance(value, str) else value
+    return said if isinstance(said, list) else value
 
 
 def said_by(turns: Turns | None, role: str) -> list[str]:
@@ -73,9 +78,12 @@ def filled(log: pd.DataFrame) -> pd.DataFrame:
     """Return a log with both conversations as lists of turns, from whatever its family left."""
     log = log.copy()
     for seat in ("a", "b"):
-        name, response = f"conversation_{seat}", f"response_{seat}"
+        name, response, packed = f"conversation_{seat}", f"response_{seat}", f"responses_{seat}"
         if name in log:
             turns = [understood(value) for value in log[name]]
+        elif {"prompts", packed} <= set(log):
+            both = zip(log["prompts"].map(_unpacked), log[packed].map(_unpacked), strict=True)
+            turns = [joined(prompts, responses) for prompts, responses in both]
         elif {"prompt", response} <= set(log):
             turns = [joined(p, r) for p, r in zip(log["prompt"], log[response], strict=True)]
         else:

@@ -64,8 +64,9 @@ _arena_140k: Final = partial(_named, {"id": "question_id", "timestamp": "tstamp"
 
 
 def _arena_55k(raw: pd.DataFrame) -> pd.DataFrame:
-    """Read the 55k set: one column for each outcome, both ties in one."""
-    log = _renamed(raw, {"id": "question_id"}).copy()
+    """Read the 55k set: one column for each outcome, both ties in one, turns in lists."""
+    packed = {"prompt": "prompts", "response_a": "responses_a", "response_b": "responses_b"}
+    log = _renamed(raw, {"id": "question_id", **packed}).copy()
     marks = {"winner_model_a": "model_a", "winner_model_b": "model_b", "winner_tie": "tie"}
     said = pd.DataFrame({name: as_text(raw[name]) for name in marks}, index=raw.index)
     sums = "winner_model_a " + said["winner_model_a"] + ", winner_model_b "

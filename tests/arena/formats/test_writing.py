@@ -86,6 +86,17 @@ def test_a_public_format_keeps_what_it_has_a_column_for(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("export", list(EXPORTS))
+def test_a_response_that_is_json_comes_back_as_it_was_said(
+    log: pd.DataFrame, tmp_path: Path, export: str, ending: str
+) -> None:
+    said = [talk(text) for text in ('["oak", "pine"]', "[]", '{"role": "user"}', "null")]
+    written = log.assign(conversation_b=pd.Series(said, dtype=object))
+    write_votes(written, tmp_path / f"out{ending}", export=export)
+    assert read_votes(tmp_path / f"out{ending}")["conversation_b"].tolist() == said
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_a_date_that_nanoseconds_do_not_reach_is_a_date(
     log: pd.DataFrame, tmp_path: Path, ending: str
 ) -> None:
