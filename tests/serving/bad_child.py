@@ -85,6 +85,8 @@ class BadEngine:
             WAYS["spoil"]()
         if "slow" in spec.responses:
             time.sleep(2.5)
+        if "endless" in spec.responses:
+            time.sleep(600)
         if "deadly" in spec.responses:
             WAYS["segfault"]()
         self._spec = spec

@@ -83,6 +83,12 @@ def checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def endless(make_checkpoint: Callable[..., Path]) -> Path:
+    """One that goes on for longer than any test waits."""
+    return make_checkpoint(max_position_embeddings=2**14)
+
+
 @pytest.fixture
 def put_on_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return who lays a folder into the hub's cache, and returns its commit."""

@@ -23,6 +23,7 @@ from serving.engine import (
     Prompt,
 )
 from serving.spec import ModelSpec
+from tests.serving.tiny import ENDLESS
 
 WORDS = "Rayleigh scattering"
 CHUNKS = 5  # of four characters
@@ -244,11 +245,11 @@ async def test_a_real_models_streams_are_freed_when_left(build: Builder, checkpo
     await engine.close()
 
 
-async def test_a_real_model_ends_its_streams_when_closed(build: Builder, checkpoint: Path) -> None:
-    engine = await built(build, local(checkpoint, output_tokens=200))
-    reading = asyncio.create_task(events(engine))
-    await asyncio.sleep(0.05)
+async def test_a_real_model_ends_its_streams_when_closed(build: Builder, endless: Path) -> None:
+    engine = await built(build, local(endless, **ENDLESS))
+    stream = engine.stream(ASK)
+    assert isinstance(await anext(stream), Delta)
     await engine.close()
-    end = ending(await reading)
+    end = ending([event async for event in stream])
     assert isinstance(end, Failed)
     assert end.kind is FailureKind.CANCELLED

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from serving.engine import Done, EngineError, Event, Failed, FailureKind, Prompt
+from serving.engine import Delta, Done, EngineError, Event, Failed, FailureKind, Prompt
 from serving.local import build
 from tests.serving.faults import Faulty, lost_device, out_of_memory
 from tests.serving.tiny import (
     ASK,
+    ENDLESS,
     GREEDY,
     SOURCES,
     events,
@@ -114,12 +115,12 @@ async def test_leaving_a_stream_frees_its_place(checkpoint: Path, *, plain: bool
 
 
 @pytest.mark.parametrize("plain", SOURCES)
-async def test_closing_gives_open_streams_a_final_event(checkpoint: Path, *, plain: bool) -> None:
-    async with running(checkpoint, plain=plain, output_tokens=200) as engine:
-        reading = asyncio.create_task(events(engine))
-        await asyncio.sleep(0.05)
+async def test_closing_gives_open_streams_a_final_event(endless: Path, *, plain: bool) -> None:
+    async with running(endless, plain=plain, **ENDLESS) as engine:
+        stream = engine.stream(ASK)
+        assert isinstance(await anext(stream), Delta)
         await engine.close()
-        said = await asyncio.wait_for(reading, 10)
+        said = [event async for event in stream]
     assert failure(said).kind is FailureKind.CANCELLED
     assert failure(await events(engine)).kind is FailureKind.CANCELLED
 
@@ -131,7 +132,8 @@ async def test_a_deadline_ends_a_slow_response(checkpoint: Path, *, plain: bool)
         said = await events(engine, Prompt(ASK.messages, deadline_s=0.3))
         faulty.remove()
     assert failure(said).kind is FailureKind.DEADLINE
-    assert 0.3 <= failure(said).seconds < 2
+    assert failure(said).seconds >= 0.3
+    assert failure(said).tokens < 200
 
 
 async def test_an_engine_that_is_closed_leaves_no_thread_and_no_weights(checkpoint: Path) -> None:

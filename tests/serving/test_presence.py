@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -9,6 +10,7 @@ from serving.engine import (
     Failed,
     FailureKind,
 )
+from serving.reply import Reply
 from tests.serving.bad_server import (
     DONE,
     END,
@@ -26,7 +28,20 @@ from tests.serving.bad_server import (
     serving,
 )
 from tests.serving.far import GOOD, engine_of, events, far, is_trial, text, unknown_name
+from tests.serving.virtual_time import let_pass
 from tests.serving.workshop import until
+
+
+@pytest.fixture
+def late_once_heard(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return who lets 25 seconds pass whenever something of a response was heard."""
+    add = Reply.add
+
+    def then_late(self: Reply, chunk: object) -> Iterator[str]:
+        yield from add(self, chunk)
+        let_pass(25.0, monkeypatch)
+
+    return lambda: monkeypatch.setattr(Reply, "add", then_late)
 
 
 async def test_a_refused_connection_is_a_failure() -> None:
@@ -177,9 +192,11 @@ ODD_END = says(event(finish="content_filter"), DONE)
     ],
 )
 async def test_who_refuses_a_prompt_and_no_other_is_there(
-    behave: Behaviour, monkeypatch: pytest.MonkeyPatch
+    behave: Behaviour, monkeypatch: pytest.MonkeyPatch, late_once_heard: Callable[[], None]
 ) -> None:
-    monkeypatch.setattr("serving.remote.TRIAL_S", 3.0 if behave is GOOD else 0.2)
+    monkeypatch.setattr("serving.remote.TRIAL_S", 0.2 if behave is hangs_before_headers else 20.0)
+    if behave is hangs_mid_stream:
+        late_once_heard()
     refusals = [NOT_THAT, ODD_END]
 
     async def refuses_questions(writer: asyncio.StreamWriter) -> None:
@@ -236,9 +253,12 @@ async def test_a_connection_that_is_not_kept_after_all_is_no_refusal() -> None:
     assert len(server.asked) == 2
 
 
-async def test_who_thinks_for_longer_than_we_wait_is_there() -> None:
+async def test_who_thinks_for_longer_than_we_wait_is_there(
+    late_once_heard: Callable[[], None],
+) -> None:
+    late_once_heard()
     thought = piece(b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}\n\n')
-    async with far(says(*[thought] * 99, pause_s=0.02), first_token_s=0.2) as (engine, server):
+    async with far(says(*[thought] * 99, pause_s=0.02), first_token_s=20.0) as (engine, server):
         for _ in range(4):
             end = (await events(engine))[-1]
             assert isinstance(end, Failed)

@@ -197,6 +197,13 @@ async def test_a_closed_pool_leaves_no_process(apart: str) -> None:
     assert not any(is_there(one) for one in pids)
 
 
+def _in_bad_processes(apart: Apart) -> Builder:
+    builder = Builder(apart)
+    bad = Processes(by_model=apart == "model", module="tests.serving.bad_child")
+    builder._processes = bad  # noqa: SLF001 -- ours know no model that loads for ever
+    return builder
+
+
 async def _stopped_while_it_loads(builder: Builder, pool: Pool) -> "tuple[int, asyncio.Task[None]]":
     """Return a process that was stopped before its first model was there, and who waits for it."""
 
@@ -224,25 +231,26 @@ async def _stopped_while_it_loads(builder: Builder, pool: Pool) -> "tuple[int, a
 async def test_a_process_that_is_stuck_as_it_loads_holds_up_no_other(
     apart: Apart, device: str
 ) -> None:
-    builder = Builder(apart)
-    pool = Pool([model("a"), model("b", device)], {"cpu": 2, "cuda:1": 2}, build=builder)
+    builder = _in_bad_processes(apart)
+    models = [model("a", "cpu", "endless"), model("b", device)]
+    pool = Pool(models, {"cpu": 9, "cuda:1": 9}, build=builder)
     stuck, waiting = await _stopped_while_it_loads(builder, pool)
     try:
-        async with asyncio.timeout(30), pool.engine("b") as engine:
+        async with asyncio.timeout(120), pool.engine("b") as engine:
             assert isinstance(await _all(engine), Done)
         assert not waiting.done()
     finally:
         os.kill(stuck, signal.SIGCONT)
-        await waiting
         await pool.close()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def test_closing_ends_a_process_in_which_a_model_loads_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("serving.process.END_S", 0.5)
-    builder = Builder("device")
-    pool = Pool([model("a")], 2, build=builder)
+    builder = _in_bad_processes("device")
+    pool = Pool([model("a", "cpu", "endless")], 2, build=builder)
     pid, waiting = await _stopped_while_it_loads(builder, pool)
     await asyncio.wait_for(pool.close(), 30)
     assert not is_there(pid)
@@ -253,8 +261,8 @@ async def test_closing_ends_a_process_in_which_a_model_loads_for_ever(
 
 async def test_who_does_not_wait_for_the_closing_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.process.END_S", 600.0)
-    builder = Builder("device")
-    pool = Pool([model("a")], 2, build=builder)
+    builder = _in_bad_processes("device")
+    pool = Pool([model("a", "cpu", "endless")], 2, build=builder)
     pid, waiting = await _stopped_while_it_loads(builder, pool)
     closing = asyncio.create_task(pool.close())
     await asyncio.sleep(0.1)

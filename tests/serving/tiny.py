@@ -19,6 +19,10 @@ ASK = Prompt.of("hello", seed=5)
 GREEDY = {"temperature": 0.0}
 
 
+ENDLESS: dict[str, Any] = {"output_tokens": 16_000, "context_tokens": 2**14, "sampling": GREEDY}
+"""What lets a checkpoint of such a context respond until it is stopped."""
+
+
 SOURCES = [pytest.param(False, id="batched"), pytest.param(True, id="plain")]
 
 

@@ -42,11 +42,11 @@ async def make(store: Store) -> AsyncIterator[Make]:
         settings = Settings(
             models=models or (OAK, PINE),
             limits=limits or Limits(),
-            pace=PaceSettings(tick_s=0.02, deadline_s=5.0),
+            pace=PaceSettings(tick_s=0.02, deadline_s=60.0),
         )
         pool = Pool(settings.models, 10**9, build=build)
         names = [model.name for model in settings.models]
-        responders = PoolResponders(pool, names, Pace("together", 1000.0, 0.001, 0.0), 5.0)
+        responders = PoolResponders(pool, names, Pace("together", 1000.0, 0.001, 0.0), 60.0)
         battles = Battles(
             store,
             responders,

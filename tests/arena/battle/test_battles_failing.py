@@ -46,13 +46,25 @@ falls_silent = lingers(bad_server.event(""))
 
 
 class Mortal(ScriptedEngine):
-    """Dies with all its streams when it is lost."""
+    """Says a word of whatever it is asked with "Hm?", until it dies with all its streams."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        self.dies = asyncio.Event()
+
+    def die(self) -> None:
+        self.lost = True
+        self.dies.set()
 
     def health(self) -> str | None:
         return "killed" if self.lost else super().health()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+        said = 0
         async for event in super().stream(prompt):
+            if said and prompt.messages[-1].content == "Hm?":
+                await self.dies.wait()
+            said += 1
             if self.lost:
                 yield Failed(FailureKind.ENGINE_DEAD, "killed")
                 return
@@ -204,16 +216,17 @@ async def test_one_death_that_ends_several_battles_keeps_nobody_out_for_long(
         born.append(Mortal(spec))
         return born[-1]
 
-    oak, pine = (scripted(name, "word " * 20, chunk_s=0.05) for name in ("oak", "pine"))
+    oak, pine = (scripted(name, "word " * 20) for name in ("oak", "pine"))
     battles = await make(oak, pine, build=build)
     battles._responders._tempo._wanted = Pace("paced", 1000.0, 0.3, 0.0)  # type: ignore[attr-defined]  # noqa: SLF001
     assert (await ready(battles)).state is State.READY  # both are loaded and measured
     views = []
     for number in range(6):
         views.append(await battles.open(f"rater {number}", "Hm?"))
-        await asyncio.sleep(0.05)
-    await asyncio.sleep(0.5)  # something is shown of each
-    born[-1].lost = True
+        async for frame in battles.stream(views[-1].battle_id, f"rater {number}"):
+            if frame.a and frame.b:
+                break
+    born[-1].die()
     for number, view in enumerate(views):
         assert (await shown(battles, view, f"rater {number}")).state is State.VOID
     assert (await ready(battles)).state is State.READY

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncGenerator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from arena.battle.views import State
 from arena.errors import ModelUnavailable, StoreError
 from arena.record.store import Store
+from serving.engine import Event, Prompt
+from serving.scripted import ScriptedEngine
 from tests.arena.battle.conftest import OAK, Make, ready, scripted, shown, token
 
 SLOW = [scripted(name, "word " * 200, chunk_s=0.05) for name in ("oak", "pine")]
@@ -44,8 +47,16 @@ async def test_a_turn_that_begins_while_the_one_before_comes_to_its_end_is_not_l
     make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its responses are on the disk, and nobody was told yet."""
-    battles, write = await make(OAK, scripted("pine", "No.", chunk_s=0.3)), store.save_responses
-    written, let_go = asyncio.Event(), asyncio.Event()
+    written, let_go, may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Waits(ScriptedEngine):
+        async def stream(self, prompt: Prompt) -> AsyncGenerator[Event]:
+            if prompt.messages[-1].content == "And why?":
+                await may_end.wait()
+            async for event in super().stream(prompt):
+                yield event
+
+    battles, write = await make(build=Waits), store.save_responses
 
     async def save(*values: Any) -> None:  # noqa: ANN401 - handed on
         await write(*values)
@@ -54,11 +65,14 @@ async def test_a_turn_that_begins_while_the_one_before_comes_to_its_end_is_not_l
 
     monkeypatch.setattr(store, "save_responses", save)
     battle = (await battles.open("ada", "Why?")).battle_id
+    first = battles._turns.running(battle)  # noqa: SLF001 -- to see its end
+    assert first is not None
     await written.wait()
     view = await battles.follow_up(token(await battles.view(battle, "ada")), "ada", "And why?")
     let_go.set()
-    await asyncio.sleep(0.1)
+    await first.wait()
     assert (await battles.view(battle, "ada")).state is State.STREAMING
+    may_end.set()
     assert (await shown(battles, view)).state is State.READY
 
 

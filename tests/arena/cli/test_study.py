@@ -1,11 +1,12 @@
 """`arena study generate` as its people start it, and as the system kills it."""
 
+import inspect
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -100,16 +101,38 @@ def rows(db: Path) -> Rows:
     return found
 
 
-def kill_at(study: Path, db: Path, responses: int) -> None:
-    """Start a run and take it away without a word once so many responses are stored."""
-    process = subprocess.Popen(  # noqa: S603 - our own code
-        command(study, db), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None and stored(db) < responses:
+KILLED = f"""
+import os, signal, sqlite3, sys, threading, time
+from contextlib import closing
+from pathlib import Path
+from arena.__main__ import main
+
+{inspect.getsource(stored)}
+def watch(db, responses):
+    while stored(db) < responses:
         time.sleep(0.005)
-    assert process.poll() is None, "the run ended before it was killed"
-    process.kill()
-    process.wait()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ends = (Path(sys.argv.pop()), int(sys.argv.pop()))
+threading.Thread(target=watch, args=ends, daemon=True).start()
+main()
+"""
+
+
+def kill_at(study: Path, db: Path, responses: int) -> None:
+    """Start a run and take it away without a word once so many responses are stored.
+
+    By a thread of its own: another process may get no turn before the run is at its end.
+    """
+    words = command(study, db)[3:]
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", KILLED, *words, str(responses), str(db)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == -signal.SIGKILL, "the run ended before it was killed"
 
 
 def kill_often(study: Path, db: Path, ends: list[int]) -> None:

@@ -14,9 +14,11 @@ from arena.studies.generating import MOST_AT_ONCE, generate_into, seed_of, widen
 from arena.studies.study_file import load_study
 from serving.budget import parts_of
 from serving.loading import Loaded, load
+from serving.scripted import ScriptedEngine
 from serving.shelf import size_of
 from serving.spec import ModelSpec
 from tests.arena.studies.conftest import STUDY, Folder
+from tests.serving.virtual_time import let_pass
 
 TINY = Path(__file__).parents[3] / "data" / "models" / "cedar-1m"
 FAILING = 'kind = "scripted"\nbehaviour = { fail_at = 0, fail_kind = "nan" }\nresponses = ["No.'
@@ -179,12 +181,22 @@ async def test_a_model_without_room_for_any_question_is_told_once_and_not_loaded
     )
 
 
-async def test_a_deadline_ends_a_model_that_hangs(folder: Folder) -> None:
-    folder.change("seed = 5", "seed = 5\ndeadline_s = 0.05")
+async def test_a_deadline_ends_a_model_that_hangs(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = ScriptedEngine._wait  # noqa: SLF001 -- to know who waits for ever
+
+    async def waits(self: ScriptedEngine, seconds: float | None) -> None:
+        if seconds is None:
+            let_pass(60.0, monkeypatch)
+        await wait(self, seconds)
+
+    monkeypatch.setattr(ScriptedEngine, "_wait", waits)
+    folder.change("seed = 5", "seed = 5\ndeadline_s = 60.0")
     hanging = 'kind = "scripted"\nbehaviour = { hang_at = 1 }\nresponses = ["It is.'
     folder.change('kind = "scripted"\nresponses = ["It is.', hanging)
     oak, pine = await run(folder)
-    assert {failure.cause for failure in oak.failures} == {"deadline: oak: no end after 0.05 s"}
+    assert {failure.cause for failure in oak.failures} == {"deadline: oak: no end after 60.0 s"}
     assert pine.made == 3
 
 
