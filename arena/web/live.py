@@ -137,7 +137,7 @@ def _read(order: str) -> tuple[str, str, int]:
     try:
         said = json.loads(order)
         battle, lang, number = str(said["battle"]), str(said["lang"]), int(said["n"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return "", DEFAULT_LANGUAGE, 0
     return battle, lang if lang in LANGUAGE_NAMES else DEFAULT_LANGUAGE, number
 

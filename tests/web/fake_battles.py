@@ -76,6 +76,7 @@ class FakeBattles:
         self.vote_failures = 0
         self.vote_crashes = 0
         self.answers_lost = 0  # votes that are saved, and whose rater does not hear of it
+        self.open_s = 0.0  # so long a new battle waits for its models
         self.look_s = 0.0  # so long it takes to look at a battle
         self.unavailable = False
         self.store_closed = False
@@ -103,6 +104,7 @@ class FakeBattles:
         self._need_store()
         if self.unavailable:
             raise ModelUnavailable(f"{CANARY_A} is out of memory at http://10.0.0.7")
+        await asyncio.sleep(self.open_s)
         self.opened.append((prompt, question_id, language))
         script = self.scripts.get(prompt, Script())
         if script.voids:

@@ -199,6 +199,34 @@ async def test_a_prompt_the_server_has_is_not_offered_again(visit: Visit) -> Non
     await expect(prompt_box(page)).to_have_value("")
 
 
+async def test_a_reload_finds_the_battle_that_was_only_asked_for(
+    arena: Arena, visit: Visit
+) -> None:
+    page = visit.page
+    arena.battles.open_s = 3.0
+    async with page.expect_request("**/api/battles"):
+        await send(page, "Slow?")
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("Slow?")
+    await expect(page.get_by_text("Looking for your battle …")).to_be_visible()
+    await until_ready(page)
+    assert [prompt for prompt, _, _ in arena.battles.opened] == ["Slow?"]
+
+
+async def test_but_takes_nobody_to_it_who_writes(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    arena.battles.open_s = 2.0
+    async with page.expect_request("**/api/battles"):
+        await send(page, "Slow?")
+    await reload(page)
+    await prompt_box(page).fill("Another?")
+    await asyncio.sleep(3.5)
+    assert len(arena.battles.opened) == 1
+    await expect(prompt_box(page)).to_have_value("Another?")
+    await expect(prompt_box(page)).to_be_focused()
+    await expect(page.get_by_text("Looking for your battle …")).to_be_hidden()
+
+
 async def test_without_storage_nothing_is_kept_and_all_else_goes_on(
     arena: Arena, visitors: Visitors
 ) -> None:

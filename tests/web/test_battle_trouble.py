@@ -151,6 +151,30 @@ async def test_what_was_done_is_told_though_its_answer_was_lost(arena: Arena, vi
     assert counts == (1, 1, 1)
 
 
+async def test_and_once_the_line_is_back(arena: Arena, visit: Visit) -> None:
+    """Nobody reads for ever that a vote is not saved while it counts."""
+    page = visit.page
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await page.context.set_offline(True)
+        await route.abort()
+
+    await page.route(re.compile("/api/(votes|withdraw)$"), lose)
+    for press, told, then in (
+        ("Tie", "Your vote is NOT saved. Press again.", "Saved"),
+        ("Withdraw", "The vote was NOT withdrawn. Press again.", "Withdrawn."),
+    ):
+        if press == "Tie":
+            await battle(page, "Lost?")
+        await button(page, press).click()
+        await expect(status(page)).to_have_text(told)
+        await asyncio.sleep(1.5)
+        await page.context.set_offline(False)
+        await expect(status(page)).to_contain_text(then)
+    assert (len(arena.battles.votes), len(arena.battles.withdrawals)) == (1, 1)
+
+
 async def test_an_answer_that_was_lost_on_the_way_does_not_become_a_second_vote(
     arena: Arena, visit: Visit
 ) -> None:

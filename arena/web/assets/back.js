@@ -7,10 +7,10 @@ import { at, by, first, focusPrompt, follow, tellBefore } from "./page.js";
 import * as panes from "./panes.js";
 import { isLost } from "./status.js";
 import { read } from "./tab.js";
-import { ask } from "./talk.js";
+import { ask, pause } from "./talk.js";
 
 const QUIET_MS = 4000; // no new text for so long: ask the server how things stand
-const AGAIN_MS = 1000;
+const OPENING_MS = 6000; // so long a battle may open: it waits for models that rest
 const SILENT_MS = 1000; // so long a page may look without a word
 const QUIETS = 5; // so often nothing new: perhaps the panes hear nothing at all, and are told again
 
@@ -20,17 +20,17 @@ let unanswered = 0; // how often in a row the panes did not follow
 export async function resume() {
   const typed = draft.early(first.text);
   first.text = typed;
-  const found = tellSearch();
-  const view = await lastSeen();
+  const isWriting = () => first.text !== typed || document.activeElement === first.area;
+  const found = tellSearch(typed);
+  const view = (await lastSeen()) ?? (await opening(typed, isWriting));
   found();
   if (at.phase !== "ask") return; // someone was quicker
   const isSent = typed && view && draft.isSame(view.prompts[0], typed);
-  const isWriting = first.text !== typed || document.activeElement === first.area;
-  const isAsking = isWriting || (typed && !isSent);
+  const isAsking = isWriting() || (typed && !isSent);
   if (view && !isAsking) return goBack(view);
   if (isAsking && isOpen(view)) offerBack(view);
   if (!isAsking) over.forget();
-  if (!isWriting) focusPrompt();
+  if (!isWriting()) focusPrompt();
 }
 
 // Whoever writes is not taken away from it: the next keys would be taken for votes.
@@ -49,9 +49,9 @@ function goBack(view) {
 }
 
 // Whoever had a battle reads why the page asks for a prompt while the server is silent.
-function tellSearch() {
+function tellSearch(typed) {
   const tell = () => at.phase === "ask" && tellBefore("looking");
-  const silent = read(SEEN) && setTimeout(tell, SILENT_MS);
+  const silent = (read(SEEN) || over.isAwaited(typed)) && setTimeout(tell, SILENT_MS);
   return () => {
     clearTimeout(silent);
     if (by("ask-status").dataset.w === "looking") tellBefore();
@@ -67,6 +67,18 @@ async function lastSeen() {
   return view?.reveal || ["void", "skipped"].includes(view?.state) ? view : null;
 }
 
+// What was sent right before the page was loaded again may be on its way, or wait for its models.
+async function opening(typed, isWriting) {
+  const until = performance.now() + OPENING_MS;
+  const isAwaited = () => over.isAwaited(typed) && at.phase === "ask" && !isWriting();
+  while (isAwaited() && performance.now() < until) {
+    await pause();
+    const { battle } = await answer("/api/battles/current");
+    if (isOpen(battle) && over.isAwaited(battle.prompts[0])) return battle;
+  }
+  return null;
+}
+
 const isRefusal = (status) => status >= 400 && status < 500;
 
 // What the server says; where it says nothing, it is asked until it does, or someone was quicker.
@@ -76,7 +88,7 @@ async function answer(path) {
       return await ask(path);
     } catch (refused) {
       if (isRefusal(refused.status) || at.phase !== "ask") return {};
-      await new Promise((later) => setTimeout(later, AGAIN_MS));
+      await pause();
     }
   }
 }

@@ -10,19 +10,23 @@ import { at, by, first, focus, focusPrompt, follow, isStill, render, tellBefore 
 import * as panes from "./panes.js";
 import { tell, tellLost, tellWaiting, tellWriting } from "./status.js";
 import { write } from "./tab.js";
-import { ask, sentenceOf } from "./talk.js";
+import { ask, pause, sentenceOf } from "./talk.js";
 import { nth, say } from "./words.js";
 
 const VOIDS_IN_A_ROW = 3;
 export const SEEN = "battle"; // what the tab keeps: the battle it showed last
 
 let voids = 0;
+let search = 0; // the newest one for what became of a press
 
 // A new battle; throws what the server refused with.
 export async function open(prompt) {
   const body = { prompt, ...offer.questionOf(prompt) };
   over.opens(prompt);
-  const view = await ask("/api/battles", body);
+  const view = await ask("/api/battles", body).catch((refused) => {
+    if (!refused.isUnanswered) over.refused();
+    throw refused;
+  });
   first.text = "";
   draft.forget();
   window.scrollTo(0, 0);
@@ -104,13 +108,24 @@ export const isOpen = (view) => ["streaming", "ready"].includes(view?.state);
 
 // Another tab may have been quicker, or an answer was lost: does the server hold what this page shows?
 // Where `asked` is the newest it holds, nothing was refused: it was taken before.
+// Returns whether the server said so.
 export async function look(refused, asked) {
   const view = ["ready", "voted"].includes(at.phase) && (await news());
-  if (!view) return;
+  if (!view) return false;
   const isLonger = view.prompts.length > at.battle.prompts.length;
-  if (view.state === at.phase && !isLonger) return;
+  if (view.state === at.phase && !isLonger) return true;
   const isTaken = isLonger && asked && draft.isSame(asked, view.prompts.at(-1));
   catchUp(view, isTaken ? undefined : refused);
+  return true;
+}
+
+// No answer came, and what was pressed may have been done: the server is asked until it says so, or
+// someone was quicker.
+export async function findOut() {
+  const { phase, battle } = at;
+  const mine = (search += 1);
+  const isUnknown = () => mine === search && at.phase === phase && at.battle === battle;
+  while (isUnknown() && !(await look())) await pause();
 }
 
 export function beReady() {

@@ -10,9 +10,12 @@ import { say } from "./words.js";
 
 const KEPT = "over";
 // battle: the one that is shown      opening: the first prompt of one that is asked for
+// awaited: no answer has come to that yet
 // ended: the one that is lost        notice: the key of the sentence
 // talk: more than one prompt was asked      later: the prompts that wait, { prompt, tooLong }
-const NOTHING = { battle: null, opening: null, ended: null, notice: "", talk: false, later: [] };
+const NOTHING = {
+  battle: null, opening: null, awaited: false, ended: null, notice: "", talk: false, later: [],
+};
 
 let kept = read(KEPT) ?? NOTHING;
 
@@ -38,10 +41,12 @@ export function begin({ battle_id: ended, prompts, too_long }) {
 }
 
 // A battle with this first prompt is asked for; the answer may be lost in a reload.
-export const opens = (prompt) => keep({ opening: prompt });
+export const opens = (prompt) => keep({ opening: prompt, awaited: true });
+export const refused = () => keep({ awaited: false });
+export const isAwaited = (prompt) => Boolean(kept.awaited) && isSame(kept.opening, prompt);
 
 // From now on it is this battle that is shown.
-export const bind = (battle) => keep({ battle, opening: null });
+export const bind = (battle) => keep({ battle, opening: null, awaited: false });
 
 export const belongsTo = ({ battle_id, prompts }) =>
   kept.battle === battle_id || (kept.opening !== null && isSame(kept.opening, prompts[0]));

@@ -28,6 +28,11 @@ export const sentenceOf = (error) =>
 // like no answer. Tests are less patient.
 const patience = () => Number(document.body.dataset.patience ?? 10_000);
 
+const AGAIN_MS = 1000;
+
+// Before a server that said nothing is asked again.
+export const pause = () => new Promise((later) => setTimeout(later, AGAIN_MS));
+
 // A page that is left hears no answer: it, or the one that is loaded in its place, finds out what
 // became of what it asked once it is shown.
 let shown = Promise.resolve();

@@ -2,7 +2,7 @@
 //
 // Each returns whether it was the moment for that, so that a key does nothing at another.
 
-import { look, news, next, reveal, SEEN } from "./course.js";
+import { findOut, look, news, next, reveal, SEEN } from "./course.js";
 import { at, by, focus, render } from "./page.js";
 import { tell } from "./status.js";
 import { write } from "./tab.js";
@@ -39,7 +39,7 @@ async function cast(outcome) {
     tell(() => sentenceOf(refused), true);
     focus(by("vote").querySelector(`[data-outcome=${outcome}]`));
     if (refused.isOutdated) look(refused);
-    else if (refused.isUnanswered) look();
+    else if (refused.isUnanswered) findOut();
   }
 }
 
@@ -64,7 +64,7 @@ async function takeBack() {
     render();
     tell(() => sentenceOf(refused), true);
     focus(by("withdraw"));
-    if (refused.isUnanswered) look();
+    if (refused.isUnanswered) findOut();
   }
 }
 
