@@ -10,6 +10,7 @@ Run it with `python -m benchmarks.votes [--json] [--long]`.
 """
 
 import asyncio
+import gc
 import shutil
 import sqlite3
 import statistics
@@ -258,6 +259,8 @@ def measure(sizes: Sizes) -> Report:
         template = Path(folder) / "template.db"
         progress(f"votes: preparing {max(sizes.votes.values())} battles")
         asyncio.run(prepare(template, max(sizes.votes.values()) + WARM_UP))
+        gc.collect()
+        gc.freeze()  # as a server does before anybody comes
         rounds = []
         for number in range(1, sizes.rounds + 1):
             with tempfile.TemporaryDirectory(dir=folder) as one:

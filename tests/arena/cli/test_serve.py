@@ -4,6 +4,7 @@ What is refused before anything is served is refused in this process.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import re
@@ -20,8 +21,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
-from arena.cli.serve import _listening, is_no_cancelled_stream, where_it_is
+from arena.cli.serve import _listening, _serve, is_no_cancelled_stream, where_it_is
+from arena.running import open_store, put_together
+from arena.settings import load_settings
 from tests.arena.cli.conftest import Arena
 
 pytestmark = pytest.mark.slow
@@ -113,6 +117,25 @@ def test_a_server_without_local_models_loads_no_torch_and_stops_in_order(roster:
         assert process.wait(20) in (0, 130, -signal.SIGINT)
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+
+
+def test_collecting_garbage_looks_at_nothing_that_libraries_made(
+    roster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(roster.parent)
+    kept: list[int] = []
+
+    async def serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        del server, sockets
+        kept.extend([len(gc.get_objects()), gc.get_freeze_count()])
+
+    monkeypatch.setattr(uvicorn.Server, "serve", serve)
+    settings = load_settings(roster)
+    arena = put_together(settings, *open_store(settings))
+    with _listening("127.0.0.1", 0) as listener:
+        asyncio.run(_serve(arena, listener))
+    gc.unfreeze()
+    assert kept[0] < kept[1] / 100
 
 
 def test_a_battle_that_streams_at_the_end_is_ended_in_order(roster: Path) -> None:
