@@ -182,9 +182,9 @@ def _told(path: Path) -> Iterator[None]:
                     "it or copies it. Close that one or let it end, or name another database "
                     "with --db."
                 ) from error
-            can = (
-                "there is room" if "full" in str(error.orig) else "it and its folder can be written"
-            )
+            can = "it and its folder can be written, and its -wal and -shm if they lie there"
+            if "full" in str(error.orig):
+                can = "there is room"
             raise StoreError(
                 f"{path} cannot be opened ({error.orig}). Make sure that {can}, or name another "
                 "file with --db."

@@ -30,11 +30,13 @@ def is_sqlite(path: Path) -> bool:
 
 
 def lies_still(path: Path) -> bool:
-    """Tell whether nobody has a database open, in a folder where nobody like us can write.
+    """Tell whether nobody has a database open, where nobody like us can write it or beside it.
 
     SQLite makes files of its own beside one that it reads, unless it is told that it lies still.
+    Who cannot write the database leaves them there, and its owner's server cannot write those.
     """
-    return _is_read_only(path) and not _beside(path, "-wal").exists()
+    kept = _is_read_only(path) or (path.exists() and not os.access(path.resolve(), os.W_OK))
+    return kept and not _beside(path, "-wal").exists()
 
 
 def check_log(path: Path) -> None:

@@ -63,6 +63,20 @@ def test_a_database_in_a_folder_that_cannot_be_written_is_read_as_it_lies(
     assert fault_of(store.path) is None
 
 
+def test_whoever_may_only_read_a_database_leaves_nothing_beside_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner's server could not write what another member of the group left there."""
+    store.close()
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) != store.path.resolve())
+    files = sorted(store.path.parent.iterdir())
+    engine = reading_engine(store.path)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM vote").scalar() == 0
+        assert sorted(store.path.parent.iterdir()) == files
+    engine.dispose()
+
+
 def test_votes_in_a_log_that_cannot_be_read_are_told_and_not_left_out(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
