@@ -52,7 +52,7 @@ async def test_who_finds_no_room_waits_for_it() -> None:
         waiting = asyncio.create_task(use(pool, "b"))
         await asyncio.sleep(0.02)
         assert shop.built == ["a"]
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, 30)
     assert pool.resident() == ("b",)
 
 
@@ -65,7 +65,7 @@ async def test_two_battles_never_hold_each_others_half() -> None:
                 await asyncio.sleep(0)
 
     battles = (battle("a", "b"), battle("c", "d"), battle("b", "c"), battle("d", "a"))
-    await asyncio.wait_for(asyncio.gather(*battles), 5)
+    await asyncio.wait_for(asyncio.gather(*battles), 30)
 
 
 async def test_one_model_may_meet_itself() -> None:
@@ -82,7 +82,7 @@ async def test_battles_share_an_engine_and_its_loading() -> None:
     both = asyncio.gather(use(pool, "a"), use(pool, "a"))
     await asyncio.sleep(0.02)
     shop.held["a"].set()
-    await asyncio.wait_for(both, 2)
+    await asyncio.wait_for(both, 30)
     assert shop.built == ["a"]
 
 
@@ -111,7 +111,7 @@ async def test_a_waiting_pair_is_not_passed_for_ever() -> None:
         late = asyncio.create_task(use(pool, "a"))
         await asyncio.sleep(0.02)
         assert not late.done()
-    await asyncio.wait_for(asyncio.gather(pair, late), 2)
+    await asyncio.wait_for(asyncio.gather(pair, late), 30)
 
 
 async def test_loaded_models_may_pass_one_that_waits_for_memory() -> None:
@@ -119,9 +119,9 @@ async def test_loaded_models_may_pass_one_that_waits_for_memory() -> None:
     async with pool.engine("a"):
         pair = asyncio.create_task(use(pool, "b", "c"))
         await asyncio.sleep(0)
-        await asyncio.wait_for(use(pool, "a"), 1)
+        await asyncio.wait_for(use(pool, "a"), 30)
         assert not pair.done()
-    await asyncio.wait_for(pair, 2)
+    await asyncio.wait_for(pair, 30)
 
 
 async def test_what_can_never_fit_is_refused_at_once() -> None:
@@ -143,5 +143,5 @@ async def test_leaving_the_queue_leaves_it_in_order() -> None:
         stays = asyncio.create_task(use(pool, "c"))
         await asyncio.sleep(0.01)
         gone.cancel()
-    await asyncio.wait_for(stays, 2)
+    await asyncio.wait_for(stays, 30)
     assert pool.resident() == ("c",)

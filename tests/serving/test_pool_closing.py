@@ -82,4 +82,4 @@ async def test_an_open_stream_ends_when_the_pool_closes() -> None:
         reading = asyncio.create_task(anext(engine.stream(Prompt.of("?"))))
         await asyncio.sleep(0.01)
         await pool.close()
-        assert "closed" in str(await asyncio.wait_for(reading, 1))
+        assert "closed" in str(await asyncio.wait_for(reading, 30))

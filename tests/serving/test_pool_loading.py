@@ -34,7 +34,7 @@ async def test_a_model_that_cannot_be_loaded_is_not_tried_again_at_once() -> Non
         assert caught.value.kind is FailureKind.TEMPLATE
     assert shop.built == ["a"]
     assert pool.standing.unavailable() == {"a": "a: no template"}
-    await asyncio.wait_for(use(pool, "b"), 2)  # its memory is free again
+    await asyncio.wait_for(use(pool, "b"), 30)  # its memory is free again
 
 
 async def test_a_model_that_could_not_be_loaded_is_tried_again_later() -> None:
@@ -154,7 +154,7 @@ async def test_who_needs_two_models_hears_at_once_that_one_cannot_be_loaded(name
     )
     pool = shop.pool(2, kind="remote")
     with pytest.raises(EngineError, match="nobody is there"):
-        await asyncio.wait_for(use(pool, *names), 2)
+        await asyncio.wait_for(use(pool, *names), 30)
     shop.held["b"].set()
     await use(pool, "b")
     assert shop.built.count("b") == 1
@@ -169,4 +169,4 @@ async def test_leaving_while_it_loads_leaves_the_model_for_others() -> None:
     gone.cancel()
     shop.held["a"].set()
     await until(lambda: pool.resident() == ("a",))
-    await asyncio.wait_for(use(pool, "b"), 2)
+    await asyncio.wait_for(use(pool, "b"), 30)

@@ -30,7 +30,7 @@ async def test_models_on_shared_weights_fit_where_copies_would_not() -> None:
     )
     await use(pool, "a", "b")
     assert pool.resident() == ("a", "b")
-    await asyncio.wait_for(use(pool, "c"), 2)
+    await asyncio.wait_for(use(pool, "c"), 30)
     assert pool.resident() == ("c",)
 
 
@@ -89,7 +89,7 @@ async def test_a_pair_of_which_one_lies_in_the_others_way_is_served() -> None:
     pool = on_cards({"a": 6, "b": 9}, {"b": "cuda:1"})
     await use(pool, "a")
     assert pool.places() == {"a": "cuda:1"}
-    await asyncio.wait_for(use(pool, "a", "b"), 2)
+    await asyncio.wait_for(use(pool, "a", "b"), 30)
     assert pool.places() == {"a": "cuda:0", "b": "cuda:1"}
 
 

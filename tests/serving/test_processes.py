@@ -16,6 +16,7 @@ from serving.pool import Pool
 from serving.processes import Processes
 from serving.spec import ModelSpec
 from tests.serving.bad_process import is_there
+from tests.serving.virtual_time import let_pass
 
 
 @pytest.fixture
@@ -161,8 +162,11 @@ async def test_closing_ends_every_process(*, by_model: bool) -> None:
     assert [is_there(pid(engine)) for engine in engines] == [False, False]
 
 
-async def test_a_pool_lets_the_dead_go_and_loads_them_again() -> None:
+async def test_a_pool_lets_the_dead_go_and_loads_them_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """One engine kills the process that all share; the idle one is not to blame."""
+    monkeypatch.setattr("serving.rests.DEATH_S", 15.0)
     processes = Processes(by_model=False, module="tests.serving.bad_child")
     specs = [model(name) for name in "ab"]
     pool = Pool(specs, 10, build=processes.load, measure=lambda spec: {spec.name: 5})
@@ -175,7 +179,7 @@ async def test_a_pool_lets_the_dead_go_and_loads_them_again() -> None:
         assert pool.resident() == ()
         async with pool.engine("b") as engine:
             assert isinstance([e async for e in engine.stream(Prompt.of("x"))][-1], Done)
-        await asyncio.sleep(1.1)
+        let_pass(15.0, monkeypatch)
         async with pool.engines("a", "b") as engines:
             assert [engine.health() for engine in engines] == [None, None]
     finally:

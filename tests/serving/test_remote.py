@@ -205,7 +205,7 @@ async def test_leaving_a_stream_hangs_up() -> None:
         stream = engine.stream(ASK)
         await anext(stream)
         await stream.aclose()
-        await asyncio.wait_for(server.closed_early.wait(), 2)
+        await asyncio.wait_for(server.closed_early.wait(), 30)
 
 
 @pytest.mark.parametrize("behave", [hangs_before_headers, hangs_mid_stream, is_busy("30")])

@@ -24,7 +24,7 @@ class Held:
     def __call__(self, spec: ModelSpec) -> ScriptedEngine:
         self.begun.append(spec.name)
         if spec.name in self.through:
-            assert self.through[spec.name].wait(10)
+            assert self.through[spec.name].wait(60)
         return ScriptedEngine(spec)
 
 
@@ -42,7 +42,7 @@ async def test_asking_a_server_and_loading_a_model_wait_for_each_other_never(
     loader = Loader(build)
     waiting = asyncio.create_task(loader.load(held))
     await asyncio.sleep(0)
-    await asyncio.wait_for(loader.load(other), 5)
+    await asyncio.wait_for(loader.load(other), 30)
     assert not waiting.done()
     build.through[held.name].set()
     await waiting
@@ -81,6 +81,6 @@ async def test_closing_hardly_waits_for_a_load_that_nothing_can_stop() -> None:
     loader = Loader(build)
     load = asyncio.gather(loader.load(NEAR), return_exceptions=True)
     await asyncio.sleep(0)
-    await asyncio.wait_for(loader.close(), 2)
+    await asyncio.wait_for(loader.close(), 30)
     build.through["near"].set()
     await load

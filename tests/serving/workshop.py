@@ -38,7 +38,7 @@ class Workshop:
 
     def build(self, spec: ModelSpec) -> Sized:
         if spec.name in self.held:
-            assert self.held[spec.name].wait(5)
+            assert self.held[spec.name].wait(60)
         self.built.append(spec.name)
         if spec.name in self.broken:
             raise self.broken[spec.name]
@@ -73,8 +73,8 @@ async def use(pool: Pool, *names: str) -> None:
 
 
 async def until(true: object) -> None:
-    """Wait a moment for what other tasks and threads are about to do."""
-    for _ in range(200):
+    """Wait for what other tasks and threads are about to do."""
+    for _ in range(6_000):
         if callable(true) and true():
             return
         await asyncio.sleep(0.005)

@@ -133,6 +133,8 @@ async def test_who_fails_each_time_costs_three_battles_and_then_rests(
     """Its engine is well, as far as it can tell."""
     broken = scripted("elm", "It", fail_at=0, fail_kind=kind)
     battles, ends = await make(OAK, PINE, broken), []
+    pool = battles._responders._pool  # type: ignore[attr-defined]  # noqa: SLF001
+    pool.standing._rests._first_s = 3600.0  # noqa: SLF001 - it rests while all others are voted on
     for number in range(20):
         view = await ready(battles)
         if view.state is State.READY:

@@ -30,13 +30,15 @@ def _heard() -> Iterator[None]:
 @pytest.mark.parametrize("module", ["typer.core", "arena.cli.commands", "pandas._libs", "scipy"])
 def test_ctrl_c_while_a_command_loads_ends_it_and_nothing_is_said(module: str) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "arena", "leaderboard", str(SIMULATED)]
-    process = subprocess.Popen(  # noqa: S603 - our own code
+    with subprocess.Popen(  # noqa: S603 - our own code
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    assert any(line.split("|")[-1].strip() == module for line in process.stderr)
-    process.send_signal(signal.SIGINT)
-    shown, said = process.communicate(timeout=60)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert any(line.split("|")[-1].strip() == module for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()  # `communicate` knows nothing of what was read ahead
+        shown = process.stdout.read()
     assert [line for line in said.splitlines() if not line.startswith("import time:")] == []
     assert (process.returncode in ENDS, shown) == (True, "")
 
