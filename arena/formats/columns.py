@@ -148,11 +148,10 @@ def _seconds(raw: "pd.Series[Any]") -> "pd.Series[Any]":
         return raw
     else:
         moments = pd.to_datetime(raw, utc=True, errors="coerce", format="ISO8601")
-        if (moments.isna() & as_text(raw).notna()).any():
-            return raw
     start = pd.Timestamp(0, tz="UTC").as_unit("s")  # nanoseconds end in 2262, and a date may not
-    seconds = (moments - start) / pd.Timedelta(seconds=1).as_unit("s")
-    return seconds.astype("float64")
+    seconds = ((moments - start) / pd.Timedelta(seconds=1).as_unit("s")).astype("float64")
+    unread = moments.isna() & as_text(raw).notna()
+    return seconds.astype(object).mask(unread, raw) if unread.any() else seconds
 
 
 _TRUTHS: Final[dict[str, bool]] = {"true": True, "1": True, "false": False, "0": False}

@@ -7,6 +7,7 @@ import pytest
 
 from arena.errors import LogError
 from arena.formats import read_votes
+from arena.formats.reading import read_log
 
 
 def line(path: Path, **said: object) -> Path:
@@ -31,6 +32,17 @@ def test_a_number_that_cannot_be_is_refused(tmp_path: Path, field: str, value: s
     path.write_text(f"model_a,model_b,winner,{field}\noak,pine,tie,{value}\n", encoding="utf-8")
     with pytest.raises(LogError, match=f"line 2: {field} is '"):
         read_votes(path)
+
+
+@pytest.mark.parametrize("bad", ["yesterday", "2025-06-31"])
+def test_of_many_dates_the_one_that_is_none_is_named(tmp_path: Path, bad: str) -> None:
+    times = [*["2025-06-01T10:00:00+02:00"] * 30, bad, "", "2025-06-02"]
+    rows = "".join(f"oak,pine,tie,{time}\n" for time in times)
+    (tmp_path / "v.csv").write_text(f"model_a,model_b,winner,tstamp\n{rows}", encoding="utf-8")
+    with pytest.raises(LogError, match=f"line 32: tstamp is '{bad}'"):
+        read_votes(tmp_path / "v.csv")
+    votes = read_log(tmp_path / "v.csv", skip_bad=True).votes["tstamp"]
+    assert list(votes.dropna()) == [1748764800.0] * 30 + [1748822400.0]
 
 
 @pytest.mark.parametrize("value", [10**30, float("inf"), 2**64 - 1])
