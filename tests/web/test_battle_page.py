@@ -98,6 +98,25 @@ async def test_several_turns_come_before_one_vote(arena: Arena, visit: Visit) ->
     await expect(status(visit.page)).to_contain_text("Saved")
 
 
+async def test_a_prompt_on_its_way_is_told_as_such(visit: Visit) -> None:
+    page = visit.page
+    held: list[Route] = []
+    sending = page.locator("#ask-status[role=status]")
+    await page.route("**/api/battles", lambda route: held.append(route))  # noqa: PLW0108 - marked
+    for answer in ("none", "a battle"):
+        await send(page, "Does ice float?")
+        await expect(sending).to_have_text("Sending …")
+        await expect(button(page, "Send")).to_be_disabled()
+        if answer == "none":
+            await held[0].abort()
+            await expect(sending).to_be_empty()
+    await held[1].continue_()
+    await until_ready(page)
+    await button(page, "Tie").click()
+    await button(page, "Next battle").click()
+    await expect(sending).to_be_empty()
+
+
 async def test_a_follow_up_on_its_way_is_not_called_ready(visit: Visit) -> None:
     page = visit.page
     held: list[Route] = []

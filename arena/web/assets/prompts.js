@@ -15,7 +15,7 @@ export async function sendFirst(prompt) {
     first.say(() => say("prompt_empty"));
     return focus(first.area);
   }
-  tellBefore();
+  tellBefore("opening"); // it may wait for models that rest
   at.phase = "opening";
   first.text = prompt;
   draft.keep(prompt);
@@ -26,6 +26,7 @@ export async function sendFirst(prompt) {
     focus(by("main"));
   } catch (refused) {
     at.phase = "ask";
+    tellBefore();
     render();
     first.say(() => sentenceOf(refused));
     focus(first.area);
