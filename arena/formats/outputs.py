@@ -5,7 +5,8 @@ What is in them is not known here.
 
 import errno
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ def check_is_another(path: Path, source: str | Path) -> None:
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file by way of a temporary one beside it, so that readers see all of it or none.
 
+    Who may read it is as it was, or as the umask says.
+
     Raises
     ------
     ConfigError
@@ -44,12 +47,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file in it.")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        part = Path(name)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        part.touch(exist_ok=False)  # for whom the umask says: what raters typed is in there
         try:
             write(part)
-            part.chmod(0o644)
+            if path.exists():
+                part.chmod(stat.S_IMODE(path.stat().st_mode))
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(path)

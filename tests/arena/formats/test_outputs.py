@@ -1,5 +1,6 @@
 """Files that we write: whole or not at all, and never the file that is read."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from arena.formats.outputs import check_is_another, write_whole
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "votes.csv"
     target.write_text("old")
+    target.chmod(0o644)
 
     def new(part: Path) -> None:
         part.write_text("new")
@@ -20,6 +22,22 @@ def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> No
     assert target.read_text() == "new"
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("old", [None, 0o640, 0o600])
+def test_a_file_is_for_whom_its_writer_or_the_one_before_made_it(
+    tmp_path: Path, old: int | None
+) -> None:
+    target = tmp_path / "votes.csv"
+    before = os.umask(0o077)
+    try:
+        if old is not None:
+            target.touch()
+            target.chmod(old)
+        write_whole(target, Path.touch)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(target.stat().st_mode) == (old or 0o600)
 
 
 def test_a_writer_that_fails_midway_leaves_what_was_there(tmp_path: Path) -> None:
