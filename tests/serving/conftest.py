@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from serving.process import ANSWER_S, LOAD_S, SILENCE_S, EngineProcess
+from serving.reply import Reply
 from tests.serving.bad_process import Start
 from tests.serving.hub import put
+from tests.serving.virtual_time import let_pass
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any library reads it
 
@@ -94,6 +96,18 @@ def put_on_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     """Return who lays a folder into the hub's cache, and returns its commit."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return partial(put, tmp_path / "hub")
+
+
+@pytest.fixture
+def late_once_heard(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return who lets 25 seconds pass whenever something of a response was heard."""
+    add = Reply.add
+
+    def then_late(self: Reply, chunk: object) -> Iterator[str]:
+        yield from add(self, chunk)
+        let_pass(25.0, monkeypatch)
+
+    return lambda: monkeypatch.setattr(Reply, "add", then_late)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +10,6 @@ from serving.engine import (
     Failed,
     FailureKind,
 )
-from serving.reply import Reply
 from tests.serving.bad_server import (
     DONE,
     END,
@@ -28,20 +27,7 @@ from tests.serving.bad_server import (
     serving,
 )
 from tests.serving.far import GOOD, engine_of, events, far, is_trial, text, unknown_name
-from tests.serving.virtual_time import let_pass
 from tests.serving.workshop import until
-
-
-@pytest.fixture
-def late_once_heard(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return who lets 25 seconds pass whenever something of a response was heard."""
-    add = Reply.add
-
-    def then_late(self: Reply, chunk: object) -> Iterator[str]:
-        yield from add(self, chunk)
-        let_pass(25.0, monkeypatch)
-
-    return lambda: monkeypatch.setattr(Reply, "add", then_late)
 
 
 async def test_a_refused_connection_is_a_failure() -> None:
