@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from arena.battle.views import State, Turn
-from arena.errors import StoreError
+from arena.errors import NotAllowed, StoreError
 from arena.web.flow import Flow
 from arena.web.gradio_import import gr
 from arena.web.markdown import ASKED, END, FORMULAS, safe, whole
@@ -69,6 +69,8 @@ class Panes:
                     when = time.monotonic()
             end = f"\n\n{END}{number}{END}"
             yield (panes[0] + end, panes[1] + end)
+        except NotAllowed:  # another's battle, or none: strangers ask for what they like
+            return
         except StoreError as error:  # a full disk, say: the same sentence for every pane
             _log.error("%s", error)
         except Exception:  # noqa: BLE001 - the page boundary: the browser learns nothing but "reload"

@@ -86,6 +86,22 @@ async def test_a_phone_has_all_four_votes_in_reach_and_cards_that_snap(
     await expect(page.locator("#name-b")).to_be_in_viewport()
 
 
+async def test_a_header_of_twice_the_size_wraps_and_hides_the_way_to_the_content(
+    visitors: Visitors,
+) -> None:
+    page = (await visitors.open(viewport={"width": 360, "height": 740})).page
+    await page.evaluate(
+        """() => { for (const e of document.querySelectorAll(".top a, .top .mark, .to-main"))
+            e.style.fontSize = `${2 * parseFloat(getComputedStyle(e).fontSize)}px`; }"""
+    )
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+    way = page.locator(".to-main")
+    below = "way => way.getBoundingClientRect().bottom"
+    assert await way.evaluate(below) <= 0
+    await way.focus()
+    assert await way.evaluate(below) > 0
+
+
 async def test_dark_and_reduced_motion_are_respected(arena: Arena, visitors: Visitors) -> None:
     arena.battles.scripts["wait"] = Script(waits=True)
     visit = await visitors.open(color_scheme="dark", reduced_motion="reduce")

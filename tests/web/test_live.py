@@ -108,13 +108,16 @@ def test_of_tabs_that_come_and_go_no_more_is_kept_than_of_a_few(
     assert len(page._queue.pending_event_ids_session) == 6  # noqa: SLF001 - no option leads there
 
 
-def test_the_battle_of_another_is_not_shown(client: httpx.Client, arena: Arena) -> None:
+def test_the_battle_of_another_is_not_shown_and_fills_no_log(
+    client: httpx.Client, arena: Arena, caplog: pytest.LogCaptureFixture
+) -> None:
     battle = opened(client)
     order = json.dumps({"battle": battle["battle_id"], "lang": "en", "n": 1})
     with httpx.Client(base_url=arena.url, trust_env=False, timeout=20) as other:
         assert "less dense" not in ordered(other, order, "nocookie")
         other.get("/")
         assert "less dense" not in ordered(other, order, "othercookie")
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(
