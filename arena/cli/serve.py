@@ -157,8 +157,8 @@ async def _serve(arena: "Arena", listener: socket.socket) -> None:
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,
         )
-        # With 300,000 objects of libraries to look at, each full collection of garbage would hold
-        # up every stream and every vote for 0.1 to 0.2 s.
+        # With all that libraries made to look at, each full collection of garbage would hold up
+        # every stream and every vote.
         gc.collect()
         gc.freeze()
         await Announcing(config).serve(sockets=[listener])

@@ -38,6 +38,17 @@ async def conversation(page: Page, *prompts: str) -> None:
     await send(page, last)
 
 
+async def both_prompts_back(arena: Arena, page: Page) -> None:
+    """Let the second prompt end the battle while no other can be had: both wait to be sent."""
+    arena.battles.scripts["Second?"] = Script(voids=1, waits=True)
+    await conversation(page, "First?", "Second?")
+    await expect(response(page, "A")).to_contain_text("Second?")
+    arena.battles.unavailable = True
+    arena.battles.release()
+    await expect(prompt_box(page)).to_have_value("First?")
+    arena.battles.unavailable = False
+
+
 async def reload_while_a_battle_opens(page: Page, ask: Callable[[], Awaitable[object]]) -> None:
     """Do what opens a battle, and load the page again before it hears of the new one."""
     opened = asyncio.Event()
@@ -188,13 +199,7 @@ async def test_so_does_a_reload_while_the_first_prompt_is_sent_again(
     arena: Arena, visit: Visit
 ) -> None:
     page = visit.page
-    arena.battles.scripts["Second?"] = Script(voids=1, waits=True)
-    await conversation(page, "First?", "Second?")
-    await expect(response(page, "A")).to_contain_text("Second?")
-    arena.battles.unavailable = True
-    arena.battles.release()
-    await expect(prompt_box(page)).to_have_value("First?")
-    arena.battles.unavailable = False
+    await both_prompts_back(arena, page)
     await reload_while_a_battle_opens(page, button(page, "Send").click)
     await expect(prompt_box(page)).to_have_value("Second?")
 
@@ -287,13 +292,7 @@ async def test_a_question_picked_while_a_battle_opens_drops_nothing_that_waits(
 ) -> None:
     page = visit.page
     held: list[Route] = []
-    arena.battles.scripts["Second?"] = Script(voids=1, waits=True)
-    await conversation(page, "First?", "Second?")
-    await expect(response(page, "A")).to_contain_text("Second?")
-    arena.battles.unavailable = True
-    arena.battles.release()
-    await expect(prompt_box(page)).to_have_value("First?")
-    arena.battles.unavailable = False
+    await both_prompts_back(arena, page)
     await page.route("**/api/battles", lambda route: held.append(route))  # noqa: PLW0108 - marked
     async with page.expect_request("**/api/battles"):
         await button(page, "Send").click()

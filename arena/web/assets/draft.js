@@ -37,7 +37,7 @@ export function setAside(text) {
   forget();
 }
 
-const aside = () => [read(ASIDE) ?? []].flat(); // before, it held one text
+const aside = () => read(ASIDE) ?? [];
 
 export function comeBack() {
   const texts = aside();

@@ -15,6 +15,15 @@ from arena.record.sqlite_file import check_log, fault_of, is_sqlite, lies_still
 from arena.record.store import Store
 
 
+def check_it_is_read_without_a_trace(db: Path) -> None:
+    files = sorted(db.parent.iterdir())
+    engine = reading_engine(db)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM vote").scalar() == 0
+        assert sorted(db.parent.iterdir()) == files
+    engine.dispose()
+
+
 def test_the_database_of_a_server_is_one_and_sound(store: Store) -> None:
     assert is_sqlite(store.path)
     assert fault_of(store.path) is None
@@ -53,12 +62,7 @@ def test_a_database_in_a_folder_that_cannot_be_written_is_read_as_it_lies(
     assert not lies_still(store.path)  # a server has it open
     store.close()
     assert lies_still(store.path)
-    files = sorted(store.path.parent.iterdir())
-    engine = reading_engine(store.path)
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM vote").scalar() == 0
-        assert sorted(store.path.parent.iterdir()) == files
-    engine.dispose()
+    check_it_is_read_without_a_trace(store.path)
     assert is_sqlite(store.path)
     assert fault_of(store.path) is None
 
@@ -69,12 +73,7 @@ def test_whoever_may_only_read_a_database_leaves_nothing_beside_it(
     """Its owner's server could not write what another member of the group left there."""
     store.close()
     monkeypatch.setattr(os, "access", lambda place, _: Path(place) != store.path.resolve())
-    files = sorted(store.path.parent.iterdir())
-    engine = reading_engine(store.path)
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM vote").scalar() == 0
-        assert sorted(store.path.parent.iterdir()) == files
-    engine.dispose()
+    check_it_is_read_without_a_trace(store.path)
 
 
 def test_votes_in_a_log_that_cannot_be_read_are_told_and_not_left_out(
