@@ -10,8 +10,9 @@ that this comes to an end, a cycle ends early for one model only once its most o
 one battle less than when the last cycle did; until then they come alone. More than three battles a
 pair are not made up for.
 
-A model that is new joins at the next cycle, as if its pairs had come in all those before. What is
-loaded is not known here, nor what was before a restart (`arena.pairing.past`).
+A model that is new joins at the next cycle, as if its pairs had come in all those before. After a
+restart `arena.pairing.past` goes through all draws and votes again. What is loaded is not known
+here.
 """
 
 import itertools
@@ -45,6 +46,7 @@ class Cycles:
         self._taken: dict[Pair, int] = {}
         self._cycle = 0
         self._before_early = MOST_OWED + 1
+        self._unvoted: Counter[Pair] = Counter()  # drawn in the past, and voted on later in it
         for model in models:
             self.join(model)
 
@@ -56,10 +58,19 @@ class Cycles:
             self._taken = dict(sorted(self._taken.items()))  # a draw with a seed comes out the same
             self._models.add(model)
 
-    def begin_where_taken(self, pair: Pair) -> None:
-        """Begin the next cycle if a pair has come in this one: it was drawn once more."""
+    def redraw(self, pair: Pair) -> None:
+        """Go through the draw of a battle of the past, which is taken where its vote comes.
+
+        A pair that has come in this cycle was drawn once more, so the next cycle had begun.
+        """
         if self._taken[pair] >= self._cycle:
             self._begin(MOST_OWED + 1)
+        self._unvoted[pair] += 1
+
+    def revote(self, pair: Pair) -> None:
+        """Go through the vote on a battle of the past."""
+        self._unvoted[pair] -= 1
+        self.take(pair)
 
     def open(self, models: Collection[str]) -> list[Pair]:
         """Return the pairs of these models that are to come now, each as often as it is owed.
@@ -115,7 +126,8 @@ class Cycles:
         """Begin a cycle, and let none begin early until no pair is owed more than this."""
         self._before_early = before_early
         for pair, taken in self._taken.items():
-            self._taken[pair] = max(taken, self._cycle - MOST_OWED)
+            missed = self._cycle - taken - self._unvoted[pair]
+            self._taken[pair] += max(0, missed - MOST_OWED)
         self._cycle += 1
 
 

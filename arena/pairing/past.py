@@ -43,9 +43,9 @@ def resumed(models: Iterable[str], past: Iterable[Event]) -> Cycles:
         cycles.join(x)
         cycles.join(y)  # a clock may have been set back between two events
         if what is What.OPENED:
-            cycles.begin_where_taken(pair_of(x, y))
+            cycles.redraw(pair_of(x, y))
         elif what is What.VOTED:
-            cycles.take(pair_of(x, y))
+            cycles.revote(pair_of(x, y))
     for model in models:
         cycles.join(model)
     return cycles

@@ -78,6 +78,15 @@ def test_what_a_model_missed_is_owed_once_and_not_at_each_start() -> None:
     assert 20 - MOST_OWED - 1 <= behind <= 20 - MOST_OWED + 1
 
 
+def test_a_pair_that_waits_for_its_votes_is_not_behind() -> None:
+    three = [("ash", "elm"), ("ash", "oak"), ("elm", "oak")]
+    drawn = [Event(What.OPENED, *pair) for pair in three]
+    voted = [Event(What.VOTED, *pair) for pair in three]
+    late = 3 * MOST_OWED * [*drawn, *voted[1:]] + 3 * MOST_OWED * voted[:1]
+    still_open = resumed(FOUR[:3], [*joined(*FOUR[:3]), *late]).open(FOUR[:3])
+    assert sorted(still_open) == three
+
+
 def test_a_second_vote_on_a_pair_of_before_the_restart_begins_no_cycle() -> None:
     twice = [
         Event(What.OPENED, "ash", "elm"),  # the server ends, and the rater is still reading
