@@ -70,6 +70,10 @@ _PIECES: Final = re.compile(
     r"|(?P<formula>\$\$(?:[^$\n]|\n(?!\s*\n))++\$\$"
     r"|\\\[(?:[^\\\n]|\n(?!\s*\n)|\\(?!\])(?:(?!\[)|(?<=\\\\)))++\\\]"
     r"|\\\((?:[^\\\n]|\\(?!\))(?:(?!\()|(?<=\\\\)))++\\\))"
+    # Formulas of several lines that models write without any mark around them.
+    r"|(?P<environment>\\begin\{(?P<name>(?:align|alignat|equation|gather)\*?)\}"
+    r"(?:[^\\$\n]|\n(?!\s*\n)|\\(?!(?:begin|end)\{(?:align|equation|gather))[^$\n]?)++"
+    r"\\end\{(?P=name)\})"
     # By pandoc's rule: no space inside the dollars, and no digit after the last one.
     r"|\$(?P<dollars>(?![\s`])(?:[^$\n`\\]|\\[^\n`])*(?:[^\s$`\\]|\\[^\s`]))\$(?!\d)"
 )
@@ -179,6 +183,8 @@ def _relabelled(line: str) -> str:
 def _piece(found: re.Match[str]) -> str:
     if found["formula"]:
         return _formula(found["formula"]) or found[0]
+    if found["environment"]:
+        return _formula(f"$${found[0]}$$") or found[0]
     if found["dollars"]:
         return _formula("\\(" + found["dollars"] + "\\)") or found[0]
     return found[0]

@@ -206,6 +206,12 @@ async def test_a_finger_finds_everything_that_can_be_pressed(
         pytest.param("每天3~5次，每次7~9分", "p >> nth=0", "每天3~5次，每次7~9分", id="ranges"),
         pytest.param("|a|b|\n|-|-|\n|`||`|or|", "tr >> nth=1", "||\tor", id="bars in a table"),
         pytest.param("答：**是：**对", "strong", "是：", id="bold in Chinese"),
+        pytest.param(
+            "So\n\\begin{align*}\nx &= 1 \\\\\ny &= 2\n\\end{align*}",
+            ".katex-display .mathnormal >> nth=1",
+            "y",
+            id="a formula by its name alone",
+        ),
         pytest.param("$20% + 1$", ".katex-html", "20%+1", id="percent in a formula"),
         pytest.param(
             "a &#xe0f0; &#xe0f2;9&#xe0f2;",

@@ -52,6 +52,14 @@ texts = st.lists(pieces, max_size=40).map("".join)
         pytest.param(r"$a\$ b $", r"$a\$ b $", id="no formula of dollars"),
         pytest.param("$a~b$", r"\(a\ b\)", id="a space in a formula"),
         pytest.param(r"$\phantom{a}$", r"$\phantom{a}$", id="a formula that hides a word"),
+        pytest.param(
+            "\\begin{align*}\na &< b \\\\\nc &= d\n\\end{align*}",
+            "$$\\begin{align*}\na &\\lt  b \\\\\nc &= d\n\\end{align*}$$",
+            id="lines of a formula by name",
+        ),
+        pytest.param(
+            r"\begin{align}a\end{gather}", r"\begin{align}a\end{gather}", id="another name"
+        ),
         pytest.param("3~5, 7~9", f"3{TILDE}5, 7{TILDE}9", id="ranges"),
         pytest.param("~~no~~ x.org/~me", "~~no~~ x.org/~me", id="other tildes"),
         pytest.param("&#xe0f1;&#57586;", f"&{APART}#xe0f1;&{APART}#57586;", id="ours by number"),
@@ -92,6 +100,8 @@ def test_examples(response: str, markdown: str) -> None:
             "**a",
             "$a",
             "$\\",
+            "\\begin{align}",
+            "\\begin{align} a \\begin{gather} b\n",
         ),
         *("a|\n|-|\n`a``|b|", "a|\n|-|\n|", "|", "a|\n|-|\n" + "`|" * 1500 + "\n", "**" + "a" * 50),
     ],
