@@ -4,10 +4,11 @@ A start knows the votes in force, when their battles were opened, and when each 
 record. That is enough to go through the cycles again as they were: a pair that is drawn although it
 has come in the running cycle shows that the next one had begun. So a restart changes nothing: a
 model that was new stays where it joined, however often a server is started, and what a model missed
-is neither lost nor owed anew. Two things are forgotten: that a model sat out because it kept
-failing (it is owed those battles then), and how early a cycle has ended for one model alone (with a
-restart before every battle, pairs of three models may end two or three votes apart). Where the
-record lies is not known here.
+is neither lost nor owed anew. Three things are forgotten: that a model sat out because it kept
+failing (it is owed those battles then), how early a cycle has ended for one model alone (with a
+restart before every battle, pairs of three models may end two or three votes apart), and battles
+that nobody has voted on (where a server ends with more of each pair open than are made up for, and
+does so again and again, pairs end some votes apart). Where the record lies is not known here.
 """
 
 from collections.abc import Iterable
