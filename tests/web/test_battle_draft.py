@@ -16,6 +16,20 @@ NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
 });"""
 
 
+async def stop_growth(page: Page) -> None:
+    """Let the browser leave boxes as low as they are, like most of Safari."""
+
+    async def without(route: Route) -> None:
+        styles = await (await route.fetch()).text()
+        assert "field-sizing" in styles
+        await route.fulfill(
+            body=styles.replace("field-sizing: content", ""), content_type="text/css"
+        )
+
+    await page.add_init_script("CSS.supports = () => false")
+    await page.route("**/battle.css", without)
+
+
 async def reload(page: Page) -> None:
     """Load the page again, until it knows where it stands."""
     async with page.expect_response("**/api/battles/current"):
@@ -282,6 +296,32 @@ async def test_a_page_that_came_in_part_comes_whole_once_the_line_is_back(visit:
     await expect(prompt_box(page)).to_have_value("Words")
     await button(page, "Send").click()
     await until_ready(page)
+
+
+async def box_height(page: Page) -> float:
+    """Return how high the prompt box is, in pixels."""
+    area = await prompt_box(page).bounding_box()
+    assert area is not None
+    return area["height"]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new browser", "older browser"])
+async def test_a_box_grows_with_its_text(visitors: Visitors, *, is_new: bool) -> None:
+    page = (await visitors.open()).page
+    if not is_new:
+        await stop_growth(page)
+    await reload(page)
+    low = await box_height(page)
+    await prompt_box(page).fill("A line\n" * 8)
+    high = await box_height(page)
+    assert high > low + 100
+    await reload(page)
+    await expect(prompt_box(page)).to_have_value("A line\n" * 8)
+    assert await box_height(page) == high
+    await prompt_box(page).fill("A line\n" * 80)
+    assert await box_height(page) < 400
+    await prompt_box(page).fill("")
+    assert await box_height(page) == low
 
 
 @pytest.mark.parametrize("init", [pytest.param("", id="kept"), pytest.param(NO_STORAGE, id="not")])

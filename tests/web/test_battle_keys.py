@@ -68,6 +68,26 @@ async def test_an_enter_that_ends_a_composed_word_sends_nothing(arena: Arena, vi
     assert arena.battles.opened == []
 
 
+@pytest.mark.parametrize("key", ["Escape", "Tab"])
+async def test_a_key_that_ends_a_composed_word_does_not_leave_the_box(
+    arena: Arena, visit: Visit, key: str
+) -> None:
+    """Safari tells it after the composition: only its code, 229, says that it was for that."""
+    await battle(visit.page, "First?")
+    await prompt_box(visit.page).click()
+    await prompt_box(visit.page).press("w")
+    await prompt_box(visit.page).evaluate(
+        """(box, key) => {
+            box.dispatchEvent(new KeyboardEvent('keydown', {key, keyCode: 229, bubbles: true}));
+            document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 't', bubbles: true}));
+        }""",
+        key,
+    )
+    await expect(prompt_box(visit.page)).to_be_focused()
+    await expect(status(visit.page)).to_have_text("Both responses are ready")
+    assert arena.battles.votes == []
+
+
 async def test_keys_do_not_vote_while_someone_writes_a_follow_up(
     arena: Arena, visit: Visit
 ) -> None:

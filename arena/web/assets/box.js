@@ -4,11 +4,22 @@ import { sendOnEnter } from "./keys.js";
 
 const by = (id) => document.getElementById(id);
 
+// A box grows with its text; where the browser does not see to it (most of Safari, and Firefox
+// until lately), the page does.
+const grows = CSS.supports("field-sizing", "content");
+
+function fit(area) {
+  if (grows) return;
+  area.style.height = "auto";
+  if (area.scrollHeight) area.style.height = `${area.scrollHeight}px`; // none while it is hidden
+}
+
 export function box(id) {
   const form = by(id);
   const area = form.querySelector("textarea");
   const said = by(`${id}-said`);
   let sentence = () => "";
+  area.addEventListener("input", () => fit(area));
   return {
     area,
     // `words` is a function, so that it can be said again in another language; none: all is well.
@@ -26,6 +37,7 @@ export function box(id) {
     },
     set text(words) {
       area.value = words;
+      fit(area);
     },
     set busy(on) {
       form.setAttribute("aria-busy", String(on));

@@ -11,17 +11,20 @@ const PAUSE_MS = 1000;
 let typed = -Infinity; // when the last key was typed, in a box or on and on after it
 
 const isTyping = (el) => el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
+// A key for the composition of a character; Safari tells of the last one when that has ended.
+const isComposed = ({ isComposing, keyCode }) => isComposing || keyCode === 229;
 const isPressed = (el) => Boolean(el.closest("button, a, summary"));
 
 export function listen(act) {
   document.addEventListener("keydown", (event) => {
     const { key, target, timeStamp } = event;
     const isTypedOn = timeStamp - typed < PAUSE_MS;
-    if (key === "Escape" || key === "Tab") typed = -Infinity;
+    const isLeft = (key === "Escape" || key === "Tab") && !isComposed(event);
+    if (isLeft) typed = -Infinity;
     else if (key !== "Enter" && (isTyping(target) || isTypedOn)) typed = timeStamp;
-    if (key === "Escape" && isTyping(target) && !event.isComposing) return target.blur();
+    if (key === "Escape" && isLeft && isTyping(target)) return target.blur();
     if (key === "Enter" && event.repeat && isPressed(target)) return event.preventDefault();
-    if (event.isComposing || event.keyCode === 229 || event.repeat) return;
+    if (isComposed(event) || event.repeat) return;
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(target)) return;
     if (event.shiftKey && key !== "?") return;
     if (isTypedOn || document.querySelector("dialog[open]")) return;
@@ -42,8 +45,7 @@ export function listen(act) {
 // Enter sends and Shift+Enter starts a line, but not the Enter that ends a composed word.
 export function sendOnEnter(form) {
   form.querySelector("textarea").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
-      return;
+    if (event.key !== "Enter" || event.shiftKey || isComposed(event)) return;
     event.preventDefault();
     if (!event.repeat) form.requestSubmit();
   });
