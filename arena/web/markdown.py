@@ -67,12 +67,14 @@ _PIECES: Final = re.compile(
     r"|(?P<code>(?<![^\\]`)(?P<ticks>`+)[^`\n](?:.*?[^`])??(?P=ticks)(?!`))"
     # None holds the beginning of another, which `\\[2pt]` is not: else, where a model says nothing
     # but beginnings, each would be followed to the end of all.
-    r"|(?P<formula>\$\$(?:[^$\n]|\n(?!\s*\n))++\$\$"
-    r"|\\\[(?:[^\\\n]|\n(?!\s*\n)|\\(?!\])(?:(?!\[)|(?<=\\\\)))++\\\]"
-    r"|\\\((?:[^\\\n]|\\(?!\))(?:(?!\()|(?<=\\\\)))++\\\))"
+    # (Python before 3.11.5 loses matches of `++`; no character here can be taken in two ways.)
+    r"|(?P<formula>\$\$(?:[^$\n]|\n(?!\s*\n))+\$\$"
+    r"|\\\[(?:[^\\\n]|\n(?!\s*\n)|\\(?![\[\]])|(?<=\\)\\(?!\]))+\\\]"
+    r"|\\\((?:[^\\\n]|\\(?![()])|(?<=\\)\\(?!\)))+\\\))"
     # Formulas of several lines that models write without any mark around them.
     r"|(?P<environment>\\begin\{(?P<name>(?:align|alignat|equation|gather)\*?)\}"
-    r"(?:[^\\$\n]|\n(?!\s*\n)|\\(?!(?:begin|end)\{(?:align|equation|gather))[^$\n]?)++"
+    r"(?:[^\\$\n]|\n(?!\s*\n)"
+    r"|\\(?!(?:begin|end)\{(?:align|equation|gather))(?:[^$\n]|(?![^$\n])))+"
     r"\\end\{(?P=name)\})"
     # By pandoc's rule: no space inside the dollars, and no digit after the last one.
     r"|\$(?P<dollars>(?![\s`])(?:[^$\n`\\]|\\[^\n`])*(?:[^\s$`\\]|\\[^\s`]))\$(?!\d)"

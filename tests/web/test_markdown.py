@@ -5,11 +5,13 @@ import time
 import timeit
 from functools import partial
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import arena.web.markdown
 from arena.web.markdown import APART, END, LESS, TILDE, safe, whole
 
 
@@ -170,3 +172,9 @@ def test_no_image_and_no_definition_is_left_outside_code(response: str) -> None:
     outside = re.sub(r"(?ms)^(`{3,}|~{3,})[^\n`]*$.*?(^\1[`~]*[ \t]*$|\Z)", "", safe(response))
     assert "![" not in outside
     assert not re.search(r"\[[^\]\n]*\]:", outside)
+
+
+def test_no_pattern_repeats_in_a_way_that_older_pythons_mistake() -> None:
+    """Python before 3.11.5, as in Debian 12, loses matches of possessive repeats (gh-106052)."""
+    source = Path(arena.web.markdown.__file__).read_text(encoding="utf-8")
+    assert re.findall(r"[)\]]\+\+|\(\?>", source) == []
