@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -19,7 +20,9 @@ def run() -> NoReturn:
     """Run the command line; exit with 0 done, 1 failed, 2 wrong usage or configuration."""
     _fill_closed_streams()
     try:
-        sys.exit(app(prog_name="arena", standalone_mode=False))
+        status = app(prog_name="arena", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is told, and not by Python at its end
+        sys.exit(status)
     except TyperException as error:
         # What pydantic puts in front says nothing to whoever typed the option.
         error.message = error.message.removeprefix("Value error, ").replace("Input", "it", 1)
@@ -28,13 +31,15 @@ def run() -> NoReturn:
             stop = "" if said.endswith("?") else "."
             _tell(f"{said.rstrip('.')}{stop} See `{command} --help`.")
         sys.exit(error.exit_code)
-    except Abort:
+    except (Abort, BrokenPipeError):  # who read it has left
         sys.exit(1)
     except (ArenaError, OSError) as error:
         if "--debug" in sys.argv:
             raise
         _tell(_named(error) if isinstance(error, OSError) else str(error))
         sys.exit(getattr(error, "exit_status", 1))
+    finally:
+        _give_up_what_is_full()
 
 
 def _fill_closed_streams() -> None:
@@ -43,6 +48,16 @@ def _fill_closed_streams() -> None:
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # to the end
             setattr(sys, name, nowhere)
+
+
+def _give_up_what_is_full() -> None:
+    """Lead streams that take nothing more nowhere; else Python tries again, and ends with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _named(error: OSError) -> str:
@@ -59,4 +74,5 @@ def _named(error: OSError) -> str:
 
 def _tell(fault: str) -> None:
     said = "\n".join(one_line(line) for line in fault.split("\n"))
-    sys.stderr.write(f"arena: {said}\n")
+    with suppress(OSError):  # a full disk: nobody can be told
+        sys.stderr.write(f"arena: {said}\n")

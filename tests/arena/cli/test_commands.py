@@ -1,5 +1,7 @@
 """The command line itself: what is typed wrongly is told in one sentence."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -86,3 +88,30 @@ def test_a_command_whose_streams_are_closed_does_its_work(
     assert arena("leaderboard", tmp_path / "absent.csv").returncode == 2
     for nowhere in (sys.stdin, sys.stdout, sys.stderr):
         nowhere.close()
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param(["leaderboard", SIMULATED], id="it is known while it is printed"),
+        pytest.param(["study", "--help"], id="it is known at the end"),
+    ],
+)
+def test_what_cannot_be_written_is_told_once_and_ends_with_1(typed: list[str | Path]) -> None:
+    command = [sys.executable, "-m", "arena", *map(str, typed)]
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with FULL.open("w", encoding="utf-8") as full:
+        run = subprocess.run(  # noqa: S603 - our own code
+            command, stdout=full, stderr=subprocess.PIPE, env=kept, text=True, check=False
+        )
+        unheard = subprocess.run(  # noqa: S603 - our own code
+            command, stdout=full, stderr=full, env=kept, check=False
+        )
+    said = "What is said here cannot be written (No space left on device). Send it elsewhere."
+    assert (run.returncode, run.stderr) == (1, f"arena: {said}\n")
+    assert unheard.returncode == 1
