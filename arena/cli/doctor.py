@@ -21,20 +21,20 @@ def doctor(
 
     Example: `arena doctor lab.toml --db arena.db`
     """
-    from rich.console import Console  # noqa: PLC0415 - what a command needs is loaded when it runs
-
+    # what a command needs is loaded when it runs
     from arena.cli import doctor_tables  # noqa: PLC0415 - heavy
+    from arena.cli.board_table import console  # noqa: PLC0415 - with it
     from arena.doctor import Level, examine, roster_findings, roster_of  # noqa: PLC0415 - heavy
     from arena.settings import load_settings  # noqa: PLC0415 - heavy
 
     settings = None if config is None else load_settings(config)
     place = db or (Path("arena.db") if settings is None else settings.arena.db)
     findings = list(examine(place))
-    console = Console()
+    out = console()
     if settings is not None:
         roster = roster_of(settings)
         findings += roster_findings(settings, roster)
-        console.print(doctor_tables.needs(roster))
-        console.print()
-    console.print(doctor_tables.findings(findings))
+        out.print(doctor_tables.needs(roster))
+        out.print()
+    out.print(doctor_tables.findings(findings))
     raise typer.Exit(code=int(any(finding.level is Level.BAD for finding in findings)))

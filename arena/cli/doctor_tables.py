@@ -19,7 +19,7 @@ def findings(found: Iterable[Finding]) -> Table:
     """Return what is well, what is worth knowing and what is wrong, with the way out."""
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "found", "way out"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # a path that is cut is no path
     for finding in found:
         words = (escape(one_line(word)) for word in (finding.what, finding.found, finding.way_out))
         table.add_row(MARKS[finding.level], *words)
@@ -34,7 +34,7 @@ def needs(roster: Roster) -> Table:
     for heading in NUMBERS:
         table.add_column(heading, justify="right")
     table.add_column("at the start", overflow="fold")
-    table.add_column("kept on disk")
+    table.add_column("kept on disk", overflow="fold")
     for need in roster.needs:
         table.add_row(*_row(need))
     return table

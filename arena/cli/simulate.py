@@ -1,5 +1,7 @@
 """`arena simulate`: rehearse before anyone is invited."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +33,7 @@ def simulate(
 
     Example: `arena simulate --models 8 --raters 12 --votes 1200 --db rehearsal.db`
     """
+    from rich.console import Console  # noqa: PLC0415 - heavy
     from rich.progress import Progress  # noqa: PLC0415 - with it
 
     from arena.questions import load_bank  # noqa: PLC0415 - heavy
@@ -49,12 +52,14 @@ def simulate(
             f"{db} holds people's votes. Rehearse in a database of its own: --db rehearsal.db"
         )
     rehearsal = Rehearsal(names, raters, votes, seed, tuple(load_bank(bank)))
-    with Progress(transient=True) as progress:
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as progress:
         task = progress.add_task("Voting", total=votes)
         run_loop(rehearse(rehearsal, db, lambda: progress.advance(task)))
     voted = min(raters, votes)  # they take turns
     typer.echo(f"Added to {db}: simulated votes {votes}, raters {voted}, models {len(names)}.")
-    typer.echo(f"Look at them with: arena leaderboard {db}")
+    typer.echo(f"Look at them with: arena leaderboard {shlex.quote(str(db))}")
 
 
 def _only_simulated(db: Path) -> bool:
