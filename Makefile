@@ -44,7 +44,9 @@ browser:
 # Three at a time even on two cores: tests of pages and of processes mostly wait. A file is whole in
 # one process, as its servers and checkpoints are made once; which comes first is in tests/conftest.py.
 test: $(STAMP) browser
-	@{ $(HAS_BROWSER); } >/dev/null || $(BIN)/playwright install chromium
+	@{ $(HAS_BROWSER); } >/dev/null || $(BIN)/playwright install chromium \
+	|| echo "No browser could be fetched, so the tests that need one are skipped. Install Debian's:" \
+	"apt-get install chromium fonts-noto-cjk" >&2
 	$(RUN) $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)

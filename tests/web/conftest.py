@@ -70,6 +70,7 @@ FEATURES_OFF: Final = (
     "TcpPortRandomizationWin",
     "ThirdPartyStoragePartitioning",
 )
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")  # as in the Makefile
 CHROMIUM_FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -194,11 +195,12 @@ def patient_boards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium: Debian's if it is installed, else the one playwright brings."""
+    """Chromium: the system's if it is installed, else the one playwright brings."""
     async with async_playwright() as playwright:
         try:
+            installed = next(filter(None, map(shutil.which, BROWSERS)), None)
             chromium = await playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+                executable_path=installed, args=CHROMIUM_FLAGS
             )
         except Error as missing:
             if os.environ.get("CI"):
