@@ -1,6 +1,8 @@
 """Runs the command line and turns every refusal into one sentence."""
 
+import codecs
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
@@ -19,6 +21,9 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def run() -> NoReturn:
     """Run the command line; exit with 0 done, 1 failed, 2 wrong usage or configuration."""
     _fill_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        codecs.register_error(_in_other_letters.__name__, _in_other_letters)
+        sys.stdout.reconfigure(errors=_in_other_letters.__name__)
     try:
         status = app(prog_name="arena", standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is told, and not by Python at its end
@@ -48,6 +53,20 @@ def _fill_closed_streams() -> None:
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # to the end
             setattr(sys, name, nowhere)
+
+
+def _in_other_letters(error: UnicodeError) -> tuple[str, int]:
+    """Write what a terminal's encoding (GBK, Latin-1) lacks: letters by number, signs plainly."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(map(_in_ascii, lacking)), error.end
+
+
+def _in_ascii(letter: str) -> str:
+    if letter.isalnum():
+        return letter.encode("unicode_escape").decode()
+    return "-" if letter == "\N{EN DASH}" else "?"
 
 
 def _give_up_what_is_full() -> None:

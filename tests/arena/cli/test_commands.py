@@ -115,3 +115,19 @@ def test_what_cannot_be_written_is_told_once_and_ends_with_1(typed: list[str | P
     said = "What is said here cannot be written (No space left on device). Send it elsewhere."
     assert (run.returncode, run.stderr) == (1, f"arena: {said}\n")
     assert unheard.returncode == 1
+
+
+@pytest.mark.slow
+def test_a_terminal_that_lacks_letters_gets_signs_for_them(tmp_path: Path) -> None:
+    """As in a locale of GBK or Latin-1; before, a traceback."""
+    votes = tmp_path / "votes.csv"
+    votes.write_text("model_a,model_b,winner\n不,b,tie\n", encoding="utf-8")
+    run = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-m", "arena", "leaderboard", str(votes)],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert b"  \\u4e0d " in run.stdout
+    assert b"\n  1-2  " in run.stdout
