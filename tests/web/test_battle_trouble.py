@@ -102,6 +102,47 @@ async def test_a_vote_arrives_though_the_page_is_left_before_it_was_sent(
     assert [vote[1] for vote in arena.battles.votes] == ["tie"]
 
 
+UNHEARD: Final = """() => {
+  const heard = window.fetch;
+  window.fetch = (path, options) => {
+    const answer = heard(path, options);
+    return options?.method ? new Promise(() => {}) : answer;
+  };
+}"""
+LEFT_AND_BACK: Final = """for (const name of ["pagehide", "pageshow"])
+  dispatchEvent(new PageTransitionEvent(name, { persisted: true }));"""
+
+
+async def test_a_page_that_was_kept_while_it_was_left_finds_out_what_it_was_not_told(
+    arena: Arena, visit: Visit
+) -> None:
+    """Safari keeps it as it is, and settles nothing that it had asked for."""
+    page = visit.page
+    await prompt_box(page).fill("Kept?")
+    for press, path, then in (
+        ("Send", "battles", "Both responses are ready"),
+        ("Tie", "votes", "Saved"),
+        ("Withdraw", "withdraw", "Withdrawn."),
+    ):
+        await page.evaluate(UNHEARD)
+        async with page.expect_response(f"**/api/{path}"):
+            await button(page, press).click()
+        await page.evaluate(LEFT_AND_BACK)
+        await expect(status(page)).to_contain_text(then)
+    assert (len(arena.battles.votes), len(arena.battles.withdrawals)) == (1, 1)
+
+
+async def test_and_where_nothing_was_asked_it_goes_on_as_it_is(arena: Arena, visit: Visit) -> None:
+    page = visit.page
+    await battle(page, "Kept?")
+    await page.evaluate("window.kept = true")
+    await page.evaluate(LEFT_AND_BACK)
+    await button(page, "Tie").click()
+    await expect(status(page)).to_contain_text("Saved")
+    assert await page.evaluate("window.kept")
+    assert len(arena.battles.votes) == 1
+
+
 async def test_a_withdrawal_and_a_skip_without_an_answer_can_be_pressed_again(
     arena: Arena, visit: Visit
 ) -> None:

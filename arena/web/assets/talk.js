@@ -40,6 +40,11 @@ addEventListener("pagehide", () => {
   shown = new Promise((resolve) => addEventListener("pageshow", resolve, { once: true }));
 });
 
+// Safari keeps the page that was left, shows it again when someone goes back to it, and never tells
+// it what became of what it asked.
+let asked = 0; // what waits for its answer
+addEventListener("pageshow", ({ persisted }) => persisted && asked && location.reload());
+
 // What was pressed reaches the server though the page is left before it was sent: the six connections
 // of a browser may all be waiting. It may do so for 64 KiB at a time, at most three bytes a character.
 const OUTLIVES = 10_000;
@@ -56,10 +61,13 @@ export async function ask(path, body, { unreachable = "offline" } = {}) {
   }
   let answer = null;
   let said = null;
+  asked += 1;
   try {
     answer = await fetch(path, options);
     said = await answer.json();
+    asked -= 1;
   } catch {
+    asked -= 1;
     await shown;
     const isRefused = answer && !answer.ok && answer.status < 500; // else it is a proxy that waited
     throw new Refused(say(unreachable), unreachable, isRefused ? answer.status : 0);
