@@ -204,3 +204,30 @@ async def test_a_name_of_one_long_word_widens_no_page(
         await expect(page.locator(".trust li", has_text="in a circle")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == screen["width"]
         await page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("models", [8, 20])
+async def test_on_paper_every_column_of_a_map_is_there(
+    browser: Browser, tmp_path: Path, models: int
+) -> None:
+    """Nothing is drawn anew for a printer; A4 has room for 720 pixels."""
+    with serving(votes_on([f"a-model-of-{n}-billion" for n in range(models)], tmp_path)) as address:
+        page, _ = await opened(browser, address, DESKTOP)
+        await page.evaluate("addEventListener('resize', e => e.stopImmediatePropagation(), true)")
+        await page.set_viewport_size({"width": 720, "height": 1000})
+        await page.emulate_media(media="print")
+        cells = await page.locator(".heats section").evaluate_all(
+            """all => all.map(card => {
+                const edge = card.getBoundingClientRect().right;
+                return [...card.querySelectorAll('.heatmap-label text')].filter(
+                    cell => cell.getBoundingClientRect().right < edge).length;
+            })"""
+        )
+        shown = await page.locator(".heat").evaluate_all(
+            "all => all.map(box => getComputedStyle(box).overflow)"
+        )
+        assert min(cells) >= models * (models - 1)
+        assert set(shown) == {"visible"}
+        await page.context.close()
