@@ -298,6 +298,22 @@ async def test_a_page_that_came_in_part_comes_whole_once_the_line_is_back(visit:
     await until_ready(page)
 
 
+async def test_a_script_that_did_not_come_is_asked_for_by_its_name(visit: Visit) -> None:
+    """Safari remembers that it did not, and a page that is loaded again does not ask for it."""
+    page = visit.page
+    asked: list[str] = []
+
+    async def safari(route: Route) -> None:
+        asked.append(route.request.resource_type)
+        await (route.continue_() if "fetch" in asked else route.abort())
+
+    await page.route("**/course.js", safari)
+    await page.goto(page.url + "?again")
+    await prompt_box(page).fill("Words")
+    await expect(button(page, "Send")).to_be_enabled()
+    await expect(prompt_box(page)).to_have_value("Words")
+
+
 async def box_height(page: Page) -> float:
     """Return how high the prompt box is, in pixels."""
     area = await prompt_box(page).bounding_box()

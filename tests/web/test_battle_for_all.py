@@ -34,6 +34,19 @@ async def test_chinese_from_the_first_word_to_the_last(arena: Arena, visitors: V
     assert arena.battles.opened[-1] == ("水", None, "zh")
 
 
+@pytest.mark.parametrize(("browser_speaks", "read"), [("en-GB", "zh-CN"), ("zh-CN", "en")])
+async def test_the_page_names_the_language_it_is_read_in(
+    visitors: Visitors, browser_speaks: str, read: str
+) -> None:
+    """A screen reader chooses its voice by it; Gradio would write the browser's language there."""
+    page = (await visitors.open(locale=browser_speaks)).page
+    await page.locator(f"[data-lang][hreflang={read}]").click()
+    for _ in range(2):
+        await expect(page.locator(".pane > h2")).to_have_count(2)
+        assert await page.evaluate("document.documentElement.lang") == read
+        await page.reload()
+
+
 async def test_the_language_changes_in_the_middle_of_a_battle(arena: Arena, visit: Visit) -> None:
     arena.battles.scripts["silence"] = Script("", "I speak.")
     page = visit.page

@@ -3,7 +3,15 @@
 const carried = JSON.parse(document.getElementById("carried").textContent);
 
 export const questions = carried.questions;
-let lang = document.documentElement.lang.split("-")[0];
+const page = document.documentElement;
+let named = page.lang; // "zh-CN"
+let lang = named.split("-")[0];
+
+// Gradio writes the browser's language there, and a screen reader would read ours in its voice.
+function rename() {
+  if (page.lang !== named) page.lang = named;
+}
+new MutationObserver(rename).observe(page, { attributeFilter: ["lang"] });
 
 export const language = () => lang;
 export const aspect = (name) => carried.aspects[name]?.[lang] ?? name;
@@ -33,7 +41,8 @@ export function switchLanguage(to) {
   for (const link of document.querySelectorAll("[data-lang]")) {
     if (link.dataset.lang === to) {
       link.setAttribute("aria-current", "true");
-      document.documentElement.lang = link.lang;
+      named = link.lang;
+      rename();
     } else link.removeAttribute("aria-current");
   }
   speak();
