@@ -127,7 +127,7 @@ def place_of(path: Path) -> Path:
 
 
 def check_file(path: Path, place: Path) -> None:
-    """Refuse what is no file, what lost its votes, and what two servers could open at one time.
+    """Refuse what is no file, takes or holds no votes, or could be opened by two servers at once.
 
     Raises
     ------
@@ -150,6 +150,11 @@ def check_file(path: Path, place: Path) -> None:
         raise StoreError(
             f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
             "file to start a new database."
+        )
+    if not os.access(place, os.W_OK):  # SQLite opens it all the same, and no battle begins
+        raise StoreError(
+            f"{path} may be read and not written by this user, so no vote could be saved. Give the "
+            "file to whoever runs the arena, or name another database with --db."
         )
     if path.stat().st_nlink > 1:
         raise ConfigError(

@@ -113,6 +113,16 @@ def test_a_file_with_two_names_is_refused(path: Path, tmp_path: Path) -> None:
     Database(path).close()
 
 
+def test_a_file_that_may_only_be_read_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite opens it all the same: the page would come up, and no battle begin."""
+    Database(path).close()
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)  # root may write all
+    with pytest.raises(StoreError, match=r"may be read and not written"):
+        Database(path)
+
+
 def test_a_file_that_is_mounted_without_its_folder_is_refused(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
