@@ -480,3 +480,20 @@ async def test_panes_that_never_heard_of_a_battle_are_told_again(
     await expect(status(page)).to_have_text("Both models are writing …")
     arena.battles.release()
     await until_ready(page)
+
+
+async def test_panes_whose_script_did_not_come_are_there_once_it_is_asked_for_by_its_name(
+    visit: Visit,
+) -> None:
+    """Safari remembers that it did not, and a page that is loaded again does not ask for it."""
+    page = visit.page
+    asked: list[str] = []
+
+    async def safari(route: Route) -> None:
+        asked.append(route.request.resource_type)
+        await (route.continue_() if "fetch" in asked else route.abort())
+
+    await page.route("**/assets/core-*.js", safari)
+    await page.goto(page.url + "?again")
+    await send(page, "Cut?")
+    await until_ready(page, seconds=60)
