@@ -1,29 +1,24 @@
 """Runs the command line and turns every refusal into one sentence."""
 
-import codecs
 import errno
-import io
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, NoReturn
 
 from typer.exceptions import Abort, TyperException
 
 from arena.cli.commands import app
 from arena.cli.oneline import one_line
+from arena.cli.streams import safe_streams
 from arena.errors import ArenaError
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@safe_streams()
 def run() -> NoReturn:
     """Run the command line; exit with 0 done, 1 failed, 2 wrong usage or configuration."""
-    _fill_closed_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        codecs.register_error(_in_other_letters.__name__, _in_other_letters)
-        sys.stdout.reconfigure(errors=_in_other_letters.__name__)
     try:
         status = app(prog_name="arena", standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is told, and not by Python at its end
@@ -43,40 +38,6 @@ def run() -> NoReturn:
             raise
         _tell(_named(error) if isinstance(error, OSError) else str(error))
         sys.exit(getattr(error, "exit_status", 1))
-    finally:
-        _give_up_what_is_full()
-
-
-def _fill_closed_streams() -> None:
-    """Lead streams that a shell closed (`>&-`) nowhere; else a database gets their numbers."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # to the end
-            setattr(sys, name, nowhere)
-
-
-def _in_other_letters(error: UnicodeError) -> tuple[str, int]:
-    """Write what a terminal's encoding (GBK, Latin-1) lacks: letters by number, signs plainly."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    lacking = error.object[error.start : error.end]
-    return "".join(map(_in_ascii, lacking)), error.end
-
-
-def _in_ascii(letter: str) -> str:
-    if letter.isalnum():
-        return letter.encode("unicode_escape").decode()
-    return "-" if letter == "\N{EN DASH}" else "?"
-
-
-def _give_up_what_is_full() -> None:
-    """Lead streams that take nothing more nowhere; else Python tries again, and ends with 120."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _named(error: OSError) -> str:
