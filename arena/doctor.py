@@ -15,7 +15,7 @@ from typing import Final
 
 from arena.errors import ArenaError, ConfigError
 from arena.lacks import Lack, lack_of, no_room
-from arena.record.database import check_file, place_of
+from arena.record.database import check_file, check_may_write, place_of
 from arena.record.logquery import log_counts
 from arena.record.sqlite_file import VERSION, check_log, fault_of
 from arena.roster import Roster, loaded_on, look_at
@@ -136,6 +136,7 @@ def _database(db: Path) -> Iterator[Finding]:
     try:
         check_file(db, place_of(db))
         check_log(db)
+        check_may_write(db, place_of(db))
     except ArenaError as error:
         yield Finding(Level.BAD, "database", str(error))
         return

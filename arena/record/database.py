@@ -57,13 +57,15 @@ class Database:
     ConfigError
         If it is no file, has several names, or is mounted without its folder.
     StoreError
-        If another server holds it, if it is damaged or empty, or if a newer Evenhand wrote it.
+        If another server holds it, if it is damaged or empty, may only be read, or if a newer
+        Evenhand wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._place = place_of(path)
         check_file(path, self._place)
+        check_may_write(path, self._place)
         with ExitStack() as held:
             held.enter_context(_lock(self._place, path))
             with _told(path):
@@ -127,7 +129,7 @@ def place_of(path: Path) -> Path:
 
 
 def check_file(path: Path, place: Path) -> None:
-    """Refuse what is no file, takes or holds no votes, or could be opened by two servers at once.
+    """Refuse what is no file, what lost its votes, and what two servers could open at one time.
 
     Raises
     ------
@@ -151,16 +153,26 @@ def check_file(path: Path, place: Path) -> None:
             f"{path} is empty, so whatever it held is lost. Restore a backup, or delete the "
             "file to start a new database."
         )
-    if not os.access(place, os.W_OK):  # SQLite opens it all the same, and no battle begins
-        raise StoreError(
-            f"{path} may be read and not written by this user, so no vote could be saved. Give the "
-            "file to whoever runs the arena, or name another database with --db."
-        )
     if path.stat().st_nlink > 1:
         raise ConfigError(
             f"{path} has another name (a hard link). Lock and log lie beside the name that is "
             "used, so two servers could overwrite each other's votes. Delete the other name "
             "(`find -samefile` finds it), or make it a copy or a symbolic link."
+        )
+
+
+def check_may_write(path: Path, place: Path) -> None:
+    """Refuse a file that may only be read: SQLite opens it all the same, and no battle begins.
+
+    Raises
+    ------
+    StoreError
+        If it is so; `place` is where the path leads to.
+    """
+    if place.exists() and not os.access(place, os.W_OK):
+        raise StoreError(
+            f"{path} may be read and not written by this user, so no vote could be saved. Give the "
+            "file to whoever runs the arena, or name another database with --db."
         )
 
 
