@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 VOTES: Final = ("A is better", "Tie", "Both bad", "B is better")
 
@@ -42,3 +42,15 @@ async def battle(page: Page, prompt: str) -> None:
     """Send a prompt and wait for both responses."""
     await send(page, prompt)
     await until_ready(page)
+
+
+async def open_without(page: Page, script: str) -> None:
+    """Open the page like Safari where a script did not come: only asked for by name it comes."""
+    asked: list[str] = []
+
+    async def answer(route: Route) -> None:
+        asked.append(route.request.resource_type)
+        await (route.continue_() if "fetch" in asked else route.abort())
+
+    await page.route(script, answer)
+    await page.goto(page.url + "?again")

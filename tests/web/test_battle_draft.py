@@ -7,7 +7,16 @@ from playwright.async_api import Page, Request, Route, expect
 
 from tests.web.conftest import Arena, Visit, Visitors, visit_in
 from tests.web.fake_battles import Script
-from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
+from tests.web.steps import (
+    battle,
+    button,
+    open_without,
+    prompt_box,
+    response,
+    send,
+    status,
+    until_ready,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -301,14 +310,7 @@ async def test_a_page_that_came_in_part_comes_whole_once_the_line_is_back(visit:
 async def test_a_script_that_did_not_come_is_asked_for_by_its_name(visit: Visit) -> None:
     """Safari remembers that it did not, and a page that is loaded again does not ask for it."""
     page = visit.page
-    asked: list[str] = []
-
-    async def safari(route: Route) -> None:
-        asked.append(route.request.resource_type)
-        await (route.continue_() if "fetch" in asked else route.abort())
-
-    await page.route("**/course.js", safari)
-    await page.goto(page.url + "?again")
+    await open_without(page, "**/course.js")
     await prompt_box(page).fill("Words")
     await expect(button(page, "Send")).to_be_enabled()
     await expect(prompt_box(page)).to_have_value("Words")

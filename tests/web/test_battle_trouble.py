@@ -12,7 +12,16 @@ from playwright.async_api import Request, Route, expect
 from arena.web.words import say
 from tests.web.conftest import Arena, Visit, Visitors, visit_in
 from tests.web.fake_battles import Script
-from tests.web.steps import battle, button, prompt_box, response, send, status, until_ready
+from tests.web.steps import (
+    battle,
+    button,
+    open_without,
+    prompt_box,
+    response,
+    send,
+    status,
+    until_ready,
+)
 from tests.web.wire import Wire
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -487,13 +496,6 @@ async def test_panes_whose_script_did_not_come_are_there_once_it_is_asked_for_by
 ) -> None:
     """Safari remembers that it did not, and a page that is loaded again does not ask for it."""
     page = visit.page
-    asked: list[str] = []
-
-    async def safari(route: Route) -> None:
-        asked.append(route.request.resource_type)
-        await (route.continue_() if "fetch" in asked else route.abort())
-
-    await page.route("**/assets/core-*.js", safari)
-    await page.goto(page.url + "?again")
+    await open_without(page, "**/assets/core-*.js")
     await send(page, "Cut?")
     await until_ready(page, seconds=60)
