@@ -105,13 +105,13 @@ async function watch() {
     return quiet % QUIETS ? panes.rest() : followOn(); // slow, but alive
   }
   unanswered += 1;
-  if (unanswered > 2) return loadAgain();
+  if (unanswered > 2) return loadWithPanes();
   panes.show(view.battle_id, settle);
 }
 
 // Safari remembers of a script that it did not come, also when the page is loaded again, until it is
 // asked for like this; without one of Gradio's there are no panes.
-async function loadAgain() {
+async function loadWithPanes() {
   const links = by("text-b") ? [] : [...document.querySelectorAll("link[rel=modulepreload]")];
   const signal = AbortSignal.timeout(QUIET_MS);
   const whole = async ({ href }) => (await fetch(href, { cache: "reload", signal })).text();
